@@ -1,0 +1,263 @@
+#include "converter/convert.h"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "converter/graph/passes.h"
+#include "converter/json_graph/json_graph.h"
+#include "converter/lower/net.h"
+#include "converter/onnx/onnx.h"
+#include "converter/quant/calibrate.h"
+#include "converter/quant/images.h"
+#include "converter/quant/quantize.h"
+#include "converter/recipe/labels.h"
+#include "converter/recipe/recipe.h"
+#include "converter/write/encode.h"
+#include "converter/write/file.h"
+#include "runtime/model.h"
+
+namespace cutis::convert {
+namespace {
+
+constexpr uint64_t kMaxWeightFile = uint64_t{4} << 30;
+constexpr uint64_t kMaxText = uint64_t{256} << 20;
+
+bool IsFolder(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error);
+}
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+// Also for files that do not exist yet.
+bool SameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return a == b || std::filesystem::equivalent(a, b, error);
+}
+
+bool EndsWith(const std::string& text, const char* ending) {
+  const std::string_view end = ending;
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+Result<std::string> ReadText(const std::string& path) {
+  CUTIS_ASSIGN(const std::vector<std::byte> bytes, ReadFile(path, kMaxText));
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+// The files that the command line leads to.
+struct Sources {
+  std::string weights, graph, recipe, calibrate;
+};
+
+Result<Sources> FindSources(const Options& options) {
+  Sources sources{options.input, options.graph, options.recipe, options.calibrate};
+  if (!Exists(options.input)) return Status::Error(Code::kBadInput, "%s: does not exist", options.input.c_str());
+  if (IsFolder(options.input)) {
+    if (!options.graph.empty()) return Status::Error(Code::kUsage, "--graph: the folder %s has a graph.json of its own", options.input.c_str());
+    const std::string folder = options.input + (options.input.back() == '/' ? "" : "/");
+    sources.weights = folder + "weights.safetensors";
+    sources.graph = folder + "graph.json";
+    for (const std::string& path : {sources.weights, sources.graph}) {
+      if (!Exists(path)) return Status::Error(Code::kBadInput, "%s: is missing in the model's folder", path.c_str());
+    }
+    if (sources.recipe.empty() && Exists(folder + "recipe.json")) sources.recipe = folder + "recipe.json";
+    if (sources.calibrate.empty() && Exists(folder + "calibration.json")) sources.calibrate = folder + "calibration.json";
+  } else if (EndsWith(options.input, ".safetensors")) {
+    if (options.graph.empty()) {
+      return Status::Error(Code::kUsage, "%s holds weights only: give its architecture with --graph graph.json", options.input.c_str());
+    }
+  } else if (EndsWith(options.input, ".onnx")) {
+    if (!options.graph.empty()) return Status::Error(Code::kUsage, "--graph: an .onnx file holds its own graph");
+  } else {
+    return Status::Error(Code::kUsage, "%s: is neither a folder nor a .safetensors nor an .onnx file", options.input.c_str());
+  }
+  return sources;
+}
+
+// Options that contradict each other, found before any work is done.
+Status CheckOptions(const Options& options, const Sources& sources) {
+  for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels,
+                                  &options.write_calibration}) {
+    if (!path->empty() && SameFile(*path, options.output)) {
+      return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
+    }
+  }
+  if (options.float32) {
+    for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate}, {"--write-calibration", &options.write_calibration},
+                                      {"--labels", &options.labels}, {"--evaluate", &options.evaluate}}) {
+      if (!value->empty()) return Status::Error(Code::kUsage, "%s: has no meaning with --float", name);
+    }
+    return {};
+  }
+  if (sources.calibrate.empty()) {
+    return Status::Error(Code::kUsage,
+                         "int8 needs to know the range of every tensor: give --calibrate DIR (a folder of typical images) or --calibrate "
+                         "calibration.json, or write a float32 model with --float");
+  }
+  const bool images = IsFolder(sources.calibrate);
+  if (!images && !Exists(sources.calibrate)) return Status::Error(Code::kBadInput, "%s: does not exist", sources.calibrate.c_str());
+  if (!options.write_calibration.empty() && !images) {
+    return Status::Error(Code::kUsage, "--write-calibration: needs --calibrate DIR with images");
+  }
+  if (!options.labels.empty() && !images && options.evaluate.empty()) {
+    return Status::Error(Code::kUsage, "--labels: needs images: --calibrate DIR or --evaluate DIR");
+  }
+  if (!options.evaluate.empty() && !IsFolder(options.evaluate)) {
+    return Status::Error(Code::kBadInput, "%s: is no folder of images", options.evaluate.c_str());
+  }
+  return {};
+}
+
+// A network with its recipe, ready to become a file.
+struct Job {
+  Sources paths;
+  Source source;
+  Recipe recipe;
+  Net net;
+
+  nlohmann::json Preprocessing() const { return recipe.preprocess ? recipe.preprocess->ToJson() : nlohmann::json(nullptr); }
+};
+
+Result<Job> Load(const Options& options, Sources paths) {
+  Job job;
+  job.paths = std::move(paths);
+  {
+    CUTIS_ASSIGN(const std::vector<std::byte> bytes, ReadFile(job.paths.weights, kMaxWeightFile));
+    job.source = {FileName(job.paths.weights), HexSha256(bytes)};
+  }
+  if (!job.paths.recipe.empty()) {
+    CUTIS_ASSIGN(const std::string text, ReadText(job.paths.recipe));
+    CUTIS_ASSIGN(job.recipe, ParseRecipe(text, job.paths.recipe));
+  }
+  auto imported = job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights);
+  CUTIS_ASSIGN(Graph graph, std::move(imported));
+  CUTIS_TRY(RunPasses(graph));
+  CUTIS_ASSIGN(job.net, Lower(graph));
+  if (job.recipe.name.empty()) job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
+  std::vector<Shape> outputs;
+  for (const int output : job.net.outputs) outputs.push_back(job.net.tensors[static_cast<size_t>(output)].shape);
+  CUTIS_TRY(CheckRecipe(job.recipe, job.net.tensors[static_cast<size_t>(job.net.input)].shape, outputs));
+  if (!job.recipe.preprocess && (IsFolder(job.paths.calibrate) || !options.evaluate.empty())) {
+    return Status::Error(Code::kUsage, "images need a recipe with decoder, steps, mean and std: give --recipe recipe.json");
+  }
+  if (!job.recipe.verdict && !options.labels.empty()) {
+    return Status::Error(Code::kUsage, "--labels: needs a recipe with labels and a positive one: give --recipe recipe.json");
+  }
+  return job;
+}
+
+// A planned and encoded model, opened like any other file: what the runtime would refuse is never written.
+struct Encoded {
+  PlanReport plan;
+  std::vector<std::byte> bytes;
+  std::unique_ptr<Model> model;
+};
+
+Result<Encoded> Encode(FileModel file, const Job& job) {
+  Encoded encoded;
+  CUTIS_ASSIGN(encoded.plan, PlanMemory(file));
+  CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source));
+  OpenOptions options;
+  options.copy = true;
+  CUTIS_ASSIGN(encoded.model, Model::OpenMemory(encoded.bytes.data(), encoded.bytes.size(), options));
+  return encoded;
+}
+
+Result<Calibration> GetCalibration(const Options& options, const Job& job, const Model& real, const std::vector<std::string>& images,
+                                   ProgressLine& progress) {
+  const std::string& where = job.paths.calibrate;
+  if (images.empty()) {
+    CUTIS_ASSIGN(const std::string text, ReadText(where));
+    CUTIS_ASSIGN(Calibration calibration, ParseCalibrationJson(text, where));
+    CUTIS_TRY(FitCalibration(calibration, job.net, job.source.sha256, job.Preprocessing(), where));
+    return calibration;
+  }
+  CUTIS_ASSIGN(Calibration calibration, Calibrate(job.net, real, images, options.threads, [&](int64_t done, int64_t total) {
+                 progress.Show("calibrating", done, total);
+               }));
+  calibration.source_sha256 = job.source.sha256;
+  calibration.preprocessing = job.Preprocessing();
+  return calibration;
+}
+
+Result<Agreement> CompareOn(const Options& options, const Job& job, const Model& real, const Model& quantised,
+                            std::vector<std::string> images, ProgressLine& progress) {
+  if (!options.evaluate.empty()) {
+    CUTIS_ASSIGN(images, ListImages(options.evaluate));
+  }
+  std::map<std::string, bool> labels;
+  if (!options.labels.empty()) {
+    CUTIS_ASSIGN(const std::string text, ReadText(options.labels));
+    const VerdictSettings& verdict = *job.recipe.verdict;
+    CUTIS_ASSIGN(labels, ParseLabels(text, verdict.labels[static_cast<size_t>(verdict.positive)], options.labels));
+  }
+  return Compare(real, quantised, images, options.labels.empty() ? nullptr : &labels, options.threads,
+                 [&](int64_t done, int64_t total) { progress.Show("comparing with float32", done, total); });
+}
+
+void Describe(const Job& job, const Encoded& encoded, Summary& summary) {
+  summary.name = job.recipe.name;
+  summary.file_bytes = encoded.bytes.size();
+  summary.weight_bytes = encoded.model->weight_bytes();
+  summary.nodes = encoded.model->nodes().size();
+  summary.plan = encoded.plan;
+  for (const uint8_t byte : encoded.model->sha256()) {
+    summary.sha256 += "0123456789abcdef"[byte >> 4];
+    summary.sha256 += "0123456789abcdef"[byte & 15];
+  }
+}
+
+}  // namespace
+
+Result<Summary> Convert(const Options& options, ProgressLine& progress) {
+  progress.Show("reading");
+  CUTIS_ASSIGN(Sources paths, FindSources(options));
+  CUTIS_TRY(CheckOptions(options, paths));
+  CUTIS_ASSIGN(const Job job, Load(options, std::move(paths)));
+  CUTIS_ASSIGN(FileModel real_file, PackFloat(job.net));
+  CUTIS_ASSIGN(const Encoded real, Encode(std::move(real_file), job));
+  Summary summary;
+  summary.output = options.output;
+  summary.float32 = options.float32;
+  if (options.float32) {
+    progress.Show("writing");
+    CUTIS_TRY(WriteFileAtomically(options.output, real.bytes));
+    Describe(job, real, summary);
+    return summary;
+  }
+
+  std::vector<std::string> images;
+  if (IsFolder(job.paths.calibrate)) {
+    CUTIS_ASSIGN(images, ListImages(job.paths.calibrate));
+  }
+  CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *real.model, images, progress));
+  progress.Show("quantising");
+  InputRecipe input;
+  if (job.recipe.preprocess) input = {job.recipe.preprocess->mean, job.recipe.preprocess->std};
+  CUTIS_ASSIGN(FileModel quantised_file, Quantize(job.net, calibration, input));
+  CUTIS_ASSIGN(const Encoded quantised, Encode(std::move(quantised_file), job));
+  CUTIS_ASSIGN(Agreement agreement, CompareOn(options, job, *real.model, *quantised.model, images, progress));
+  progress.Show("writing");
+  if (!options.write_calibration.empty()) {
+    const std::string text = WriteCalibrationJson(calibration);
+    CUTIS_TRY(WriteFileAtomically(options.write_calibration, std::as_bytes(std::span(text))));
+  }
+  CUTIS_TRY(WriteFileAtomically(options.output, quantised.bytes));
+  Describe(job, quantised, summary);
+  summary.calibration = FileName(job.paths.calibrate);
+  if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;
+  summary.calibration_images = calibration.images;
+  summary.agreement = std::move(agreement);
+  return summary;
+}
+
+}  // namespace cutis::convert

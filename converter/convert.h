@@ -1,0 +1,37 @@
+// The whole way from a source to a .cutis file, as cutis-convert goes it.
+#ifndef CUTIS_CONVERTER_CONVERT_H_
+#define CUTIS_CONVERTER_CONVERT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "converter/options.h"
+#include "converter/plan/plan.h"
+#include "converter/progress.h"
+#include "converter/quant/compare.h"
+#include "ops/status.h"
+
+namespace cutis::convert {
+
+// What is printed when all is done.
+struct Summary {
+  std::string name, output;
+  bool float32 = false;
+  uint64_t file_bytes = 0, weight_bytes = 0;
+  size_t nodes = 0;
+  PlanReport plan;
+  int64_t calibration_images = 0;
+  std::string calibration;  // where the statistics came from
+  std::optional<Agreement> agreement;  // int8 only
+  std::string sha256;
+};
+
+// Reads, quantises, plans, checks, compares and writes. Nothing is written unless everything has succeeded.
+Result<Summary> Convert(const Options& options, ProgressLine& progress);
+
+std::string SummaryText(const Summary& summary);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_CONVERT_H_

@@ -1,0 +1,29 @@
+// The passes that bring an imported graph to the normal form of graph.h.
+#ifndef CUTIS_CONVERTER_GRAPH_PASSES_H_
+#define CUTIS_CONVERTER_GRAPH_PASSES_H_
+
+#include "converter/graph/graph.h"
+#include "ops/status.h"
+
+namespace cutis::convert {
+
+// All passes, in order, and the check of the normal form. An error names the node and says what is not supported; the graph is
+// then half rewritten and of no further use.
+Status RunPasses(Graph& graph);
+
+// The passes one by one, for RunPasses and for tests. Each expects what the ones before it leave.
+Status CheckOperators(Graph& graph);       // known operators, attributes, numbers of inputs and outputs
+Status FoldConstants(Graph& graph);        // shapes of all values; nodes whose results are known become constants
+Status RemoveNoOps(Graph& graph);          // Identity, Dropout, Cast, ...; Flatten, Squeeze, Unsqueeze, Transpose -> Reshape
+Status NormalizeWindows(Graph& graph);     // auto_pad, ceil_mode, defaults; global pools and ReduceMean -> pools
+Status NormalizeMatMuls(Graph& graph);     // MatMul and every form of Gemm -> x * W^T + B
+Status FoldAffines(Graph& graph);          // BatchNormalization, and Add, Sub, Mul, Div by constants, into Conv and Gemm
+Status FuseActivations(Graph& graph);      // Relu -> Clip; Clip into Conv, Gemm, Add
+Status FusePads(Graph& graph);             // Pad into Conv and pools
+Status MergeReshapes(Graph& graph);        // chains of Reshape
+Status RemoveDeadCode(Graph& graph);       // nodes and values that no output needs
+Status CheckNormalForm(const Graph& graph);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_GRAPH_PASSES_H_

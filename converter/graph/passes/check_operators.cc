@@ -1,0 +1,129 @@
+#include <map>
+#include <sstream>
+
+#include "converter/graph/edit.h"
+#include "converter/graph/passes.h"
+
+namespace cutis::convert {
+namespace {
+
+// What a node of this operator may look like. Attribute types: i integer, f float, s text, I integers, F floats, t tensor.
+// "_flatten" is set by the ONNX importer (softmax before opset 13). Attributes without effect on inference are listed too.
+struct Operator {
+  const char* name;
+  size_t least_inputs, most_inputs;
+  const char* attributes;
+};
+
+constexpr Operator kOperators[] = {
+    {"Add", 2, 2, ""},
+    {"AveragePool", 1, 1, "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I"},
+    {"BatchNormalization", 5, 5, "epsilon:f momentum:f spatial:i training_mode:i"},
+    {"Cast", 1, 1, "to:i saturate:i"},
+    {"Clip", 1, 3, "min:f max:f"},
+    {"Concat", 1, 1024, "axis:i"},
+    {"Constant", 0, 0, "value:t value_float:f value_floats:F value_int:i value_ints:I"},
+    {"Conv", 2, 3, "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
+    {"Div", 2, 2, ""},
+    {"Dropout", 1, 3, "ratio:f seed:i"},
+    {"Flatten", 1, 1, "axis:i"},
+    {"Gather", 2, 2, "axis:i"},
+    {"Gemm", 2, 3, "alpha:f beta:f transA:i transB:i"},
+    {"GlobalAveragePool", 1, 1, ""},
+    {"GlobalMaxPool", 1, 1, ""},
+    {"Identity", 1, 1, ""},
+    {"MatMul", 2, 2, ""},
+    {"MaxPool", 1, 1, "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I storage_order:i strides:I"},
+    {"Mul", 2, 2, ""},
+    {"Pad", 1, 4, "mode:s pads:I value:f"},
+    {"ReduceMean", 1, 2, "axes:I keepdims:i noop_with_empty_axes:i"},
+    {"Relu", 1, 1, ""},
+    {"Reshape", 1, 2, "allowzero:i shape:I"},
+    {"Shape", 1, 1, "start:i end:i"},
+    {"Slice", 1, 5, "axes:I ends:I starts:I"},
+    {"Softmax", 1, 1, "axis:i _flatten:i"},
+    {"Squeeze", 1, 2, "axes:I"},
+    {"Sub", 2, 2, ""},
+    {"Transpose", 1, 1, "perm:I"},
+    {"Unsqueeze", 1, 2, "axes:I"},
+};
+
+char TypeLetter(const Attribute& attribute) {
+  constexpr char kLetters[] = {'i', 'f', 's', 'I', 'F', 't'};  // in the order of the variant
+  return kLetters[attribute.index()];
+}
+
+// The letter of `name` in an attribute list, or 0.
+char WantedType(const char* attributes, const std::string& name) {
+  std::istringstream words{std::string(attributes)};
+  std::string word;
+  while (words >> word) {
+    if (word.size() == name.size() + 2 && word.compare(0, name.size(), name) == 0) return word.back();
+  }
+  return 0;
+}
+
+Status CheckAttributes(const Operator& op, Node& node) {
+  for (auto& [name, attribute] : node.attributes) {
+    const char wanted = WantedType(op.attributes, name);
+    if (wanted == 0) return NodeError(node, "attribute '" + name.substr(0, 60) + "' is not supported");
+    // JSON writes 6.0 as 6, and an empty list has no type.
+    if (wanted == 'f' && TypeLetter(attribute) == 'i') attribute = static_cast<float>(std::get<int64_t>(attribute));
+    if (wanted == 'F' && TypeLetter(attribute) == 'I') {
+      const std::vector<int64_t> numbers = std::get<std::vector<int64_t>>(attribute);
+      attribute = std::vector<float>(numbers.begin(), numbers.end());
+    }
+    if (TypeLetter(attribute) != wanted) {
+      return NodeError(node, "attribute '" + name.substr(0, 60) + "' has the wrong type", Code::kBadInput);
+    }
+  }
+  return Status();
+}
+
+// Switches that exist for training, for other layouts or for outputs that nobody reads here.
+Status CheckSwitches(const Node& node) {
+  if (node.op == "BatchNormalization") {
+    if (IntOf(node, "training_mode", 0) != 0) return NodeError(node, "training_mode is set; export the model for inference");
+    if (IntOf(node, "spatial", 1) != 1) return NodeError(node, "spatial = 0 is not supported");
+  }
+  if (node.op == "MaxPool" && IntOf(node, "storage_order", 0) != 0) return NodeError(node, "storage_order is not supported");
+  if (node.op == "ReduceMean" && IntOf(node, "noop_with_empty_axes", 0) != 0) {
+    return NodeError(node, "noop_with_empty_axes is not supported");
+  }
+  if (node.op == "Pad" && TextOf(node, "mode", "constant") != "constant") {
+    return NodeError(node, "mode '" + TextOf(node, "mode", "").substr(0, 40) + "' is not supported, only 'constant'");
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status CheckOperators(Graph& graph) {
+  std::map<std::string, const Operator*> operators;
+  for (const Operator& op : kOperators) operators[op.name] = &op;
+  const Edges edges(graph);
+  for (Node& node : graph.nodes) {
+    const auto found = operators.find(node.op);
+    if (found == operators.end()) return NodeError(node, "this operator is not supported");
+    const Operator& op = *found->second;
+    if (node.inputs.size() < op.least_inputs || node.inputs.size() > op.most_inputs) {
+      return NodeError(node, "it has " + std::to_string(node.inputs.size()) + " inputs", Code::kBadInput);
+    }
+    for (size_t i = 0; i < op.least_inputs; ++i) {
+      if (!HasInput(node, i)) return NodeError(node, "input " + std::to_string(i) + " is missing", Code::kBadInput);
+    }
+    if (node.outputs.empty() || node.outputs[0] == kNoValue) return NodeError(node, "it has no output", Code::kBadInput);
+    for (size_t i = 1; i < node.outputs.size(); ++i) {
+      // Further outputs (the mask of Dropout, the statistics of a batch norm) matter only when something reads them.
+      if (node.outputs[i] != kNoValue && edges.uses[static_cast<size_t>(node.outputs[i])] != 0) {
+        return NodeError(node, "its output " + std::to_string(i + 1) + " is used, which is not supported");
+      }
+    }
+    node.outputs.resize(1);
+    CUTIS_TRY(CheckAttributes(op, node));
+    CUTIS_TRY(CheckSwitches(node));
+  }
+  return Status();
+}
+
+}  // namespace cutis::convert

@@ -1,0 +1,265 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "converter/graph/edit.h"
+#include "converter/graph/passes.h"
+#include "converter/graph/shapes.h"
+
+namespace cutis::convert {
+namespace {
+
+// Each folder sets *result when the node's output is known; it leaves it empty when it is not, or says what is wrong.
+using Folded = std::shared_ptr<const Constant>;
+using FoldFn = Status (*)(Graph&, const Node&, Folded*);
+
+Folded Share(Constant constant) { return std::make_shared<const Constant>(std::move(constant)); }
+
+Status FoldConstant(Graph&, const Node& node, Folded* result) {
+  if (node.attributes.size() != 1) return NodeError(node, "it must have exactly one attribute", Code::kBadInput);
+  const Attribute& attribute = node.attributes.begin()->second;
+  if (const auto* tensor = std::get_if<Folded>(&attribute)) *result = *tensor;
+  if (const auto* number = std::get_if<float>(&attribute)) *result = Share(MakeFloats({}, {*number}));
+  if (const auto* number = std::get_if<int64_t>(&attribute)) *result = Share(MakeInts({}, {*number}));
+  if (const auto* list = std::get_if<std::vector<float>>(&attribute)) {
+    *result = Share(MakeFloats({static_cast<int64_t>(list->size())}, *list));
+  }
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&attribute)) {
+    *result = Share(MakeInts({static_cast<int64_t>(list->size())}, *list));
+  }
+  return Status();
+}
+
+// The bounds [begin, end) that Shape and Slice take from possibly negative numbers.
+int64_t ClampIndex(int64_t index, int64_t size) { return std::clamp<int64_t>(index < 0 ? index + size : index, 0, size); }
+
+Status FoldShape(Graph& graph, const Node& node, Folded* result) {
+  const Dims& dims = DimsOf(graph, node.inputs[0]);
+  const int64_t rank = static_cast<int64_t>(dims.size());
+  const int64_t begin = ClampIndex(IntOf(node, "start", 0), rank);
+  const int64_t end = std::max(begin, ClampIndex(IntOf(node, "end", rank), rank));
+  *result = Share(MakeInts({end - begin}, std::vector<int64_t>(dims.begin() + begin, dims.begin() + end)));
+  return Status();
+}
+
+// Gather, Concat and Slice are needed for the arithmetic of shapes only: lists of integers.
+bool IsIntegerList(const Constant* constant) {
+  return constant != nullptr && !IsFloat(constant->type) && constant->dims.size() <= 1;
+}
+
+Status FoldGather(Graph& graph, const Node& node, Folded* result) {
+  const Constant* data = ConstantInput(graph, node, 0);
+  const Constant* indices = ConstantInput(graph, node, 1);
+  if (!IsIntegerList(data) || !IsIntegerList(indices) || IntOf(node, "axis", 0) != 0) return Status();
+  const std::vector<int64_t> values = ReadInts(*data);
+  std::vector<int64_t> gathered;
+  for (int64_t index : ReadInts(*indices)) {
+    if (index < 0) index += static_cast<int64_t>(values.size());
+    if (index < 0 || index >= static_cast<int64_t>(values.size())) {
+      return NodeError(node, "an index lies outside its data", Code::kBadInput);
+    }
+    gathered.push_back(values[static_cast<size_t>(index)]);
+  }
+  *result = Share(MakeInts(indices->dims, gathered));
+  return Status();
+}
+
+Status FoldConcat(Graph& graph, const Node& node, Folded* result) {
+  std::vector<int64_t> values;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Constant* part = ConstantInput(graph, node, i);
+    if (!IsIntegerList(part)) return Status();
+    const std::vector<int64_t> more = ReadInts(*part);
+    values.insert(values.end(), more.begin(), more.end());
+    if (values.size() > (1 << 20)) return NodeError(node, "its result is too large");
+  }
+  *result = Share(MakeInts({static_cast<int64_t>(values.size())}, values));
+  return Status();
+}
+
+Status FoldSlice(Graph& graph, const Node& node, Folded* result) {
+  const Constant* data = ConstantInput(graph, node, 0);
+  if (!IsIntegerList(data) || data->dims.size() != 1) return Status();
+  const std::vector<int64_t> values = ReadInts(*data);
+  std::vector<int64_t> bounds[2];  // starts, ends
+  for (size_t i = 0; i < 2; ++i) {
+    const Constant* given = ConstantInput(graph, node, i + 1);
+    bounds[i] = given != nullptr ? ReadInts(*given) : IntsOf(node, i == 0 ? "starts" : "ends", {});
+    if (bounds[i].size() != 1) return Status();
+  }
+  if (HasInput(node, 4)) {
+    const Constant* step = ConstantInput(graph, node, 4);
+    if (step == nullptr || ReadInts(*step) != std::vector<int64_t>{1}) return Status();
+  }
+  const int64_t size = static_cast<int64_t>(values.size());
+  const int64_t begin = ClampIndex(bounds[0][0], size);
+  const int64_t end = std::max(begin, ClampIndex(bounds[1][0], size));
+  *result = Share(MakeInts({end - begin}, std::vector<int64_t>(values.begin() + begin, values.begin() + end)));
+  return Status();
+}
+
+Status FoldCast(Graph& graph, const Node& node, Folded* result) {
+  const Constant* data = ConstantInput(graph, node, 0);
+  if (data == nullptr) return Status();
+  switch (IntOf(node, "to", 0)) {  // TensorProto.DataType
+    case 1:
+    case 10:
+    case 11:
+    case 16:
+      *result = Share(MakeFloats(data->dims, ReadFloats(*data)));
+      return Status();
+    case 6:
+    case 7:
+      *result = Share(MakeInts(data->dims, ReadInts(*data)));
+      return Status();
+    default:
+      return NodeError(node, "a cast of constants to type " + std::to_string(IntOf(node, "to", 0)) + " is not supported");
+  }
+}
+
+// The same bytes under the shape that inference gives.
+Status FoldSameBytes(Graph& graph, const Node& node, Folded* result) {
+  const Constant* data = ConstantInput(graph, node, 0);
+  if (data == nullptr) return Status();
+  CUTIS_TRY(InferNode(graph, node));
+  Constant copy = *data;
+  copy.dims = DimsOf(graph, node.outputs[0]);
+  *result = Share(std::move(copy));
+  return Status();
+}
+
+Status FoldTranspose(Graph& graph, const Node& node, Folded* result) {
+  const Constant* data = ConstantInput(graph, node, 0);
+  if (data == nullptr) return Status();
+  CUTIS_TRY(InferNode(graph, node));
+  const Dims& dims = DimsOf(graph, node.outputs[0]);
+  std::vector<int64_t> order;
+  CUTIS_TRY(ReadPermutation(node, dims.size(), &order));
+  const size_t rank = dims.size();
+  const size_t bytes = ElementBytes(data->type);
+  std::vector<int64_t> step(rank);  // elements of the source for one step along each axis of the result
+  for (size_t i = 0; i < rank; ++i) {
+    step[i] = 1;
+    for (size_t j = static_cast<size_t>(order[i]) + 1; j < rank; ++j) step[i] *= data->dims[j];
+  }
+  Constant moved{data->type, dims, std::vector<std::byte>(data->data.size())};
+  std::vector<int64_t> index(rank, 0);
+  int64_t source = 0;
+  for (size_t offset = 0; offset < moved.data.size(); offset += bytes) {
+    std::memcpy(moved.data.data() + offset, data->data.data() + static_cast<size_t>(source) * bytes, bytes);
+    for (size_t i = rank; i-- > 0;) {
+      source += step[i];
+      if (++index[i] < dims[i]) break;
+      source -= step[i] * dims[i];
+      index[i] = 0;
+    }
+  }
+  *result = Share(std::move(moved));
+  return Status();
+}
+
+// One step of integer arithmetic; false when the result is not an int64.
+bool Calculate(char op, int64_t a, int64_t b, int64_t* result) {
+  switch (op) {
+    case 'A':
+      return !__builtin_add_overflow(a, b, result);
+    case 'S':
+      return !__builtin_sub_overflow(a, b, result);
+    case 'M':
+      return !__builtin_mul_overflow(a, b, result);
+    default:
+      if (b == 0 || (b == -1 && a == INT64_MIN)) return false;
+      *result = a / b;
+      return true;
+  }
+}
+
+float Calculate(char op, float a, float b) { return op == 'A' ? a + b : op == 'S' ? a - b : op == 'M' ? a * b : a / b; }
+
+Status FoldArithmetic(Graph& graph, const Node& node, Folded* result) {
+  const Constant* a = ConstantInput(graph, node, 0);
+  const Constant* b = ConstantInput(graph, node, 1);
+  if (a == nullptr || b == nullptr) return Status();
+  CUTIS_TRY(InferNode(graph, node));
+  const Dims& dims = DimsOf(graph, node.outputs[0]);
+  const size_t rank = dims.size();
+  // Steps of both operands along each axis of the result; 0 where they are repeated.
+  std::vector<size_t> step_a(rank, 0), step_b(rank, 0);
+  for (const auto& [operand, step] : {std::pair{a, &step_a}, std::pair{b, &step_b}}) {
+    size_t product = 1;
+    for (size_t i = 0; i < operand->dims.size(); ++i) {
+      const size_t extent = static_cast<size_t>(operand->dims[operand->dims.size() - 1 - i]);
+      if (extent != 1) (*step)[rank - 1 - i] = product;
+      product *= extent;
+    }
+  }
+  const bool is_float = IsFloat(a->type);
+  if (is_float != IsFloat(b->type)) return NodeError(node, "its operands have different types", Code::kBadInput);
+  const size_t count = static_cast<size_t>(ElementCount(dims));
+  const std::vector<float> float_a = is_float ? ReadFloats(*a) : std::vector<float>(), float_b = is_float ? ReadFloats(*b) : float_a;
+  const std::vector<int64_t> int_a = is_float ? std::vector<int64_t>() : ReadInts(*a), int_b = is_float ? int_a : ReadInts(*b);
+  std::vector<float> floats(is_float ? count : 0);
+  std::vector<int64_t> ints(is_float ? 0 : count);
+  for (size_t n = 0; n < count; ++n) {
+    size_t rest = n, at_a = 0, at_b = 0;
+    for (size_t i = rank; i-- > 0;) {
+      const size_t index = rest % static_cast<size_t>(dims[i]);
+      rest /= static_cast<size_t>(dims[i]);
+      at_a += index * step_a[i];
+      at_b += index * step_b[i];
+    }
+    if (is_float) {
+      floats[n] = Calculate(node.op[0], float_a[at_a], float_b[at_b]);
+    } else if (!Calculate(node.op[0], int_a[at_a], int_b[at_b], &ints[n])) {
+      return NodeError(node, "its constant result is not a number", Code::kBadInput);
+    }
+  }
+  *result = Share(is_float ? MakeFloats(dims, floats) : MakeInts(dims, ints));
+  return Status();
+}
+
+const std::map<std::string, FoldFn>& Table() {
+  static const std::map<std::string, FoldFn> table = {
+      {"Add", FoldArithmetic},      {"Cast", FoldCast},         {"Concat", FoldConcat},       {"Constant", FoldConstant},
+      {"Div", FoldArithmetic},      {"Flatten", FoldSameBytes}, {"Gather", FoldGather},       {"Identity", FoldSameBytes},
+      {"Mul", FoldArithmetic},      {"Reshape", FoldSameBytes}, {"Shape", FoldShape},         {"Slice", FoldSlice},
+      {"Squeeze", FoldSameBytes},   {"Sub", FoldArithmetic},    {"Transpose", FoldTranspose}, {"Unsqueeze", FoldSameBytes},
+  };
+  return table;
+}
+
+}  // namespace
+
+Status FoldConstants(Graph& graph) {
+  for (Value& value : graph.values) {
+    // Everything floating-point is float32 from here on.
+    if (!IsFloat(value.type)) continue;
+    value.type = ElementType::kF32;
+    if (value.constant != nullptr && value.constant->type != ElementType::kF32) {
+      value.constant = Share(MakeFloats(value.constant->dims, ReadFloats(*value.constant)));
+    }
+  }
+  std::vector<bool> dead(graph.nodes.size(), false);
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    Folded folded;
+    if (const auto found = Table().find(node.op); found != Table().end()) CUTIS_TRY(found->second(graph, node, &folded));
+    if (folded == nullptr) {
+      CUTIS_TRY(InferNode(graph, node));
+      continue;
+    }
+    if (IsFloat(folded->type) && folded->type != ElementType::kF32) folded = Share(MakeFloats(folded->dims, ReadFloats(*folded)));
+    Value& value = graph.values[static_cast<size_t>(node.outputs[0])];
+    value.type = folded->type;
+    value.has_dims = true;
+    value.dims = folded->dims;
+    value.constant = std::move(folded);
+    dead[n] = true;
+  }
+  RemoveNodes(graph, dead);
+  return Status();
+}
+
+}  // namespace cutis::convert

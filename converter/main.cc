@@ -1,0 +1,40 @@
+// cutis-convert: trained weights in, a .cutis file out.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "converter/convert.h"
+#include "converter/options.h"
+#include "converter/progress.h"
+#include "tools/exit_code.h"
+
+namespace {
+
+int Main(int argc, char** argv) {
+  int exit_code = cutis::kExitOk;
+  const auto options = cutis::convert::ParseOptions(argc, argv, &exit_code);
+  if (!options) return exit_code;
+  cutis::convert::ProgressLine progress;
+  const auto summary = cutis::convert::Convert(*options, progress);
+  progress.Clear();
+  if (!summary.ok()) {
+    std::fprintf(stderr, "cutis-convert: %s\n", summary.status().text());
+    return cutis::ExitCode(summary.status());
+  }
+  std::fputs(cutis::convert::SummaryText(summary.value()).c_str(), stdout);
+  return cutis::kExitOk;
+}
+
+}  // namespace
+
+// The containers and libraries that the converter uses report a lack of memory by throwing; that ends here.
+int main(int argc, char** argv) {
+  try {
+    return Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("cutis-convert: out of memory\n", stderr);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cutis-convert: %s\n", error.what());
+  }
+  return cutis::kExitFailure;
+}

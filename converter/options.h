@@ -1,0 +1,23 @@
+// The command line of cutis-convert.
+#ifndef CUTIS_CONVERTER_OPTIONS_H_
+#define CUTIS_CONVERTER_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace cutis::convert {
+
+struct Options {
+  std::string input, output;
+  std::string graph, recipe, calibrate, labels, write_calibration, evaluate;  // empty: not given
+  bool float32 = false;
+  int32_t threads = 1;
+};
+
+// Nothing when the program shall end with `exit_code` at once (help or version printed: 0; a usage error, printed: 2).
+std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_OPTIONS_H_

@@ -1,0 +1,64 @@
+#include "converter/plan/plan.h"
+
+#include <algorithm>
+
+#include "ops/op.h"
+
+namespace cutis::convert {
+namespace {
+
+// Lifetimes as runtime/plan.h defines them.
+std::vector<PlannedBuffer> Lifetimes(const FileModel& model) {
+  std::vector<PlannedBuffer> buffers(model.tensors.size());
+  for (size_t i = 0; i < buffers.size(); ++i) buffers[i].bytes = model.tensors[i].info.image_bytes;
+  const auto at = [&](int tensor) -> PlannedBuffer& { return buffers[static_cast<size_t>(tensor)]; };
+  at(model.input).first_step = at(model.input).last_step = -1;
+  for (size_t step = 0; step < model.nodes.size(); ++step) {
+    const FileNode& node = model.nodes[step];
+    at(node.output).first_step = at(node.output).last_step = static_cast<int32_t>(step);
+    for (const int input : node.inputs) at(input).last_step = static_cast<int32_t>(step);
+  }
+  for (const int output : model.outputs) at(output).last_step = static_cast<int32_t>(model.nodes.size());
+  return buffers;
+}
+
+// Checks one node and gives its scratch.
+Result<uint64_t> CheckNode(const FileModel& model, const FileNode& from) {
+  std::vector<const TensorInfo*> inputs;
+  for (const int input : from.inputs) inputs.push_back(&model.tensors[static_cast<size_t>(input)].info);
+  cutis::Node node;
+  node.kind = from.kind;
+  node.inputs = inputs;
+  node.output = &model.tensors[static_cast<size_t>(from.output)].info;
+  node.options = from.options;
+  const Op* op = inputs.empty() ? nullptr : FindOp(node.kind, inputs[0]->type);
+  if (op == nullptr) {
+    return Status::Error(Code::kUnsupported, "node \"%s\": this version has no such operator for %s", from.name.c_str(),
+                         inputs.empty() ? "no input" : NameOf(inputs[0]->type));
+  }
+  if (const Status status = op->check(node); !status.ok()) {
+    return Status::Error(status.code(), "node \"%s\": %s", from.name.c_str(), status.text());
+  }
+  return uint64_t{op->scratch_bytes(node)};
+}
+
+}  // namespace
+
+Result<PlanReport> PlanMemory(FileModel& model) {
+  PlanReport report;
+  for (const FileNode& node : model.nodes) {
+    CUTIS_ASSIGN(const uint64_t scratch, CheckNode(model, node));
+    report.scratch_bytes = std::max(report.scratch_bytes, scratch);
+  }
+  std::vector<PlannedBuffer> buffers = Lifetimes(model);
+  report.activation_bytes = PlaceBuffers(buffers);
+  report.live_bytes_bound = LiveBytesBound(buffers, static_cast<int32_t>(model.nodes.size()));
+  CUTIS_TRY(CheckPlan(buffers, report.activation_bytes));
+  for (size_t i = 0; i < buffers.size(); ++i) model.tensors[i].offset = buffers[i].offset;
+  model.activation_bytes = report.activation_bytes;
+  model.scratch_bytes = report.scratch_bytes;
+  model.shared_bytes = report.shared_bytes;
+  return report;
+}
+
+}  // namespace cutis::convert

@@ -1,0 +1,29 @@
+// The planner: where each activation lies in the arena. Liveness, sizes and bounds are those of runtime/plan.h.
+#ifndef CUTIS_CONVERTER_PLAN_PLAN_H_
+#define CUTIS_CONVERTER_PLAN_PLAN_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "converter/write/file_model.h"
+#include "ops/status.h"
+#include "runtime/plan.h"
+
+namespace cutis::convert {
+
+// Sets the offsets so that no two buffers that are live in one step overlap, and returns the end of the highest one. Offsets
+// are multiples of 64 when all sizes are. Deterministic: the same buffers give the same offsets on any machine.
+uint64_t PlaceBuffers(std::vector<PlannedBuffer>& buffers);
+
+struct PlanReport {
+  uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;
+  uint64_t live_bytes_bound = 0;  // no plan needs fewer activation_bytes
+};
+
+// Sets the offsets of the tensors and the sizes of the arena's parts. Checks every node with its operator's own check first, so
+// that a defect of the conversion is named here and not when the file is opened.
+Result<PlanReport> PlanMemory(FileModel& model);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_PLAN_PLAN_H_

@@ -1,0 +1,226 @@
+#include "converter/recipe/recipe.h"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "converter/recipe/json.h"
+
+namespace cutis::convert {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int64_t kMaxSide = 16384;  // of a resized or cropped image
+
+Result<PreprocessStep> ParseStep(const json& value, const std::string& where) {
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
+  CUTIS_ASSIGN(const std::string kind, object.String("step"));
+  PreprocessStep step;
+  if (kind == "center_square") {
+    step.kind = PreprocessStep::Kind::kCenterSquare;
+  } else if (kind == "resize" || kind == "center_crop") {
+    step.kind = kind == "resize" ? PreprocessStep::Kind::kResize : PreprocessStep::Kind::kCenterCrop;
+    CUTIS_ASSIGN(const int64_t width, object.Integer("width", 1, kMaxSide));
+    CUTIS_ASSIGN(const int64_t height, object.Integer("height", 1, kMaxSide));
+    step.width = static_cast<int32_t>(width);
+    step.height = static_cast<int32_t>(height);
+  } else {
+    return Status::Error(Code::kBadInput, "%s: \"%s\" is no step; there are center_square, resize, center_crop",
+                         object.Where("step").c_str(), kind.c_str());
+  }
+  if (kind == "resize") {
+    CUTIS_ASSIGN(const std::string filter, object.String("filter"));
+    if (filter != "bilinear" && filter != "bicubic") {
+      return Status::Error(Code::kBadInput, "%s: \"%s\" is no filter; there are bilinear and bicubic",
+                           object.Where("filter").c_str(), filter.c_str());
+    }
+    step.filter = filter == "bicubic" ? Filter::kBicubic : Filter::kBilinear;
+  }
+  CUTIS_TRY(object.Finish());
+  return step;
+}
+
+Result<PreprocessRecipe> ParsePreprocess(JsonObject& object) {
+  PreprocessRecipe preprocess;
+  CUTIS_ASSIGN(preprocess.decoder, object.String("decoder"));
+  if (preprocess.decoder != "stb") {
+    return Status::Error(Code::kUnsupported, "%s: this version knows only the decoder \"stb\"", object.Where("decoder").c_str());
+  }
+  CUTIS_ASSIGN(const json* steps, object.Array("steps"));
+  for (const json& value : *steps) {
+    const std::string where = object.Where("steps[" + std::to_string(preprocess.steps.size()) + "]");
+    CUTIS_ASSIGN(PreprocessStep step, ParseStep(value, where));
+    preprocess.steps.push_back(step);
+  }
+  CUTIS_ASSIGN(preprocess.mean, object.Floats("mean"));
+  CUTIS_ASSIGN(preprocess.std, object.Floats("std"));
+  if (preprocess.mean.empty() || preprocess.mean.size() != preprocess.std.size()) {
+    return Status::Error(Code::kBadInput, "%s: mean and std must have the same number of elements, one per channel",
+                         object.Where("std").c_str());
+  }
+  for (size_t c = 0; c < preprocess.std.size(); ++c) {
+    if (!(preprocess.std[c] > 0)) return Status::Error(Code::kBadInput, "%s: must be positive", object.Where("std").c_str());
+    // The mean is a byte value (padding is filled with it); networks that want (x/255 - m)/d have mean 255*m and std 255*d.
+    if (!(preprocess.mean[c] >= 0 && preprocess.mean[c] <= 255)) {
+      return Status::Error(Code::kBadInput, "%s: must lie within 0 .. 255 (it is in units of the image's bytes)",
+                           object.Where("mean").c_str());
+    }
+  }
+  return preprocess;
+}
+
+Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::string& where) {
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
+  OperatingPointRecipe point;
+  CUTIS_ASSIGN(point.name, object.String("name"));
+  CUTIS_ASSIGN(const double threshold, object.Number("threshold", 0, 1));
+  point.threshold = static_cast<float>(threshold);
+  point.refer_low = point.refer_high = point.threshold;  // equal bounds: no band
+  if (object.Has("refer_low") || object.Has("refer_high")) {
+    CUTIS_ASSIGN(const double low, object.Number("refer_low", 0, 1));
+    CUTIS_ASSIGN(const double high, object.Number("refer_high", 0, 1));
+    if (low > high) return Status::Error(Code::kBadInput, "%s: refer_low is above refer_high", where.c_str());
+    point.refer_low = static_cast<float>(low);
+    point.refer_high = static_cast<float>(high);
+  }
+  if (object.Has("note")) {
+    CUTIS_ASSIGN(point.note, object.String("note"));
+  }
+  CUTIS_ASSIGN(point.calibrated, object.Bool("calibrated"));
+  CUTIS_TRY(object.Finish());
+  return point;
+}
+
+Status ParseOperatingPoints(JsonObject& object, VerdictSettings& verdict) {
+  CUTIS_ASSIGN(const json* points, object.Array("operating_points"));
+  std::set<std::string> names;
+  for (const json& value : *points) {
+    const std::string where = object.Where("operating_points[" + std::to_string(verdict.operating_points.size()) + "]");
+    CUTIS_ASSIGN(OperatingPointRecipe point, ParseOperatingPoint(value, where));
+    if (!names.insert(point.name).second) {
+      return Status::Error(Code::kBadInput, "%s: the name \"%s\" stands twice", where.c_str(), point.name.c_str());
+    }
+    verdict.operating_points.push_back(std::move(point));
+  }
+  if (verdict.operating_points.empty()) return {};
+  CUTIS_ASSIGN(const std::string name, object.String("default_operating_point"));
+  const auto& all = verdict.operating_points;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const OperatingPointRecipe& point) { return point.name == name; });
+  if (found == all.end()) {
+    return Status::Error(Code::kBadInput, "%s: there is no operating point \"%s\"",
+                         object.Where("default_operating_point").c_str(), name.c_str());
+  }
+  verdict.default_operating_point = static_cast<int32_t>(std::distance(all.begin(), found));
+  return {};
+}
+
+Result<VerdictSettings> ParseVerdict(JsonObject& object) {
+  VerdictSettings verdict;
+  CUTIS_ASSIGN(verdict.labels, object.Strings("labels"));
+  const std::set<std::string> distinct(verdict.labels.begin(), verdict.labels.end());
+  if (verdict.labels.empty() || distinct.size() != verdict.labels.size() || distinct.count("") != 0) {
+    return Status::Error(Code::kBadInput, "%s: must hold distinct names, one per output", object.Where("labels").c_str());
+  }
+  CUTIS_ASSIGN(const std::string positive, object.String("positive"));
+  const auto found = std::find(verdict.labels.begin(), verdict.labels.end(), positive);
+  if (found == verdict.labels.end()) {
+    return Status::Error(Code::kBadInput, "%s: \"%s\" is not among the labels", object.Where("positive").c_str(), positive.c_str());
+  }
+  verdict.positive = static_cast<int32_t>(std::distance(verdict.labels.begin(), found));
+  CUTIS_ASSIGN(const std::string scores, object.String("scores"));
+  constexpr std::pair<const char*, Scores> kScores[] = {
+      {"probabilities", Scores::kProbabilities}, {"softmax", Scores::kSoftmax}, {"sigmoid", Scores::kSigmoid}};
+  bool known = false;
+  for (const auto& [name, value] : kScores) {
+    if (scores != name) continue;
+    verdict.scores = value;
+    known = true;
+  }
+  if (!known) {
+    return Status::Error(Code::kBadInput, "%s: must be probabilities, softmax or sigmoid", object.Where("scores").c_str());
+  }
+  if (object.Has("temperature")) {
+    CUTIS_ASSIGN(const double temperature, object.Number("temperature", 1e-3, 1e3));
+    verdict.temperature = static_cast<float>(temperature);
+  }
+  if (object.Has("operating_points")) CUTIS_TRY(ParseOperatingPoints(object, verdict));
+  return verdict;
+}
+
+}  // namespace
+
+json PreprocessRecipe::ToJson() const {
+  json list = json::array();
+  for (const PreprocessStep& step : steps) {
+    switch (step.kind) {
+      case PreprocessStep::Kind::kCenterSquare:
+        list.push_back({{"step", "center_square"}});
+        break;
+      case PreprocessStep::Kind::kResize:
+        list.push_back({{"step", "resize"},
+                        {"width", step.width},
+                        {"height", step.height},
+                        {"filter", step.filter == Filter::kBicubic ? "bicubic" : "bilinear"}});
+        break;
+      case PreprocessStep::Kind::kCenterCrop:
+        list.push_back({{"step", "center_crop"}, {"width", step.width}, {"height", step.height}});
+        break;
+    }
+  }
+  return {{"decoder", decoder}, {"steps", list}, {"mean", mean}, {"std", std}};
+}
+
+Result<Recipe> ParseRecipe(std::string_view text, const std::string& where) {
+  CUTIS_ASSIGN(const json document, ParseJson(text, where));
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(document, where));
+  Recipe recipe;
+  for (const auto& [key, target] : {std::pair{"name", &recipe.name}, {"licence", &recipe.licence}, {"card", &recipe.card}}) {
+    if (!object.Has(key)) continue;
+    CUTIS_ASSIGN(*target, object.String(key));
+  }
+  if (object.Has("decoder") || object.Has("steps") || object.Has("mean") || object.Has("std")) {
+    CUTIS_ASSIGN(recipe.preprocess, ParsePreprocess(object));
+  }
+  if (object.Has("labels")) {
+    CUTIS_ASSIGN(recipe.verdict, ParseVerdict(object));
+  } else {
+    for (const char* key : {"positive", "scores", "temperature", "operating_points", "default_operating_point"}) {
+      if (object.Has(key)) return Status::Error(Code::kBadInput, "%s: needs \"labels\"", object.Where(key).c_str());
+    }
+  }
+  CUTIS_TRY(object.Finish());
+  return recipe;
+}
+
+Status CheckRecipe(const Recipe& recipe, const Shape& input, const std::vector<Shape>& outputs) {
+  if (recipe.preprocess) {
+    const PreprocessRecipe& preprocess = *recipe.preprocess;
+    if (preprocess.mean.size() != 3 || input.channels != 3) {
+      return Status::Error(Code::kBadInput, "recipe: images have 3 channels, the network's input %d, mean and std %zu elements",
+                           input.channels, preprocess.mean.size());
+    }
+    if (!preprocess.steps.empty() && preprocess.steps.back().kind != PreprocessStep::Kind::kCenterSquare) {
+      const PreprocessStep& last = preprocess.steps.back();
+      if (last.width != input.width || last.height != input.height) {
+        return Status::Error(Code::kBadInput, "recipe: the steps end at %d x %d pixels, the network takes %d x %d", last.width,
+                             last.height, input.width, input.height);
+      }
+    }
+  }
+  if (recipe.verdict) {
+    const auto labels = static_cast<int64_t>(recipe.verdict->labels.size());
+    if (outputs.size() != 1 || outputs[0].height != 1 || outputs[0].width != 1 || outputs[0].channels != labels) {
+      return Status::Error(Code::kBadInput, "recipe: %lld labels need a network with one output of as many channels; it has %zu, of %d",
+                           static_cast<long long>(labels), outputs.size(), outputs.empty() ? 0 : outputs[0].channels);
+    }
+  }
+  return {};
+}
+
+}  // namespace cutis::convert

@@ -1,0 +1,239 @@
+#include "converter/write/encode.h"
+
+#include <array>
+#include <bit>
+#include <variant>
+
+#include "format_generated.h"
+#include "ops/cpu.h"
+#include "ops/hash/sha256.h"
+#include "runtime/file.h"
+#include "runtime/header.h"
+
+namespace cutis::convert {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "buffers are written as they lie in memory");
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+format::Window ToFormat(const Window& w) {
+  return {w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h, w.dilation_w, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right};
+}
+
+format::Clamp ToFormat(const OutputU8& out) { return {static_cast<uint8_t>(out.lo), static_cast<uint8_t>(out.hi)}; }
+
+struct EncodedOptions {
+  format::Options type;
+  Offset<void> offset;
+};
+
+// One overload for each alternative of OpOptions.
+class OptionsEncoder {
+ public:
+  OptionsEncoder(FlatBufferBuilder& builder, std::vector<std::byte>& segment) : builder_(builder), segment_(segment) {}
+
+  EncodedOptions operator()(const ConvU8Options& o) { return ConvU8(o, o.groups); }
+  EncodedOptions operator()(const DepthwiseU8Options& o) { return ConvU8(o, 1); }
+  EncodedOptions operator()(const ConvF32Options& o) { return ConvF32(o, o.groups); }
+  EncodedOptions operator()(const DepthwiseF32Options& o) { return ConvF32(o, 1); }
+
+  EncodedOptions operator()(const AddU8Options& o) {
+    const format::Clamp clamp = ToFormat(o.out);
+    return {format::Options::AddU8, format::CreateAddU8(builder_, o.multiplier_a, o.multiplier_b, &clamp).Union()};
+  }
+  EncodedOptions operator()(const AddF32Options& o) {
+    const format::ClampF32 clamp(o.min, o.max);
+    return {format::Options::AddF32, format::CreateAddF32(builder_, &clamp).Union()};
+  }
+  EncodedOptions operator()(const MaxPoolOptions& o) {
+    const format::Window window = ToFormat(o.window);
+    return {format::Options::MaxPool, format::CreateMaxPool(builder_, &window).Union()};
+  }
+  EncodedOptions operator()(const AveragePoolU8Options& o) {
+    const format::Window window = ToFormat(o.window);
+    const format::Clamp clamp = ToFormat(o.out);
+    const auto counts = builder_.CreateVector(o.counts.data(), o.counts.size());
+    const auto multipliers = builder_.CreateVector(o.multipliers.data(), o.multipliers.size());
+    return {format::Options::AveragePoolU8,
+            format::CreateAveragePoolU8(builder_, &window, o.count_include_pad, counts, multipliers, &clamp).Union()};
+  }
+  EncodedOptions operator()(const AveragePoolF32Options& o) {
+    const format::Window window = ToFormat(o.window);
+    return {format::Options::AveragePoolF32, format::CreateAveragePoolF32(builder_, &window, o.count_include_pad).Union()};
+  }
+  EncodedOptions operator()(const LookupOptions& o) {
+    const auto table = builder_.CreateVector(o.table.data(), o.table.size());
+    return {format::Options::Lookup, format::CreateLookup(builder_, table).Union()};
+  }
+  EncodedOptions operator()(const ClampF32Options& o) {
+    const format::ClampF32 clamp(o.min, o.max);
+    return {format::Options::ClampOnly, format::CreateClampOnly(builder_, &clamp).Union()};
+  }
+  EncodedOptions operator()(const SoftmaxOptions&) { return {format::Options::Softmax, format::CreateSoftmax(builder_).Union()}; }
+  EncodedOptions operator()(const DequantizeOptions&) {
+    return {format::Options::Dequantize, format::CreateDequantize(builder_).Union()};
+  }
+  EncodedOptions operator()(const ReshapeOptions&) { return {format::Options::Reshape, format::CreateReshape(builder_).Union()}; }
+
+ private:
+  template <class T>
+  format::Buffer Append(std::span<const T> values) {
+    const size_t offset = segment_.size(), bytes = values.size_bytes();
+    segment_.resize(RoundUp(offset + bytes, kAlignment));
+    if (bytes != 0) std::memcpy(segment_.data() + offset, values.data(), bytes);
+    return format::Buffer(offset, bytes);
+  }
+
+  template <class Options>
+  EncodedOptions ConvU8(const Options& o, int32_t groups) {
+    const format::Window window = ToFormat(o.window);
+    const format::Clamp clamp = ToFormat(o.out);
+    const format::Buffer weights = Append(o.weights), bias = Append(o.bias), multiplier = Append(o.multiplier);
+    Offset<flatbuffers::Vector<uint8_t>> padding = 0;
+    if (!o.padding.empty()) padding = builder_.CreateVector(o.padding.data(), o.padding.size());
+    return {format::Options::ConvU8,
+            format::CreateConvU8(builder_, &window, groups, &weights, &bias, &multiplier, padding, &clamp).Union()};
+  }
+
+  template <class Options>
+  EncodedOptions ConvF32(const Options& o, int32_t groups) {
+    const format::Window window = ToFormat(o.window);
+    const format::ClampF32 clamp(o.min, o.max);
+    const format::Buffer weights = Append(o.weights), bias = Append(o.bias);
+    return {format::Options::ConvF32, format::CreateConvF32(builder_, &window, groups, &weights, &bias, &clamp).Union()};
+  }
+
+  FlatBufferBuilder& builder_;
+  std::vector<std::byte>& segment_;
+};
+
+std::vector<uint32_t> ToUnsigned(const std::vector<int>& indices) { return {indices.begin(), indices.end()}; }
+
+Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& model, std::vector<std::byte>& segment) {
+  std::vector<Offset<format::Tensor>> tensors;
+  for (const FileTensor& tensor : model.tensors) {
+    const Shape& shape = tensor.info.shape;
+    const std::array<uint32_t, 3> dims = {static_cast<uint32_t>(shape.height), static_cast<uint32_t>(shape.width),
+                                          static_cast<uint32_t>(shape.channels)};
+    const auto name = builder.CreateString(tensor.name);
+    const auto dims_vector = builder.CreateVector(dims.data(), dims.size());
+    tensors.push_back(format::CreateTensor(builder, name, static_cast<format::DataType>(tensor.info.type), dims_vector,
+                                           tensor.info.scale, static_cast<uint8_t>(tensor.info.zero_point), tensor.offset));
+  }
+  std::vector<Offset<format::Node>> nodes;
+  OptionsEncoder encoder(builder, segment);
+  for (const FileNode& node : model.nodes) {
+    const EncodedOptions options = std::visit(encoder, node.options);
+    const auto name = builder.CreateString(node.name);
+    const auto inputs = builder.CreateVector(ToUnsigned(node.inputs));
+    nodes.push_back(format::CreateNode(builder, name, static_cast<format::OpKind>(node.kind), inputs,
+                                       static_cast<uint32_t>(node.output), options.type, options.offset));
+  }
+  const auto tensor_vector = builder.CreateVector(tensors);
+  const auto node_vector = builder.CreateVector(nodes);
+  const auto outputs = builder.CreateVector(ToUnsigned(model.outputs));
+  const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
+  return format::CreateGraph(builder, tensor_vector, node_vector, static_cast<uint32_t>(model.input), outputs, plan);
+}
+
+static_assert(static_cast<int>(format::OpKind::Reshape) == static_cast<int>(OpKind::kReshape), "the two lists agree");
+static_assert(static_cast<int>(format::DataType::F32) == static_cast<int>(DataType::kF32), "the two lists agree");
+static_assert(static_cast<int>(format::Scores::Sigmoid) == static_cast<int>(Scores::kSigmoid), "the two lists agree");
+static_assert(static_cast<int>(format::Filter::Bicubic) == static_cast<int>(Filter::kBicubic), "the two lists agree");
+
+Offset<format::Preprocess> EncodePreprocess(FlatBufferBuilder& builder, const PreprocessRecipe& recipe) {
+  std::vector<format::Step> types;
+  std::vector<Offset<void>> steps;
+  for (const PreprocessStep& step : recipe.steps) {
+    const auto width = static_cast<uint32_t>(step.width), height = static_cast<uint32_t>(step.height);
+    switch (step.kind) {
+      case PreprocessStep::Kind::kCenterSquare:
+        types.push_back(format::Step::CenterSquare);
+        steps.push_back(format::CreateCenterSquare(builder).Union());
+        break;
+      case PreprocessStep::Kind::kResize:
+        types.push_back(format::Step::Resize);
+        steps.push_back(format::CreateResize(builder, width, height, static_cast<format::Filter>(step.filter)).Union());
+        break;
+      case PreprocessStep::Kind::kCenterCrop:
+        types.push_back(format::Step::CenterCrop);
+        steps.push_back(format::CreateCenterCrop(builder, width, height).Union());
+        break;
+    }
+  }
+  const auto decoder = builder.CreateString(recipe.decoder);
+  const auto type_vector = builder.CreateVector(types);
+  const auto step_vector = builder.CreateVector(steps);
+  const auto mean = builder.CreateVector(recipe.mean);
+  const auto std = builder.CreateVector(recipe.std);
+  return format::CreatePreprocess(builder, decoder, type_vector, step_vector, mean, std);
+}
+
+Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictSettings& verdict) {
+  std::vector<Offset<format::OperatingPoint>> points;
+  for (const OperatingPointRecipe& point : verdict.operating_points) {
+    const auto name = builder.CreateString(point.name);
+    const auto note = builder.CreateString(point.note);
+    points.push_back(
+        format::CreateOperatingPoint(builder, name, point.threshold, point.refer_low, point.refer_high, note, point.calibrated));
+  }
+  const auto labels = builder.CreateVectorOfStrings(verdict.labels);
+  const auto point_vector = builder.CreateVector(points);
+  return format::CreateVerdict(builder, labels, static_cast<uint32_t>(verdict.positive), static_cast<format::Scores>(verdict.scores),
+                               verdict.temperature, point_vector, static_cast<uint32_t>(verdict.default_operating_point));
+}
+
+Offset<format::Provenance> EncodeProvenance(FlatBufferBuilder& builder, const Recipe& recipe, const Source& source) {
+  const auto name = builder.CreateString(recipe.name);
+  const auto converter = builder.CreateString("cutis-convert " CUTIS_VERSION);
+  const auto file = builder.CreateString(source.file);
+  const auto sha256 = builder.CreateString(source.sha256);
+  const auto licence = builder.CreateString(recipe.licence);
+  const auto card = builder.CreateString(recipe.card);
+  return format::CreateProvenance(builder, name, converter, file, sha256, licence, card);
+}
+
+}  // namespace
+
+std::string HexSha256(std::span<const std::byte> bytes) {
+  uint8_t digest[Sha256::kDigestBytes];
+  Sha256::Hash(DetectCpu(), bytes.data(), bytes.size(), digest);
+  std::string text;
+  for (const uint8_t byte : digest) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source) {
+  FlatBufferBuilder builder(64 * 1024);
+  std::vector<std::byte> segment;
+  const auto graph = EncodeGraph(builder, model, segment);
+  Offset<format::Preprocess> preprocess = 0;
+  if (recipe.preprocess) preprocess = EncodePreprocess(builder, *recipe.preprocess);
+  Offset<format::Verdict> verdict = 0;
+  if (recipe.verdict) verdict = EncodeVerdict(builder, *recipe.verdict);
+  const auto provenance = EncodeProvenance(builder, recipe, source);
+  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance));
+  if (segment.size() > kMaxSegmentBytes) {
+    return Status::Error(Code::kUnsupported, "the weights take %zu bytes; a .cutis file holds at most %llu", segment.size(),
+                         static_cast<unsigned long long>(kMaxSegmentBytes));
+  }
+
+  FileHeader header = {};
+  std::memcpy(header.magic, kMagic, sizeof header.magic);
+  header.version = kFormatVersion;
+  header.graph_bytes = RoundUp(builder.GetSize(), kAlignment);
+  header.segment_bytes = segment.size();
+  std::vector<std::byte> bytes(sizeof header + header.graph_bytes + segment.size());
+  std::memcpy(bytes.data() + sizeof header, builder.GetBufferPointer(), builder.GetSize());
+  if (!segment.empty()) std::memcpy(bytes.data() + sizeof header + header.graph_bytes, segment.data(), segment.size());
+  Sha256::Hash(DetectCpu(), bytes.data() + sizeof header, bytes.size() - sizeof header, header.sha256);
+  std::memcpy(bytes.data(), &header, sizeof header);
+  return bytes;
+}
+
+}  // namespace cutis::convert

@@ -1,0 +1,30 @@
+// The bytes of a .cutis file, and their way onto the disk.
+#ifndef CUTIS_CONVERTER_WRITE_ENCODE_H_
+#define CUTIS_CONVERTER_WRITE_ENCODE_H_
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "converter/recipe/recipe.h"
+#include "converter/write/file_model.h"
+#include "ops/status.h"
+
+namespace cutis::convert {
+
+struct Source {
+  std::string file;    // name without a folder
+  std::string sha256;  // of that file, lower-case hexadecimal
+};
+
+// Header, FlatBuffer, weight segment. The model is planned. The same arguments give the same bytes: nothing of the time, the
+// machine or the path goes in.
+Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source);
+
+// SHA-256 in lower-case hexadecimal.
+std::string HexSha256(std::span<const std::byte> bytes);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_WRITE_ENCODE_H_

@@ -1,0 +1,62 @@
+// A model as it goes into a file: the runtime's own structs, owning what they point to.
+#ifndef CUTIS_CONVERTER_WRITE_FILE_MODEL_H_
+#define CUTIS_CONVERTER_WRITE_FILE_MODEL_H_
+
+#include <cstring>
+#include <deque>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ops/op.h"
+
+namespace cutis::convert {
+
+// Operators want weights on a cache line, in the converter's memory as in a file.
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT(google-explicit-constructor)
+  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{kAlignment})); }
+  void deallocate(T* memory, size_t) { ::operator delete(memory, std::align_val_t{kAlignment}); }
+  friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) { return true; }
+};
+using AlignedBytes = std::vector<std::byte, AlignedAllocator<std::byte>>;
+
+struct FileTensor {
+  std::string name;
+  TensorInfo info;
+  uint64_t offset = 0;  // set by the planner
+};
+
+struct FileNode {
+  std::string name;
+  OpKind kind = OpKind::kReshape;
+  std::vector<int> inputs;
+  int output = -1;
+  OpOptions options;  // spans point into FileModel::storage
+};
+
+struct FileModel {
+  std::vector<FileTensor> tensors;
+  std::vector<FileNode> nodes;
+  int input = -1;
+  std::vector<int> outputs;
+  uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;  // set by the planner
+  std::deque<AlignedBytes> storage;  // a deque: spans stay valid while it grows
+
+  // Moves `values` into the storage and returns where they lie.
+  template <class T>
+  std::span<const T> Own(const std::vector<T>& values) {
+    AlignedBytes& bytes = storage.emplace_back(values.size() * sizeof(T));
+    if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+    return {reinterpret_cast<const T*>(bytes.data()), values.size()};
+  }
+};
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_WRITE_FILE_MODEL_H_

@@ -1,0 +1,281 @@
+// Convolution, uint8: checks, and how every convolution becomes rows of bytes times W16x4 panels.
+//
+// A 1x1 convolution of stride 1 without padding is such a product as it stands. Any other one copies the patches of a block of
+// pixels into the thread's scratch first. Groups are convolutions of their own over a slice of the channels.
+#include "ops/conv/conv.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/conv/geometry.h"
+#include "ops/op.h"
+#include "ops/tensor.h"
+
+namespace cutis {
+extern const Op kConvU8Op;
+
+namespace {
+
+constexpr const char* kName = "conv";
+
+// Units are 4 pixels of one image: small enough that the 49 pixels of a 7x7 map balance over threads, and the tile of the
+// smallest kernel. A thread's range of units is contiguous and goes to the kernel in larger blocks.
+constexpr int64_t kUnitPixels = 4;
+
+// Pixels that go to the kernel at a time: a multiple of all tiles (4, 6 and 12 pixels), near the first- or second-level cache.
+// Larger blocks reuse the weights more often; patches also cost arena.
+constexpr size_t kBlockStep = 12;
+constexpr size_t kPatchBytes = 16 * 1024;
+constexpr size_t kDirectBytes = 64 * 1024;
+
+size_t BlockPixels(size_t row_bytes, size_t budget) {
+  return std::max(kBlockStep, std::min<size_t>(budget / row_bytes / kBlockStep, 64) * kBlockStep);
+}
+
+// What run() and the sizes derive from a node; cheap enough to be made anew each time.
+struct Layer {
+  const ConvU8Options* options;
+  const TensorInfo* in;
+  const TensorInfo* out;
+  size_t taps;
+  size_t group_in, group_out;  // channels of one group
+  size_t padded_in;            // group_in padded to whole k-groups
+  size_t row_bytes;            // K: one patch
+  bool direct;                 // pixels serve as rows
+  int64_t pixels;              // outputs of one image
+
+  explicit Layer(const Node& node)
+      : options(std::get_if<ConvU8Options>(&node.options)), in(node.inputs[0]), out(node.output) {
+    const Window& window = options->window;
+    const size_t groups = static_cast<size_t>(options->groups);
+    taps = static_cast<size_t>(window.kernel_h) * static_cast<size_t>(window.kernel_w);
+    group_in = static_cast<size_t>(in->shape.channels) / groups;
+    group_out = static_cast<size_t>(out->shape.channels) / groups;
+    padded_in = RoundUp(group_in, 4);
+    row_bytes = taps * padded_in;
+    const bool unpadded = window.pad_top == 0 && window.pad_left == 0 && window.pad_bottom == 0 && window.pad_right == 0;
+    direct = taps == 1 && window.stride_h == 1 && window.stride_w == 1 && unpadded && (groups == 1 || group_in == padded_in);
+    pixels = int64_t{out->shape.height} * out->shape.width;
+  }
+};
+
+// The rows of a k-group that lie beyond the true channels meet whatever the pixel holds there, so they must be zero.
+Status CheckPadding(const Layer& layer) {
+  const size_t used = layer.group_in % 4;
+  if (used == 0) return Status();
+  const std::span<const int8_t> weights = layer.options->weights;
+  for (size_t last = layer.padded_in / 4 - 1; last * 64 < weights.size(); last += layer.padded_in / 4) {
+    for (size_t n = 0; n < 16; ++n) {
+      for (size_t j = used; j < 4; ++j) {
+        if (weights[last * 64 + n * 4 + j] != 0) {
+          return Status::Error(Code::kBadInput, "%s: a weight beyond the last input channel is not zero", kName);
+        }
+      }
+    }
+  }
+  return Status();
+}
+
+Status Check(const Node& node) {
+  const ConvU8Options* options = std::get_if<ConvU8Options>(&node.options);
+  if (options == nullptr || node.inputs.size() != 1) {
+    return Status::Error(Code::kBadInput, "%s: wants one input and the options of a uint8 convolution", kName);
+  }
+  CUTIS_TRY(CheckTensor(kName, "input", node.inputs[0], DataType::kU8));
+  CUTIS_TRY(CheckTensor(kName, "output", node.output, DataType::kU8));
+  const TensorInfo &in = *node.inputs[0], &out = *node.output;
+  CUTIS_TRY(CheckWindow(kName, options->window, in.shape, out.shape));
+  CUTIS_TRY(CheckOutputU8(kName, options->out, out));
+  const int32_t groups = options->groups;
+  if (groups < 1 || in.shape.channels % groups != 0 || out.shape.channels % groups != 0) {
+    return Status::Error(Code::kBadInput, "%s: %d groups do not divide %d input and %d output channels", kName, groups,
+                         in.shape.channels, out.shape.channels);
+  }
+  if (!options->padding.empty() && options->padding.size() != static_cast<size_t>(in.shape.channels)) {
+    return Status::Error(Code::kBadInput, "%s: %zu padding bytes for %d input channels", kName, options->padding.size(),
+                         in.shape.channels);
+  }
+  // terms = kernel_h * kernel_w * padded channels, bounded step by step: each factor is below 2^31.
+  const int64_t group_in = (int64_t{in.shape.channels / groups} + 3) / 4 * 4;
+  int64_t terms = int64_t{options->window.kernel_h} * options->window.kernel_w;
+  constexpr int64_t kMostTerms = 1 << 17;  // CheckChannels() refuses less than that
+  terms = terms > kMostTerms ? kMostTerms : terms * group_in;
+  const size_t group_out = static_cast<size_t>(out.shape.channels / groups);
+  const size_t block = RoundUp(group_out, 16);
+  const uint64_t channels = SaturatingMultiply(block, static_cast<uint64_t>(groups));
+  if (options->bias.size() != channels || options->multiplier.size() != channels) {
+    return Status::Error(Code::kBadInput, "%s: %zu biases and %zu multipliers where the layout has %llu", kName,
+                         options->bias.size(), options->multiplier.size(), static_cast<unsigned long long>(channels));
+  }
+  CUTIS_TRY(CheckChannels(kName, options->bias, options->multiplier, group_out, block, terms));
+  if (options->weights.size() != SaturatingMultiply(channels, static_cast<uint64_t>(terms))) {
+    return Status::Error(Code::kBadInput, "%s: %zu bytes of weights where the layout has %llu", kName, options->weights.size(),
+                         static_cast<unsigned long long>(SaturatingMultiply(channels, static_cast<uint64_t>(terms))));
+  }
+  CUTIS_TRY(CheckWeightsS8(kName, options->weights));
+  return CheckPadding(Layer(node));
+}
+
+size_t ScratchBytes(const Node& node) {
+  const Layer layer(node);
+  return layer.direct ? 0 : RoundUp(BlockPixels(layer.row_bytes, kPatchBytes) * layer.row_bytes, kAlignment);
+}
+
+uint64_t Macs(const Node& node) {
+  const Layer layer(node);
+  return SaturatingMultiply(SaturatingMultiply(static_cast<uint64_t>(layer.pixels), static_cast<uint64_t>(layer.out->shape.channels)),
+                            layer.taps * layer.group_in);
+}
+
+int64_t UnitsOfImage(const Layer& layer) { return (layer.pixels + kUnitPixels - 1) / kUnitPixels; }
+
+int64_t Units(const Node& node, int32_t batch) { return UnitsOfImage(Layer(node)) * batch; }
+
+// Short runs are common (12 bytes for a row of the stem); a call of memcpy costs more than they do. Both are whole k-groups.
+void CopyWords(uint8_t* to, const uint8_t* from, size_t bytes) {
+  if (bytes > 64) {
+    std::memcpy(to, from, bytes);
+  } else {
+    for (size_t i = 0; i < bytes; i += 4) std::memcpy(to + i, from + i, 4);
+  }
+}
+
+// Patches of one group. The bytes that pad a tap's channels to whole k-groups meet zero weights and are set to zero.
+class PatchCopier {
+ public:
+  PatchCopier(const Layer& layer, size_t group) : layer_(layer), first_(group * layer.group_in) {
+    // With one group a pixel of the image holds the padded channels, so neighbouring taps are one run of bytes.
+    runs_ = layer.options->groups == 1 && layer.options->window.dilation_w == 1 &&
+            static_cast<size_t>(layer.in->channel_stride) == layer.padded_in;
+    whole_ = layer.options->groups == 1;
+  }
+
+  void Copy(const uint8_t* image, int64_t pixel, uint8_t* to) const {
+    const Window& window = layer_.options->window;
+    const int64_t width = layer_.in->shape.width;
+    const int64_t y0 = pixel / layer_.out->shape.width * window.stride_h - window.pad_top;
+    const int64_t x0 = pixel % layer_.out->shape.width * window.stride_w - window.pad_left;
+    for (int64_t ky = 0; ky < window.kernel_h; ++ky) {
+      const int64_t y = y0 + ky * window.dilation_h;
+      const bool inside = y >= 0 && y < layer_.in->shape.height;
+      const uint8_t* row = inside ? image + static_cast<size_t>(y * width) * Stride() : nullptr;
+      if (inside && runs_ && x0 >= 0 && x0 + window.kernel_w <= width) {
+        const size_t bytes = static_cast<size_t>(window.kernel_w) * layer_.padded_in;
+        CopyWords(to, row + static_cast<size_t>(x0) * Stride(), bytes);
+        to += bytes;
+        continue;
+      }
+      for (int64_t kx = 0; kx < window.kernel_w; ++kx, to += layer_.padded_in) {
+        const int64_t x = x0 + kx * window.dilation_w;
+        CopyTap(inside && x >= 0 && x < width ? row + static_cast<size_t>(x) * Stride() : nullptr, to);
+      }
+    }
+  }
+
+ private:
+  size_t Stride() const { return static_cast<size_t>(layer_.in->channel_stride); }
+
+  void CopyTap(const uint8_t* from, uint8_t* to) const {
+    if (from != nullptr && whole_) {
+      CopyWords(to, from, layer_.padded_in);
+      return;
+    }
+    if (from != nullptr) {
+      std::memcpy(to, from + first_, layer_.group_in);
+    } else if (layer_.options->padding.empty()) {
+      std::memset(to, layer_.in->zero_point, layer_.group_in);
+    } else {
+      std::memcpy(to, layer_.options->padding.data() + first_, layer_.group_in);
+    }
+    std::memset(to + layer_.group_in, 0, layer_.padded_in - layer_.group_in);
+  }
+
+  const Layer& layer_;
+  size_t first_;  // the group's first channel
+  bool runs_, whole_;
+};
+
+ConvU8Args GroupArgs(const Layer& layer, size_t group) {
+  const size_t block = RoundUp(layer.group_out, 16);
+  ConvU8Args args = {};
+  args.w = layer.options->weights.data() + group * block * layer.row_bytes;
+  args.bias = layer.options->bias.data() + group * block;
+  args.multiplier = layer.options->multiplier.data() + group * block;
+  args.y_stride = static_cast<size_t>(layer.out->channel_stride);
+  args.k_groups = static_cast<int32_t>(layer.row_bytes / 4);
+  args.channels = static_cast<int32_t>(layer.group_out);
+  args.out = layer.options->out;
+  return args;
+}
+
+// `pixels` pixels that follow each other in memory, of one image or of several without a gap.
+void RunDirect(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint8_t* x, uint8_t* y, size_t pixels) {
+  const size_t most = BlockPixels(layer.row_bytes, kDirectBytes);
+  for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
+    ConvU8Args args = GroupArgs(layer, group);
+    args.x_stride = static_cast<size_t>(layer.in->channel_stride);
+    for (size_t done = 0; done < pixels; done += args.pixels) {
+      args.x = x + done * args.x_stride + group * layer.group_in;
+      args.y = y + done * args.y_stride + group * layer.group_out;
+      args.pixels = std::min(most, pixels - done);
+      kernel(args);
+    }
+  }
+}
+
+void RunPatches(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint8_t* image, uint8_t* y, int64_t begin, int64_t end,
+                uint8_t* scratch) {
+  const size_t most = BlockPixels(layer.row_bytes, kPatchBytes);
+  for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
+    const PatchCopier copier(layer, group);
+    ConvU8Args args = GroupArgs(layer, group);
+    args.x = scratch;
+    args.x_stride = layer.row_bytes;
+    for (int64_t pixel = begin; pixel < end; pixel += static_cast<int64_t>(args.pixels)) {
+      args.pixels = std::min(most, static_cast<size_t>(end - pixel));
+      for (size_t i = 0; i < args.pixels; ++i) {
+        copier.Copy(image, pixel + static_cast<int64_t>(i), scratch + i * layer.row_bytes);
+      }
+      args.y = y + static_cast<size_t>(pixel) * args.y_stride + group * layer.group_out;
+      kernel(args);
+    }
+  }
+}
+
+void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte* scratch) {
+  const Layer layer(node);
+  const auto conv = reinterpret_cast<void (*)(const ConvU8Args&)>(kernel);
+  const uint8_t* x = reinterpret_cast<const uint8_t*>(run.inputs[0]);
+  uint8_t* y = reinterpret_cast<uint8_t*>(run.output);
+  const size_t in_stride = static_cast<size_t>(layer.in->channel_stride), in_bytes = layer.in->image_bytes;
+  const size_t out_stride = static_cast<size_t>(layer.out->channel_stride), out_bytes = layer.out->image_bytes;
+  const int64_t units = UnitsOfImage(layer);
+  const size_t pixels = static_cast<size_t>(layer.pixels);
+  if (layer.direct && in_bytes == pixels * in_stride && out_bytes == pixels * out_stride) {
+    // The images of the batch are one run of pixels.
+    const size_t first = static_cast<size_t>(begin / units) * pixels + static_cast<size_t>(begin % units * kUnitPixels);
+    const size_t last = static_cast<size_t>(end / units) * pixels + static_cast<size_t>(end % units * kUnitPixels);
+    RunDirect(layer, conv, x + first * in_stride, y + first * out_stride, last - first);
+    return;
+  }
+  while (begin < end) {
+    const int64_t image = begin / units, stop = std::min(end, (image + 1) * units);
+    const int64_t first = (begin - image * units) * kUnitPixels;
+    const int64_t last = std::min(layer.pixels, (stop - image * units) * kUnitPixels);
+    const uint8_t* in_image = x + static_cast<size_t>(image) * in_bytes;
+    uint8_t* out_image = y + static_cast<size_t>(image) * out_bytes;
+    if (layer.direct) {
+      RunDirect(layer, conv, in_image + static_cast<size_t>(first) * in_stride, out_image + static_cast<size_t>(first) * out_stride,
+                static_cast<size_t>(last - first));
+    } else {
+      RunPatches(layer, conv, in_image, out_image, first, last, reinterpret_cast<uint8_t*>(scratch));
+    }
+    begin = stop;
+  }
+}
+
+}  // namespace
+
+const Op kConvU8Op = {OpKind::kConv, DataType::kU8, KernelKind::kConvU8, kName, Check, ScratchBytes, Macs, Units, Run};
+
+}  // namespace cutis

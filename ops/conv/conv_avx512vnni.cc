@@ -1,0 +1,129 @@
+// ConvU8 for AVX-512 VNNI: vpdpbusd multiplies 4 unsigned by 4 signed bytes and adds them to a 32-bit lane, exactly (not the
+// saturating vpdpbusds). One 64-byte row of W16x4 is one register: 16 channels times 4 k.
+//
+// Tiles have up to 24 sums, which leaves 8 of the 32 registers for weights and pixels: 6 pixels x 4 panels (4 loads of weights and 6
+// broadcasts for 24 products), 8 x 3, 12 x 2, 12 x 1 where the channels run out.
+#if defined(__GNUC__) && !defined(__clang__)
+// gcc 12 takes the deliberately undefined operands of its own intrinsics for mistakes (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+#include "ops/conv/conv.h"
+#include "ops/unroll.h"
+
+namespace cutis {
+namespace {
+
+#define CUTIS_INLINE [[gnu::always_inline]] static inline
+
+struct Output {
+  __m512 lo, hi;
+  __m512i zero_point;  // 16 bits a lane
+};
+
+CUTIS_INLINE __m512i Scale(__m512i sums, const float* multiplier, const Output& out) {
+  const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(multiplier));
+  return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(scaled, out.lo), out.hi));
+}
+
+// The first bits of a 64-bit mask.
+CUTIS_INLINE uint64_t FirstBits(size_t count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
+
+CUTIS_INLINE int32_t LoadWord(const uint8_t* from) {
+  int32_t word;
+  __builtin_memcpy(&word, from, 4);
+  return word;
+}
+
+// Up to four panels of one pixel to bytes; sums beyond kPanels are ignored. The values lie in [-255, 255], so the packs are exact;
+// they work within 128-bit lanes, which leaves 4-byte pieces of the panels in the order 0 4 8 12 | 1 5 9 13 | ...: the permutation
+// undoes it. Sums are passed by value, so that nothing has their address.
+template <size_t kPanels>
+CUTIS_INLINE void Store(__m512i sums0, __m512i sums1, __m512i sums2, __m512i sums3, const float* multiplier, const Output& out,
+                        uint8_t* to, uint64_t live) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i value0 = Scale(sums0, multiplier, out);
+  const __m512i value1 = kPanels > 1 ? Scale(sums1, multiplier + 16, out) : value0;
+  const __m512i first = _mm512_add_epi16(_mm512_packs_epi32(value0, value1), out.zero_point);
+  __m512i second = first;
+  if (kPanels > 2) {
+    const __m512i value2 = Scale(sums2, multiplier + 32, out);
+    const __m512i value3 = kPanels > 3 ? Scale(sums3, multiplier + 48, out) : value2;
+    second = _mm512_add_epi16(_mm512_packs_epi32(value2, value3), out.zero_point);
+  }
+  _mm512_mask_storeu_epi8(to, live, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(first, second)));
+}
+
+// `kPixels` pixels times `kPanels` panels; `live` has a bit for each channel that exists.
+template <size_t kPixels, size_t kPanels>
+CUTIS_INLINE void Tile(const ConvU8Args& args, const uint8_t* x, const int8_t* w, const int32_t* bias, const float* multiplier,
+                       const Output& out, uint8_t* y, uint64_t live) {
+  const size_t panel_bytes = static_cast<size_t>(args.k_groups) * 64;
+  __m512i sums[kPixels][kPanels];
+  Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
+    Unroll<kPanels>([&](auto v) CUTIS_UNROLLED { sums[p][v] = _mm512_loadu_si512(bias + 16 * v); });
+  });
+  // With a loop that tests first, gcc 12 also stores every sum in every step, for the case of no step at all. (It copies them about
+  // as well unless compiled with -fno-tree-coalesce-vars: see ops/meson.build.)
+  int32_t left = args.k_groups;
+  do {
+    __m512i rows[kPanels];
+    Unroll<kPanels>([&](auto v) CUTIS_UNROLLED { rows[v] = _mm512_load_si512(w + v * panel_bytes); });
+    Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
+      const __m512i bytes = _mm512_set1_epi32(LoadWord(x + p * args.x_stride));
+      Unroll<kPanels>([&](auto v) CUTIS_UNROLLED { sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], bytes, rows[v]); });
+    });
+    w += 64;
+    x += 4;
+  } while (--left > 0);
+  Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
+    Store<kPanels>(sums[p][0], sums[p][kPanels > 1 ? 1 : 0], sums[p][kPanels > 2 ? 2 : 0], sums[p][kPanels > 3 ? 3 : 0], multiplier,
+                   out, y + p * args.y_stride, live);
+  });
+}
+
+// All pixels of `kPanels` panels: tiles of kPixels, then of half and of single pixels.
+template <size_t kPixels, size_t kPanels>
+void Panels(const ConvU8Args& args, size_t n, const Output& out) {
+  const int8_t* w = args.w + n / 16 * static_cast<size_t>(args.k_groups) * 64;
+  const int32_t* bias = args.bias + n;
+  const float* multiplier = args.multiplier + n;
+  const uint64_t live = FirstBits(static_cast<size_t>(args.channels) - n);
+  const uint8_t* x = args.x;
+  uint8_t* y = args.y + n;
+  size_t left = args.pixels;
+  for (; left >= kPixels; left -= kPixels, x += kPixels * args.x_stride, y += kPixels * args.y_stride) {
+    Tile<kPixels, kPanels>(args, x, w, bias, multiplier, out, y, live);
+  }
+  for (; left >= kPixels / 2; left -= kPixels / 2, x += kPixels / 2 * args.x_stride, y += kPixels / 2 * args.y_stride) {
+    Tile<kPixels / 2, kPanels>(args, x, w, bias, multiplier, out, y, live);
+  }
+  for (; left > 0; --left, x += args.x_stride, y += args.y_stride) {
+    Tile<1, kPanels>(args, x, w, bias, multiplier, out, y, live);
+  }
+}
+
+}  // namespace
+
+void ConvU8_6x64k4_avx512vnni(const ConvU8Args& args) {
+  const Output out = {_mm512_set1_ps(static_cast<float>(args.out.lo - args.out.zero_point)),
+                      _mm512_set1_ps(static_cast<float>(args.out.hi - args.out.zero_point)),
+                      _mm512_set1_epi16(static_cast<int16_t>(args.out.zero_point))};
+  const size_t channels = static_cast<size_t>(args.channels);
+  for (size_t n = 0; n < channels; n += 64) {
+    const size_t left = channels - n;
+    if (left > 48) {
+      Panels<6, 4>(args, n, out);
+    } else if (left > 32) {
+      Panels<8, 3>(args, n, out);
+    } else if (left > 16) {
+      Panels<12, 2>(args, n, out);
+    } else {
+      Panels<12, 1>(args, n, out);
+    }
+  }
+}
+
+}  // namespace cutis

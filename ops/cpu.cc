@@ -1,0 +1,154 @@
+#include "ops/cpu.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+
+#if defined(CUTIS_ARCH_X86)
+#include <cpuid.h>
+#elif defined(CUTIS_ARCH_ARM64) || defined(CUTIS_ARCH_ARM)
+#include <sys/auxv.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace cutis {
+namespace {
+
+// The ISA names of this architecture, in order.
+#if defined(CUTIS_ARCH_X86)
+constexpr Isa kOrder[] = {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx};
+#elif defined(CUTIS_ARCH_ARM64)
+constexpr Isa kOrder[] = {Isa::kScalar, Isa::kNeon, Isa::kDotprod, Isa::kI8mm};
+#elif defined(CUTIS_ARCH_ARM)
+constexpr Isa kOrder[] = {Isa::kScalar, Isa::kNeon};
+#else
+constexpr Isa kOrder[] = {Isa::kScalar};
+#endif
+
+#if defined(CUTIS_ARCH_X86)
+struct CpuidLeaf {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
+
+CpuidLeaf Cpuid(unsigned leaf, unsigned subleaf) {
+  CpuidLeaf r;
+  __get_cpuid_count(leaf, subleaf, &r.a, &r.b, &r.c, &r.d);
+  return r;
+}
+
+// XCR0: which register files the operating system saves. Written in assembly since the intrinsic needs -mxsave.
+uint64_t EnabledRegisterFiles() {
+  unsigned low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<uint64_t>(high) << 32) | low;
+}
+
+// AMX tiles must be asked for once per process (Linux: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)).
+bool RequestAmxTiles() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr int kRequestPermission = 0x1023;
+  constexpr int kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+bool Has(unsigned word, int bit) { return (word >> bit) & 1; }
+
+CpuFeatures Detect() {
+  CpuFeatures features = FeatureOf(Isa::kScalar);
+  const CpuidLeaf one = Cpuid(1, 0), seven = Cpuid(7, 0), seven1 = Cpuid(7, 1), extended = Cpuid(0x80000001u, 0);
+  const bool os_saves = Has(one.c, 27);  // OSXSAVE
+  const uint64_t saved = os_saves ? EnabledRegisterFiles() : 0;
+  const bool ymm = (saved & 0x6) == 0x6, zmm = (saved & 0xe6) == 0xe6, tiles = (saved & 0x60000) == 0x60000;
+
+  // sse4 stands for SSE4.2 with AES and PCLMULQDQ, which Highway's SSE4 target demands.
+  const bool sse4 = Has(one.c, 9) && Has(one.c, 19) && Has(one.c, 20) && Has(one.c, 25) && Has(one.c, 1) && Has(one.c, 23);
+  // avx2 stands for the set of Haswell, which Highway's AVX2 target demands: BMI1, BMI2, LZCNT, FMA, F16C.
+  const bool avx2 = sse4 && ymm && Has(one.c, 28) && Has(seven.b, 5) && Has(seven.b, 3) && Has(seven.b, 8) && Has(one.c, 12) &&
+                    Has(one.c, 29) && Has(extended.c, 5);
+  const bool avxvnni = avx2 && Has(seven1.a, 4);
+  // avx512vnni: F, DQ, BW, VL and VNNI; a kernel that wants VBMI too would need a bit of its own.
+  const bool avx512vnni = avx2 && zmm && Has(seven.b, 16) && Has(seven.b, 17) && Has(seven.b, 30) && Has(seven.b, 31) &&
+                          Has(seven.c, 11);
+  const bool amx = avx512vnni && tiles && Has(seven.d, 24) && Has(seven.d, 25) && RequestAmxTiles();
+  if (sse4) features |= FeatureOf(Isa::kSse4);
+  if (avx2) features |= FeatureOf(Isa::kAvx2);
+  if (avxvnni) features |= FeatureOf(Isa::kAvxVnni);
+  if (avx512vnni) features |= FeatureOf(Isa::kAvx512Vnni);
+  if (amx) features |= FeatureOf(Isa::kAmx);
+  if (Has(one.c, 19) && Has(one.c, 9) && Has(seven.b, 29)) features |= kShaFeature;
+  return features;
+}
+#elif defined(CUTIS_ARCH_ARM64)
+CpuFeatures Detect() {
+  // Bits of AT_HWCAP and AT_HWCAP2 on aarch64 Linux (arch/arm64/include/uapi/asm/hwcap.h).
+  constexpr unsigned long kAsimd = 1ul << 1, kSha2 = 1ul << 6, kAsimdDp = 1ul << 20, kI8mm = 1ul << 13;
+  const unsigned long one = getauxval(AT_HWCAP), two = getauxval(AT_HWCAP2);
+  CpuFeatures features = FeatureOf(Isa::kScalar);
+  if (one & kAsimd) features |= FeatureOf(Isa::kNeon);
+  if ((one & kAsimd) && (one & kAsimdDp)) features |= FeatureOf(Isa::kDotprod);
+  if ((one & kAsimd) && (one & kAsimdDp) && (two & kI8mm)) features |= FeatureOf(Isa::kI8mm);
+  if (one & kSha2) features |= kShaFeature;
+  return features;
+}
+#elif defined(CUTIS_ARCH_ARM)
+CpuFeatures Detect() {
+  constexpr unsigned long kNeon = 1ul << 12;  // HWCAP_NEON on 32-bit ARM Linux
+  CpuFeatures features = FeatureOf(Isa::kScalar);
+  if (getauxval(AT_HWCAP) & kNeon) features |= FeatureOf(Isa::kNeon);
+  return features;
+}
+#else
+CpuFeatures Detect() { return FeatureOf(Isa::kScalar); }
+#endif
+
+constexpr const char* kNames[] = {"scalar", "sse4", "avx2", "avxvnni", "avx512vnni", "amx", "neon", "dotprod", "i8mm"};
+
+}  // namespace
+
+const char* NameOf(Isa isa) { return kNames[static_cast<int>(isa)]; }
+
+CpuFeatures DetectCpu() {
+  static const CpuFeatures features = Detect();
+  return features;
+}
+
+Result<CpuFeatures> MaskCpu(CpuFeatures have, const char* name) {
+  bool known = false;
+  for (const char* other : kNames) known = known || std::strcmp(other, name) == 0;
+  if (!known) {
+    return Status::Error(Code::kUsage, "unknown instruction set \"%s\"; the names are scalar sse4 avx2 avxvnni avx512vnni amx and "
+                         "scalar neon dotprod i8mm", name);
+  }
+  CpuFeatures mask = 0;
+  for (Isa isa : kOrder) {
+    mask |= FeatureOf(isa);
+    if (std::strcmp(NameOf(isa), name) != 0) continue;
+    if (!(have & FeatureOf(isa))) break;
+    // The hash instructions belong to no name; scalar means scalar.
+    if (isa != Isa::kScalar) mask |= kShaFeature;
+    return have & mask;
+  }
+  return Status::Error(Code::kUsage, "this machine has no %s; the best that it has is %s", name, NameOf(BestIsa(have)));
+}
+
+Result<CpuFeatures> CpuFromEnvironment() {
+  const char* name = std::getenv("CUTIS_ISA");
+  if (name == nullptr || name[0] == '\0') return DetectCpu();
+  return MaskCpu(DetectCpu(), name);
+}
+
+Isa BestIsa(CpuFeatures features) {
+  Isa best = Isa::kScalar;
+  for (Isa isa : kOrder) {
+    if (features & FeatureOf(isa)) best = isa;
+  }
+  return best;
+}
+
+}  // namespace cutis

@@ -1,0 +1,37 @@
+// What the processor has, and the mask that tests and users lay over it.
+#ifndef CUTIS_OPS_CPU_H_
+#define CUTIS_OPS_CPU_H_
+
+#include <cstdint>
+
+#include "ops/status.h"
+
+namespace cutis {
+
+// Instruction sets in the order of preference; each architecture uses its own part of the list.
+enum class Isa : uint8_t { kScalar, kSse4, kAvx2, kAvxVnni, kAvx512Vnni, kAmx, kNeon, kDotprod, kI8mm };
+
+const char* NameOf(Isa isa);  // "scalar", "sse4", ..., as on the command line
+
+// Bits of what a kernel may need. One bit per ISA name above (a name stands for all that its kernels use; see cpu.cc for the
+// CPUID bits behind each) and the hash instructions, which no ISA name masks except scalar.
+using CpuFeatures = uint32_t;
+inline constexpr CpuFeatures FeatureOf(Isa isa) { return CpuFeatures{1} << static_cast<int>(isa); }
+inline constexpr CpuFeatures kShaFeature = CpuFeatures{1} << 16;  // x86 SHA with SSE4.1, or ARMv8 SHA-256
+
+// What this CPU and operating system allow, detected once (thread-safe). FeatureOf(kScalar) is always set.
+CpuFeatures DetectCpu();
+
+// `have` without everything that comes after `name` in this architecture's order. kUsage when the name is unknown, belongs to
+// another architecture, or names what the machine lacks.
+Result<CpuFeatures> MaskCpu(CpuFeatures have, const char* name);
+
+// DetectCpu() under the environment variable CUTIS_ISA, if that is set.
+Result<CpuFeatures> CpuFromEnvironment();
+
+// The best ISA within `features`, for reports.
+Isa BestIsa(CpuFeatures features);
+
+}  // namespace cutis
+
+#endif  // CUTIS_OPS_CPU_H_

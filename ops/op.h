@@ -1,0 +1,86 @@
+// The contract between an operator and whoever runs it, and the tables of operators and kernels.
+//
+// An operator (Op) knows shapes, checks, scratch and how to cut its work into independent units; a kernel does the arithmetic.
+// Operators are chosen by (kind, type of the first input); kernels by what the CPU has. Both tables are constant data.
+#ifndef CUTIS_OPS_OP_H_
+#define CUTIS_OPS_OP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "ops/cpu.h"
+#include "ops/options.h"
+#include "ops/status.h"
+#include "ops/tensor.h"
+
+namespace cutis {
+
+enum class OpKind : uint8_t {
+  kConv, kDepthwise, kDense, kAdd, kMaxPool, kAveragePool, kLookup, kClamp, kSoftmax, kDequantize, kReshape,
+};
+
+// One step of a graph.
+struct Node {
+  OpKind kind = OpKind::kReshape;
+  std::span<const TensorInfo* const> inputs;
+  const TensorInfo* output = nullptr;
+  OpOptions options;
+};
+
+// The kinds of kernel; each has an argument struct `<Kind>Args` and is a function `void(const <Kind>Args&)`. The structs are
+// in the header of the op's folder, the list of functions in kernels.inc.
+enum class KernelKind : uint8_t {
+  kConvU8, kConvF32, kDepthwiseU8, kDepthwiseF32, kAddU8, kAddF32, kMaxPoolU8, kMaxPoolF32, kAveragePoolU8, kAveragePoolF32,
+  kLookupU8, kClampF32, kSoftmaxU8, kSoftmaxF32, kDequantizeU8, kCopy, kSha256,
+};
+
+using KernelFn = void (*)();  // cast back to its own type by the op that asked for that kind
+
+struct Kernel {
+  KernelKind kind;
+  const char* name;    // ConvU8_4x16k4_avx2: op, type, tile (pixels x channels, k-group), ISA
+  Isa isa;
+  CpuFeatures needs;   // all of these bits
+  KernelFn fn;
+};
+
+// All kernels of this build, each kind's from the plainest to the best.
+std::span<const Kernel> Kernels();
+
+// The last kernel of that kind whose needs are within `have`; never null (every kind has a reference kernel).
+const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have);
+
+// Where the data of one run lies: image 0 of each tensor. Neither owned nor kept.
+struct RunArgs {
+  const std::byte* const* inputs;  // as many as the node has
+  std::byte* output;
+  int32_t batch;                   // images
+};
+
+struct Op {
+  OpKind kind;
+  DataType type;       // of the first input
+  KernelKind kernel;
+  const char* name;    // for reports and errors: "conv", "depthwise", ...
+
+  // Meaning: shapes recomputed, types, sizes of every span, scales and multipliers finite and within range, weights within
+  // [-127, 127], sums within int32. After it has returned ok, run() reads and writes within its buffers.
+  Status (*check)(const Node& node);
+  // Scratch bytes of one thread: the most that any kernel of this op wants, on any ISA. A multiple of kAlignment.
+  size_t (*scratch_bytes)(const Node& node);
+  // Multiply-adds of one image.
+  uint64_t (*macs)(const Node& node);
+  // How many independent units of work the node has for a batch; a thread gets a contiguous range of them.
+  int64_t (*units)(const Node& node, int32_t batch);
+  // Computes units [begin, end). `scratch` has scratch_bytes() bytes, aligned to kAlignment. No allocation, no lock, no failure.
+  void (*run)(const Node& node, KernelFn kernel, const RunArgs& args, int64_t begin, int64_t end, std::byte* scratch);
+};
+
+// Null when there is no such operator.
+const Op* FindOp(OpKind kind, DataType type);
+std::span<const Op* const> Ops();
+
+}  // namespace cutis
+
+#endif  // CUTIS_OPS_OP_H_

@@ -1,0 +1,317 @@
+// The C interface over Model, Session and the image path.
+#include "runtime/cutis.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "runtime/file.h"
+#include "runtime/fpenv.h"
+#include "runtime/image.h"
+#include "runtime/memory.h"
+#include "runtime/model.h"
+#include "runtime/session.h"
+#include "runtime/verdict.h"
+
+// The handles are the objects themselves under other names.
+namespace {
+
+using cutis::Code;
+using cutis::Model;
+using cutis::Result;
+using cutis::Session;
+using cutis::Status;
+
+const Model* ToModel(const cutis_model* model) { return reinterpret_cast<const Model*>(model); }
+Session* ToSession(cutis_session* session) { return reinterpret_cast<Session*>(session); }
+const Session* ToSession(const cutis_session* session) { return reinterpret_cast<const Session*>(session); }
+
+static_assert(static_cast<int>(Code::kUsage) == CUTIS_ERROR_USAGE &&
+              static_cast<int>(Code::kBadInput) == CUTIS_ERROR_BAD_INPUT &&
+              static_cast<int>(Code::kUnsupported) == CUTIS_ERROR_UNSUPPORTED &&
+              static_cast<int>(Code::kIo) == CUTIS_ERROR_IO && static_cast<int>(Code::kNoMemory) == CUTIS_ERROR_NO_MEMORY &&
+              static_cast<int>(Code::kInternal) == CUTIS_ERROR_INTERNAL);
+static_assert(static_cast<int>(cutis::Verdict::kBcc) == CUTIS_VERDICT_BCC &&
+              static_cast<int>(cutis::Verdict::kNotBcc) == CUTIS_VERDICT_NOT_BCC &&
+              static_cast<int>(cutis::Verdict::kRefer) == CUTIS_VERDICT_REFER &&
+              static_cast<int>(cutis::Verdict::kUnusable) == CUTIS_VERDICT_UNUSABLE);
+static_assert(cutis::kReasonNoOperatingPoint == CUTIS_REASON_NO_OPERATING_POINT &&
+              cutis::kReasonUncalibrated == CUTIS_REASON_UNCALIBRATED && cutis::kReasonReferBand == CUTIS_REASON_REFER_BAND);
+static_assert(static_cast<int>(cutis::DataType::kU8) == CUTIS_U8 && static_cast<int>(cutis::DataType::kF32) == CUTIS_F32);
+
+cutis_status Report(const Status& status, char* error, size_t error_size) {
+  if (!status.ok() && error != nullptr && error_size > 0) std::snprintf(error, error_size, "%s", status.text());
+  return static_cast<cutis_status>(status.code());
+}
+
+Status NullArgument(const char* what) { return Status::Error(Code::kUsage, "no %s given", what); }
+
+// Options of a caller that may be older: what it does not know keeps its default.
+template <class T>
+Status ReadStruct(const T* from, T* to) {
+  if (from == nullptr) return {};
+  if (from->struct_size < sizeof(size_t) || from->struct_size > sizeof(T)) {
+    return Status::Error(
+        Code::kUsage, "struct_size is %zu, this version of Cutis knows up to %zu: set it to sizeof the struct, or update Cutis",
+        from->struct_size, sizeof(T));
+  }
+  std::memcpy(to, from, from->struct_size);
+  return {};
+}
+
+// Results for a caller that may be older (gets what it knows) or newer (gets zeros for the rest).
+template <class T>
+bool WriteStruct(T from, T* to) {
+  const size_t size = to->struct_size;
+  if (size < sizeof(size_t)) return false;
+  from.struct_size = size;
+  std::memcpy(to, &from, size < sizeof(T) ? size : sizeof(T));
+  if (size > sizeof(T)) std::memset(reinterpret_cast<char*>(to) + sizeof(T), 0, size - sizeof(T));
+  return true;
+}
+
+Status ReadOpenOptions(const cutis_open_options* from, cutis::OpenOptions* to) {
+  cutis_open_options options = CUTIS_OPEN_OPTIONS_INIT;
+  CUTIS_TRY(ReadStruct(from, &options));
+  to->copy = options.copy != 0;
+  if (options.isa != nullptr) {
+    CUTIS_ASSIGN(to->cpu, cutis::MaskCpu(cutis::DetectCpu(), options.isa));
+  }
+  return {};
+}
+
+cutis_status GiveModel(Result<std::unique_ptr<Model>> result, cutis_model** model, char* error, size_t error_size) {
+  if (!result.ok()) return Report(result.status(), error, error_size);
+  *model = reinterpret_cast<cutis_model*>(result.value().release());
+  return CUTIS_OK;
+}
+
+cutis_status WriteTensorInfo(const cutis::ModelTensor& tensor, cutis_tensor_info* info) {
+  cutis_tensor_info full = {};
+  full.name = tensor.name;
+  full.type = static_cast<cutis_type>(tensor.info.type);
+  full.height = tensor.info.shape.height;
+  full.width = tensor.info.shape.width;
+  full.channels = tensor.info.shape.channels;
+  full.channel_stride = tensor.info.channel_stride;
+  full.scale = tensor.info.scale;
+  full.zero_point = tensor.info.zero_point;
+  return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
+}
+
+using Clock = std::chrono::steady_clock;
+double Milliseconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+// The recipe's pixels into image 0 of the session's input: in place for a uint8 network, through a tight copy for a float one.
+Status PreprocessInto(const cutis::Preprocess& recipe, const cutis::Image& image, Session* session) {
+  const cutis::TensorInfo& info = session->model().tensors()[static_cast<size_t>(session->model().input())].info;
+  const cutis::Shape& shape = info.shape;
+  if (info.type == cutis::DataType::kU8) {
+    return PreprocessImage(recipe, image, shape.width, shape.height, info.channel_stride,
+                           static_cast<uint8_t*>(session->input(0)));
+  }
+  const size_t bytes = static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * 3;
+  const std::unique_ptr<uint8_t[], cutis::MallocDeleter> pixels = cutis::AllocateAligned(bytes);
+  if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the preprocessed image", bytes);
+  CUTIS_TRY(PreprocessImage(recipe, image, shape.width, shape.height, 3, pixels.get()));
+  return session->SetInputU8(0, pixels.get(), bytes);
+}
+
+Status Classify(Session* session, const void* encoded, size_t size, const char* operating_point, cutis_result* result) {
+  const cutis::Preprocess* recipe = session->model().preprocess();
+  const cutis::VerdictRecipe* verdict = session->model().verdict();
+  if (recipe == nullptr || verdict == nullptr) {
+    return Status::Error(Code::kUsage, "this model says nothing about images or verdicts: give it tensors");
+  }
+  const size_t labels = verdict->labels.size();
+  if (result->probabilities != nullptr && result->probability_count < labels) {
+    return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", result->probability_count,
+                         labels);
+  }
+  const std::unique_ptr<float[], cutis::MallocDeleter> values(static_cast<float*>(std::malloc(2 * labels * sizeof(float))));
+  if (values == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for %zu probabilities", labels);
+  float* probabilities = values.get() + labels;
+
+  const Clock::time_point start = Clock::now();
+  CUTIS_ASSIGN(const cutis::Image image, cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, recipe->decoder));
+  const Clock::time_point decoded = Clock::now();
+  CUTIS_TRY(PreprocessInto(*recipe, image, session));
+  const Clock::time_point preprocessed = Clock::now();
+  CUTIS_TRY(session->Run(1));
+  CUTIS_TRY(session->GetOutputF32(0, 0, values.get(), labels));
+  const Clock::time_point run = Clock::now();
+  const cutis::FloatEnvironment environment;
+  CUTIS_ASSIGN(const cutis::Judgement judgement,
+               cutis::Judge(*verdict, {values.get(), labels}, operating_point, {probabilities, labels}));
+  if (result->probabilities != nullptr) std::memcpy(result->probabilities, probabilities, labels * sizeof(float));
+  result->verdict = static_cast<cutis_verdict>(judgement.verdict);
+  result->p_bcc = judgement.p_bcc;
+  result->operating_point = judgement.operating_point != nullptr ? judgement.operating_point->name : nullptr;
+  result->reasons = judgement.reasons;
+  result->decode_ms = Milliseconds(start, decoded);
+  result->preprocess_ms = Milliseconds(decoded, preprocessed);
+  result->inference_ms = Milliseconds(preprocessed, run);
+  return {};
+}
+
+}  // namespace
+
+cutis_status cutis_model_open(const char* path, const cutis_open_options* options, cutis_model** model, char* error,
+                              size_t error_size) {
+  if (path == nullptr || model == nullptr) return Report(NullArgument("path, or place for the model,"), error, error_size);
+  cutis::OpenOptions open;
+  if (Status status = ReadOpenOptions(options, &open); !status.ok()) return Report(status, error, error_size);
+  return GiveModel(Model::Open(path, open), model, error, error_size);
+}
+
+cutis_status cutis_model_open_memory(const void* bytes, size_t size, const cutis_open_options* options, cutis_model** model,
+                                     char* error, size_t error_size) {
+  if (model == nullptr) return Report(NullArgument("place for the model"), error, error_size);
+  cutis::OpenOptions open;
+  if (Status status = ReadOpenOptions(options, &open); !status.ok()) return Report(status, error, error_size);
+  return GiveModel(Model::OpenMemory(bytes, size, open), model, error, error_size);
+}
+
+void cutis_model_close(cutis_model* model) { delete reinterpret_cast<Model*>(model); }
+
+cutis_status cutis_model_describe(const cutis_model* handle, cutis_model_info* info) {
+  if (handle == nullptr || info == nullptr) return CUTIS_ERROR_USAGE;
+  const Model& model = *ToModel(handle);
+  const cutis::VerdictRecipe* verdict = model.verdict();
+  const cutis::TensorInfo& input = model.tensors()[static_cast<size_t>(model.input())].info;
+  cutis_model_info full = {};
+  full.name = model.provenance().name;
+  full.converter = model.provenance().converter;
+  full.licence = model.provenance().licence;
+  full.card = model.provenance().card;
+  full.isa = NameOf(cutis::BestIsa(model.cpu()));
+  std::memcpy(full.sha256, model.sha256().data(), sizeof full.sha256);
+  full.format_version = model.format_version();
+  full.input_height = input.shape.height;
+  full.input_width = input.shape.width;
+  full.input_channels = input.shape.channels;
+  full.input_type = static_cast<cutis_type>(input.type);
+  full.output_count = static_cast<int32_t>(model.outputs().size());
+  if (verdict != nullptr) {
+    full.label_count = static_cast<int32_t>(verdict->labels.size());
+    full.positive_label = verdict->positive;
+    full.operating_point_count = static_cast<int32_t>(verdict->operating_points.size());
+    full.default_operating_point = verdict->default_operating_point;
+  }
+  full.takes_images = model.preprocess() != nullptr && verdict != nullptr ? 1 : 0;
+  full.file_bytes = model.file_bytes();
+  full.weight_bytes = model.weight_bytes();
+  full.memory_bytes = model.memory_bytes();
+  return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
+}
+
+const char* cutis_model_label(const cutis_model* model, int32_t index) {
+  const cutis::VerdictRecipe* verdict = model != nullptr ? ToModel(model)->verdict() : nullptr;
+  if (verdict == nullptr || index < 0 || static_cast<size_t>(index) >= verdict->labels.size()) return nullptr;
+  return verdict->labels[static_cast<size_t>(index)];
+}
+
+const char* cutis_model_operating_point(const cutis_model* model, int32_t index) {
+  const cutis::VerdictRecipe* verdict = model != nullptr ? ToModel(model)->verdict() : nullptr;
+  if (verdict == nullptr || index < 0 || static_cast<size_t>(index) >= verdict->operating_points.size()) return nullptr;
+  return verdict->operating_points[static_cast<size_t>(index)].name;
+}
+
+cutis_status cutis_model_input(const cutis_model* model, cutis_tensor_info* info) {
+  if (model == nullptr || info == nullptr) return CUTIS_ERROR_USAGE;
+  return WriteTensorInfo(ToModel(model)->tensors()[static_cast<size_t>(ToModel(model)->input())], info);
+}
+
+cutis_status cutis_model_output(const cutis_model* model, int32_t index, cutis_tensor_info* info) {
+  if (model == nullptr || info == nullptr) return CUTIS_ERROR_USAGE;
+  const std::span<const int32_t> outputs = ToModel(model)->outputs();
+  if (index < 0 || static_cast<size_t>(index) >= outputs.size()) return CUTIS_ERROR_USAGE;
+  return WriteTensorInfo(ToModel(model)->tensors()[static_cast<size_t>(outputs[static_cast<size_t>(index)])], info);
+}
+
+uint64_t cutis_model_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads) {
+  return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->plan().ArenaBytes(batch, threads);
+}
+
+uint64_t cutis_model_arena_lower_bound(const cutis_model* model, int32_t batch, int32_t threads) {
+  return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->lower_bound(batch, threads);
+}
+
+cutis_status cutis_session_create(const cutis_model* model, const cutis_session_options* options, cutis_session** session,
+                                  char* error, size_t error_size) {
+  if (model == nullptr || session == nullptr)
+    return Report(NullArgument("model, or place for the session,"), error, error_size);
+  cutis_session_options given = CUTIS_SESSION_OPTIONS_INIT;
+  if (Status status = ReadStruct(options, &given); !status.ok()) return Report(status, error, error_size);
+  cutis::SessionOptions create;
+  create.batch = given.batch;
+  create.threads = given.threads;
+  create.arena = given.arena;
+  create.arena_bytes = given.arena_bytes;
+  Result<std::unique_ptr<Session>> result = Session::Create(*ToModel(model), create);
+  if (!result.ok()) return Report(result.status(), error, error_size);
+  *session = reinterpret_cast<cutis_session*>(result.value().release());
+  return CUTIS_OK;
+}
+
+void cutis_session_destroy(cutis_session* session) { delete ToSession(session); }
+
+cutis_status cutis_session_set_input_u8(cutis_session* session, int32_t image, const uint8_t* pixels, size_t bytes, char* error,
+                                        size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->SetInputU8(image, pixels, bytes), error, error_size);
+}
+
+cutis_status cutis_session_set_input_f32(cutis_session* session, int32_t image, const float* values, size_t count, char* error,
+                                         size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->SetInputF32(image, values, count), error, error_size);
+}
+
+cutis_status cutis_session_run(cutis_session* session, int32_t images, char* error, size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->Run(images), error, error_size);
+}
+
+cutis_status cutis_session_get_output_f32(const cutis_session* session, int32_t index, int32_t image, float* values,
+                                          size_t count, char* error, size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->GetOutputF32(index, image, values, count), error, error_size);
+}
+
+const void* cutis_session_output(const cutis_session* session, int32_t index, int32_t image) {
+  return session == nullptr ? nullptr : ToSession(session)->output(index, image);
+}
+
+cutis_status cutis_session_classify(cutis_session* session, const void* encoded, size_t size, const char* operating_point,
+                                    cutis_result* result, char* error, size_t error_size) {
+  if (session == nullptr || encoded == nullptr || result == nullptr)
+    return Report(NullArgument("session, image or result"), error, error_size);
+  cutis_result full = CUTIS_RESULT_INIT;
+  if (result->struct_size < offsetof(cutis_result, verdict)) {
+    return Report(Status::Error(Code::kUsage, "struct_size of the result is not set"), error, error_size);
+  }
+  full.probabilities = result->probabilities;
+  full.probability_count = result->probability_count;
+  if (Status status = Classify(ToSession(session), encoded, size, operating_point, &full); !status.ok()) {
+    return Report(status, error, error_size);
+  }
+  WriteStruct(full, result);
+  return CUTIS_OK;
+}
+
+const char* cutis_verdict_name(cutis_verdict verdict) {
+  if (verdict < CUTIS_VERDICT_NONE || verdict > CUTIS_VERDICT_UNUSABLE) return nullptr;
+  return NameOf(static_cast<cutis::Verdict>(verdict));
+}
+
+const char* cutis_reason_name(uint32_t reason) {
+  for (int bit = 0; bit < cutis::kReasonCount; ++bit) {
+    if (reason == 1u << bit) return NameOf(static_cast<cutis::Reason>(reason));
+  }
+  return nullptr;
+}

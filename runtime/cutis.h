@@ -1,0 +1,202 @@
+/* Cutis: runs a .cutis model and gives its verdict on a dermoscopic image. The C interface (C11 and later, C++).
+ *
+ * Handles are opaque. A cutis_model is immutable and may be used by any number of threads at once; a cutis_session belongs to
+ * one thread at a time. Nothing here aborts, throws, prints or keeps global state.
+ *
+ * Errors: a function that can fail returns a cutis_status; when it is not CUTIS_OK and `error` is not NULL, one line of text
+ * for people is written to error[0 .. error_size-1], cut if need be and always terminated. Results are written only on
+ * CUTIS_OK.
+ *
+ * Structs begin with struct_size, which the caller sets to sizeof the struct (the ..._INIT macros do). Fields are only ever
+ * added at the end: a library that is newer than the caller fills or reads what the caller knows; one that is older refuses
+ * options that it does not know and leaves result fields that it does not know at zero.
+ *
+ * Strings are UTF-8, terminated. Those that come out of a model or session live as long as that model. Sizes are in bytes
+ * unless said otherwise.
+ */
+#ifndef CUTIS_RUNTIME_CUTIS_H_
+#define CUTIS_RUNTIME_CUTIS_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define CUTIS_API __attribute__((visibility("default")))
+#else
+#define CUTIS_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum cutis_status {
+  CUTIS_OK = 0,
+  CUTIS_ERROR_USAGE = 1,       /* the caller asked for something that cannot be */
+  CUTIS_ERROR_BAD_INPUT = 2,   /* a file or an image is damaged, foreign, too large or missing */
+  CUTIS_ERROR_UNSUPPORTED = 3, /* well formed, but beyond this version, build or machine */
+  CUTIS_ERROR_IO = 4,
+  CUTIS_ERROR_NO_MEMORY = 5,
+  CUTIS_ERROR_INTERNAL = 6 /* a defect of Cutis */
+} cutis_status;
+
+typedef enum cutis_type { CUTIS_U8 = 0, CUTIS_F32 = 1 } cutis_type;
+
+typedef enum cutis_verdict {
+  CUTIS_VERDICT_NONE = 0, /* the model holds no operating point: look at the probabilities */
+  CUTIS_VERDICT_BCC = 1,
+  CUTIS_VERDICT_NOT_BCC = 2,
+  CUTIS_VERDICT_REFER = 3,   /* too close to call: show it to a person */
+  CUTIS_VERDICT_UNUSABLE = 4 /* the image cannot be judged */
+} cutis_verdict;
+
+typedef struct cutis_model cutis_model;
+typedef struct cutis_session cutis_session;
+
+/* -- versions
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/* Of the library, "major.minor.patch". */
+CUTIS_API const char* cutis_version(void);
+/* The newest format of .cutis files that the library reads. */
+CUTIS_API uint32_t cutis_format_version(void);
+
+/* -- models
+ * -------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct cutis_open_options {
+  size_t struct_size;
+  const char* isa; /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm"; NULL: the environment
+                      variable CUTIS_ISA if set, else all that the machine has. Results are the same bits for each. */
+  int copy;        /* not 0: take a private copy of the bytes before they are checked (for removable media) */
+} cutis_open_options;
+#define CUTIS_OPEN_OPTIONS_INIT \
+  { sizeof(cutis_open_options), NULL, 0 }
+
+/* Maps the file and checks all of it. `options` may be NULL. Without `copy` the file must not be altered while the model lives
+ * (replace it by renaming another one over it). Close the model with cutis_model_close. */
+CUTIS_API cutis_status cutis_model_open(const char* path, const cutis_open_options* options, cutis_model** model, char* error,
+                                        size_t error_size);
+
+/* The same for bytes in memory. Without `copy` they must start at a multiple of 64 and outlive the model unchanged. */
+CUTIS_API cutis_status cutis_model_open_memory(const void* bytes, size_t size, const cutis_open_options* options,
+                                               cutis_model** model, char* error, size_t error_size);
+
+/* After all its sessions are gone. NULL is fine. */
+CUTIS_API void cutis_model_close(cutis_model* model);
+
+typedef struct cutis_model_info {
+  size_t struct_size;
+  const char* name; /* "" when the file states none; so are the next ones */
+  const char* converter;
+  const char* licence;
+  const char* card;   /* one paragraph for people: what it is for and what it is not */
+  const char* isa;    /* the best instruction set that it will use */
+  uint8_t sha256[32]; /* of the content, from the file's header; checked */
+  uint32_t format_version;
+  int32_t input_height, input_width, input_channels;
+  cutis_type input_type; /* what the network computes with; inputs may be given as either */
+  int32_t output_count;
+  int32_t label_count;    /* 0: the model gives tensors, no verdict */
+  int32_t positive_label; /* index of the label whose probability is p_bcc */
+  int32_t operating_point_count;
+  int32_t default_operating_point;
+  int32_t takes_images; /* 1: cutis_session_classify can be used */
+  uint64_t file_bytes;
+  uint64_t weight_bytes;
+  uint64_t memory_bytes; /* heap that the model takes */
+} cutis_model_info;
+
+CUTIS_API cutis_status cutis_model_describe(const cutis_model* model, cutis_model_info* info);
+
+/* Label of an output channel; NULL when there is none of that index. */
+CUTIS_API const char* cutis_model_label(const cutis_model* model, int32_t index);
+/* Name of an operating point; NULL when there is none of that index. */
+CUTIS_API const char* cutis_model_operating_point(const cutis_model* model, int32_t index);
+
+typedef struct cutis_tensor_info {
+  size_t struct_size;
+  const char* name;
+  cutis_type type;
+  int32_t height, width, channels;
+  int32_t channel_stride; /* elements from one pixel to the next */
+  float scale;            /* CUTIS_U8: real = scale * (byte - zero_point) */
+  int32_t zero_point;
+} cutis_tensor_info;
+
+/* The input; output `index`. CUTIS_ERROR_USAGE when there is none of that index. */
+CUTIS_API cutis_status cutis_model_input(const cutis_model* model, cutis_tensor_info* info);
+CUTIS_API cutis_status cutis_model_output(const cutis_model* model, int32_t index, cutis_tensor_info* info);
+
+/* The exact size of a session's arena, and the least that any plan of the same network could take. 0 for a batch or a number of
+ * threads below 1. */
+CUTIS_API uint64_t cutis_model_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads);
+CUTIS_API uint64_t cutis_model_arena_lower_bound(const cutis_model* model, int32_t batch, int32_t threads);
+
+/* -- sessions
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct cutis_session_options {
+  size_t struct_size;
+  int32_t batch;   /* the most images of one run, 1 .. 1024 */
+  int32_t threads; /* 1 .. 256, the calling one included; with 1 none is created */
+  void* arena;     /* the caller's memory, at a multiple of 64, kept until the session is destroyed; NULL: the session's own */
+  size_t arena_bytes; /* of the caller's arena, at least cutis_model_arena_bytes(); 0 without one */
+} cutis_session_options;
+#define CUTIS_SESSION_OPTIONS_INIT \
+  { sizeof(cutis_session_options), 1, 1, NULL, 0 }
+
+/* `options` may be NULL. The model must outlive the session. */
+CUTIS_API cutis_status cutis_session_create(const cutis_model* model, const cutis_session_options* options,
+                                            cutis_session** session, char* error, size_t error_size);
+/* NULL is fine. */
+CUTIS_API void cutis_session_destroy(cutis_session* session);
+
+/* Pixels of image `image` of the batch: height*width*channels bytes, NHWC without gaps, of the size of the network's input. */
+CUTIS_API cutis_status cutis_session_set_input_u8(cutis_session* session, int32_t image, const uint8_t* pixels, size_t bytes,
+                                                  char* error, size_t error_size);
+/* The network's own real input (normalised): height*width*channels finite values, NHWC without gaps. */
+CUTIS_API cutis_status cutis_session_set_input_f32(cutis_session* session, int32_t image, const float* values, size_t count,
+                                                   char* error, size_t error_size);
+/* Computes the images 0 .. images-1. The inputs are used up. Allocates nothing and takes no lock. */
+CUTIS_API cutis_status cutis_session_run(cutis_session* session, int32_t images, char* error, size_t error_size);
+/* Output `index` of an image after a run, as real values without gaps; `count` must be height*width*channels of that output. */
+CUTIS_API cutis_status cutis_session_get_output_f32(const cutis_session* session, int32_t index, int32_t image, float* values,
+                                                    size_t count, char* error, size_t error_size);
+/* The raw output (see cutis_tensor_info), valid until the next input is set; NULL for an index or image that does not exist. */
+CUTIS_API const void* cutis_session_output(const cutis_session* session, int32_t index, int32_t image);
+
+/* Bits of cutis_result.reasons. */
+#define CUTIS_REASON_NO_OPERATING_POINT 1u
+#define CUTIS_REASON_UNCALIBRATED 2u
+#define CUTIS_REASON_REFER_BAND 4u
+
+typedef struct cutis_result {
+  size_t struct_size;
+  float* probabilities;     /* in: the caller's memory for one probability per label; may be NULL */
+  size_t probability_count; /* in: how many fit; at least label_count unless probabilities is NULL */
+  cutis_verdict verdict;    /* out, as all that follows */
+  float p_bcc;
+  const char* operating_point; /* the one judged at; NULL without one */
+  uint32_t reasons;
+  double decode_ms, preprocess_ms, inference_ms;
+} cutis_result;
+#define CUTIS_RESULT_INIT \
+  { sizeof(cutis_result), NULL, 0, CUTIS_VERDICT_NONE, 0.0f, NULL, 0u, 0.0, 0.0, 0.0 }
+
+/* A JPEG or PNG file's bytes to a verdict: decodes, preprocesses by the model's recipe, runs image 0, judges at the named
+ * operating point (NULL: the default one). Decoding takes memory of its own for the time of the call. */
+CUTIS_API cutis_status cutis_session_classify(cutis_session* session, const void* encoded, size_t size,
+                                              const char* operating_point, cutis_result* result, char* error,
+                                              size_t error_size);
+
+/* "bcc", "not_bcc", "refer", "unusable"; NULL for CUTIS_VERDICT_NONE. */
+CUTIS_API const char* cutis_verdict_name(cutis_verdict verdict);
+/* "no_operating_point", "uncalibrated", ...; NULL unless `reason` is one known bit. */
+CUTIS_API const char* cutis_reason_name(uint32_t reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CUTIS_RUNTIME_CUTIS_H_ */

@@ -1,0 +1,141 @@
+// Cutis for C++17 and later: handles that free themselves over runtime/cutis.h. Header-only; throws nothing.
+//
+//   cutis_api::Model model;
+//   if (cutis_api::Error error = model.Open("bcc.cutis")) return Complain(error.text());
+//   cutis_api::Session session;
+//   if (cutis_api::Error error = session.Create(model)) ...
+//   cutis_result result = CUTIS_RESULT_INIT;
+//   if (cutis_api::Error error = session.Classify(bytes, size, &result)) ...
+#ifndef CUTIS_RUNTIME_CUTIS_HPP_
+#define CUTIS_RUNTIME_CUTIS_HPP_
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "cutis.h"
+
+namespace cutis_api {
+
+// What a call returned, with its text; converts to true when something went wrong.
+class [[nodiscard]] Error {
+ public:
+  static constexpr size_t kSize = 320;
+  explicit operator bool() const { return status_ != CUTIS_OK; }
+  cutis_status status() const { return status_; }
+  const char* text() const { return text_; }
+
+ private:
+  friend class Model;
+  friend class Session;
+  cutis_status status_ = CUTIS_OK;
+  char text_[kSize] = "";
+};
+
+// A movable owner of a cutis_model.
+class Model {
+ public:
+  Model() = default;
+  ~Model() { cutis_model_close(handle_); }
+  Model(Model&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Model& operator=(Model&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+
+  // Replaces what was open before, once the new model is.
+  Error Open(const char* path, const cutis_open_options* options = nullptr) {
+    cutis_model* handle = nullptr;
+    Error error;
+    error.status_ = cutis_model_open(path, options, &handle, error.text_, Error::kSize);
+    if (!error) Adopt(handle);
+    return error;
+  }
+  Error OpenMemory(const void* bytes, size_t size, const cutis_open_options* options = nullptr) {
+    cutis_model* handle = nullptr;
+    Error error;
+    error.status_ = cutis_model_open_memory(bytes, size, options, &handle, error.text_, Error::kSize);
+    if (!error) Adopt(handle);
+    return error;
+  }
+
+  explicit operator bool() const { return handle_ != nullptr; }
+  const cutis_model* get() const { return handle_; }
+
+  // All of it is zero while nothing is open.
+  cutis_model_info Describe() const {
+    cutis_model_info info = {};
+    info.struct_size = sizeof info;
+    (void)cutis_model_describe(handle_, &info);
+    return info;
+  }
+  const char* Label(int32_t index) const { return cutis_model_label(handle_, index); }
+  uint64_t ArenaBytes(int32_t batch = 1, int32_t threads = 1) const { return cutis_model_arena_bytes(handle_, batch, threads); }
+
+ private:
+  void Adopt(cutis_model* handle) {
+    cutis_model_close(handle_);
+    handle_ = handle;
+  }
+  cutis_model* handle_ = nullptr;
+};
+
+// A movable owner of a cutis_session; its model must outlive it.
+class Session {
+ public:
+  Session() = default;
+  ~Session() { cutis_session_destroy(handle_); }
+  Session(Session&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Session& operator=(Session&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+
+  Error Create(const Model& model, const cutis_session_options* options = nullptr) {
+    cutis_session* handle = nullptr;
+    Error error;
+    error.status_ = cutis_session_create(model.get(), options, &handle, error.text_, Error::kSize);
+    if (!error) {
+      cutis_session_destroy(handle_);
+      handle_ = handle;
+    }
+    return error;
+  }
+
+  explicit operator bool() const { return handle_ != nullptr; }
+  cutis_session* get() { return handle_; }
+
+  Error SetInput(int32_t image, const uint8_t* pixels, size_t bytes) {
+    Error error;
+    error.status_ = cutis_session_set_input_u8(handle_, image, pixels, bytes, error.text_, Error::kSize);
+    return error;
+  }
+  Error SetInput(int32_t image, const float* values, size_t count) {
+    Error error;
+    error.status_ = cutis_session_set_input_f32(handle_, image, values, count, error.text_, Error::kSize);
+    return error;
+  }
+  Error Run(int32_t images = 1) {
+    Error error;
+    error.status_ = cutis_session_run(handle_, images, error.text_, Error::kSize);
+    return error;
+  }
+  Error GetOutput(int32_t index, int32_t image, float* values, size_t count) const {
+    Error error;
+    error.status_ = cutis_session_get_output_f32(handle_, index, image, values, count, error.text_, Error::kSize);
+    return error;
+  }
+  // `result` as made by CUTIS_RESULT_INIT.
+  Error Classify(const void* encoded, size_t size, cutis_result* result, const char* operating_point = nullptr) {
+    Error error;
+    error.status_ = cutis_session_classify(handle_, encoded, size, operating_point, result, error.text_, Error::kSize);
+    return error;
+  }
+
+ private:
+  cutis_session* handle_ = nullptr;
+};
+
+}  // namespace cutis_api
+
+#endif  // CUTIS_RUNTIME_CUTIS_HPP_

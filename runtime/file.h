@@ -1,0 +1,64 @@
+// The bytes of a .cutis file: mapped or copied, its header checked, its hash compared.
+#ifndef CUTIS_RUNTIME_FILE_H_
+#define CUTIS_RUNTIME_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "ops/cpu.h"
+#include "ops/status.h"
+#include "runtime/header.h"
+#include "runtime/memory.h"
+
+namespace cutis {
+
+// Caps on what a file may claim, so that a hostile one costs bounded time and memory (the second also fits a 32-bit process).
+inline constexpr uint64_t kMaxGraphBytes = uint64_t{16} << 20;
+inline constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 30;
+
+// Owns a mapping or a copy; or refers to the caller's bytes. Not copyable.
+class FileBytes {
+ public:
+  FileBytes() = default;
+  ~FileBytes();
+  FileBytes(const FileBytes&) = delete;
+  FileBytes& operator=(const FileBytes&) = delete;
+
+  // Maps a regular file read-only, or reads it into memory of its own.
+  Status Open(const char* path, bool copy);
+  // Refers to bytes that outlive this object (aligned to kAlignment), or copies them (any alignment).
+  Status OpenMemory(const void* bytes, size_t size, bool copy);
+
+  // Header, exact length, SHA-256. Afterwards the parts below may be used.
+  Status Check(CpuFeatures cpu);
+
+  const FileHeader& header() const { return header_; }
+  size_t size() const { return size_; }
+  // The FlatBuffer, in memory that nobody else can write: what was hashed is what is parsed.
+  std::span<const uint8_t> graph() const { return {graph_, static_cast<size_t>(header_.graph_bytes)}; }
+  std::span<const uint8_t> segment() const;
+  // Frees the private copy of the FlatBuffer; graph() is invalid from then on.
+  void DropGraph();
+  // Heap bytes held.
+  uint64_t memory_bytes() const { return copy_ != nullptr ? RoundUp(size_, kAlignment) : 0; }
+
+ private:
+  Status CheckHeader();
+
+  const uint8_t* bytes_ = nullptr;
+  size_t size_ = 0;
+  void* mapping_ = nullptr;
+  std::unique_ptr<uint8_t[], MallocDeleter> copy_;
+  std::unique_ptr<uint8_t[], MallocDeleter> graph_copy_;
+  const uint8_t* graph_ = nullptr;
+  FileHeader header_ = {};
+};
+
+// Memory aligned to kAlignment, or null. Never of size zero.
+std::unique_ptr<uint8_t[], MallocDeleter> AllocateAligned(size_t bytes);
+
+}  // namespace cutis
+
+#endif  // CUTIS_RUNTIME_FILE_H_

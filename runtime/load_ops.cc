@@ -1,0 +1,233 @@
+// The options of an operator, from its table in the file. Here: that the table is the right one for the operator, that its
+// window is within sane limits, that its buffers lie in the segment. What the numbers mean is checked by the operator.
+#include <cmath>
+#include <cstring>
+
+#include "format_generated.h"
+#include "runtime/verify.h"
+
+namespace cutis {
+namespace {
+
+Status LoadWindow(const format::Window& from, Window* out) {
+  *out = {from.kernel_h(),   from.kernel_w(), from.stride_h(), from.stride_w(),   from.dilation_h(),
+          from.dilation_w(), from.pad_top(),  from.pad_left(), from.pad_bottom(), from.pad_right()};
+  const int32_t max = static_cast<int32_t>(kMaxDim);
+  for (int32_t value : {out->kernel_h, out->kernel_w, out->stride_h, out->stride_w, out->dilation_h, out->dilation_w}) {
+    if (value < 1 || value > max)
+      return Status::Error(Code::kBadInput, "a size, stride or dilation of the window is not in 1 .. %d", max);
+  }
+  for (int32_t value : {out->pad_top, out->pad_left, out->pad_bottom, out->pad_right}) {
+    if (value < 0 || value > max) return Status::Error(Code::kBadInput, "a padding is not in 0 .. %d", max);
+  }
+  return {};
+}
+
+Status LoadClamp(const format::Clamp& from, const Node& node, OutputU8* out) {
+  if (node.output->type != DataType::kU8) return Status::Error(Code::kBadInput, "its output is not u8");
+  *out = {node.output->zero_point, from.lo(), from.hi()};
+  if (out->lo > out->hi) return Status::Error(Code::kBadInput, "its clamp has a lower end above the upper one");
+  return {};
+}
+
+Status LoadClamp(const format::ClampF32& from, float* min, float* max) {
+  *min = from.min();
+  *max = from.max();
+  if (!(*min <= *max))
+    return Status::Error(Code::kBadInput, "its clamp has a lower end above the upper one, or is not a number");
+  return {};
+}
+
+template <class T>
+Status LoadBuffer(const format::Buffer& from, const char* what, Segment& segment, std::span<const T>* out) {
+  const uint64_t size = segment.bytes.size();
+  if (from.offset() % kAlignment != 0 || from.offset() > size || from.size() > size - from.offset() ||
+      from.size() % sizeof(T) != 0) {
+    return Status::Error(Code::kBadInput, "its %s lie outside the file or are not aligned", what);
+  }
+  if (from.size() > segment.budget) {
+    return Status::Error(Code::kBadInput, "the nodes refer to far more weights than the file holds");
+  }
+  segment.budget -= from.size();
+  *out = {reinterpret_cast<const T*>(segment.bytes.data() + from.offset()), static_cast<size_t>(from.size()) / sizeof(T)};
+  return {};
+}
+
+template <class T>
+Status CopyVector(const flatbuffers::Vector<T>* from, size_t limit, const char* what, Memory& memory, std::span<const T>* out) {
+  *out = {};
+  if (from == nullptr) return {};
+  if (from->size() > limit) return Status::Error(Code::kBadInput, "its %s are more than %zu", what, limit);
+  std::span<T> copy;
+  CUTIS_TRY(memory.Array(from->size(), &copy));
+  for (uint32_t i = 0; i < from->size(); ++i) copy[i] = from->Get(i);
+  *out = copy;
+  return {};
+}
+
+// ConvU8Options and DepthwiseU8Options have the same fields but for the groups.
+template <class Options>
+Status LoadConvU8(const format::ConvU8& from, Segment& segment, Memory& memory, Node* node) {
+  Options options;
+  CUTIS_TRY(LoadWindow(*from.window(), &options.window));
+  if constexpr (requires { options.groups; }) {
+    options.groups = from.groups();
+    if (options.groups < 1 || options.groups > node->inputs[0]->shape.channels) {
+      return Status::Error(Code::kBadInput, "its groups are not in 1 .. channels of the input");
+    }
+  } else if (from.groups() != 1) {
+    return Status::Error(Code::kBadInput, "a depthwise convolution states no groups");
+  }
+  CUTIS_TRY(LoadBuffer(*from.weights(), "weights", segment, &options.weights));
+  CUTIS_TRY(LoadBuffer(*from.bias(), "biases", segment, &options.bias));
+  CUTIS_TRY(LoadBuffer(*from.multiplier(), "multipliers", segment, &options.multiplier));
+  CUTIS_TRY(CopyVector(from.padding(), kMaxDim, "padding bytes", memory, &options.padding));
+  CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  node->options = options;
+  return {};
+}
+
+template <class Options>
+Status LoadConvF32(const format::ConvF32& from, Segment& segment, Node* node) {
+  Options options;
+  CUTIS_TRY(LoadWindow(*from.window(), &options.window));
+  if constexpr (requires { options.groups; }) {
+    options.groups = from.groups();
+    if (options.groups < 1 || options.groups > node->inputs[0]->shape.channels) {
+      return Status::Error(Code::kBadInput, "its groups are not in 1 .. channels of the input");
+    }
+  } else if (from.groups() != 1) {
+    return Status::Error(Code::kBadInput, "a depthwise convolution states no groups");
+  }
+  CUTIS_TRY(LoadBuffer(*from.weights(), "weights", segment, &options.weights));
+  CUTIS_TRY(LoadBuffer(*from.bias(), "biases", segment, &options.bias));
+  CUTIS_TRY(LoadClamp(*from.clamp(), &options.min, &options.max));
+  node->options = options;
+  return {};
+}
+
+Status LoadAdd(const format::AddU8& from, Node* node) {
+  AddU8Options options;
+  options.multiplier_a = from.multiplier_a();
+  options.multiplier_b = from.multiplier_b();
+  CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  node->options = options;
+  return {};
+}
+
+Status LoadAdd(const format::AddF32& from, Node* node) {
+  AddF32Options options;
+  CUTIS_TRY(LoadClamp(*from.clamp(), &options.min, &options.max));
+  node->options = options;
+  return {};
+}
+
+Status LoadMaxPool(const format::MaxPool& from, Node* node) {
+  MaxPoolOptions options;
+  CUTIS_TRY(LoadWindow(*from.window(), &options.window));
+  node->options = options;
+  return {};
+}
+
+Status LoadAveragePool(const format::AveragePoolU8& from, Memory& memory, Node* node) {
+  AveragePoolU8Options options;
+  CUTIS_TRY(LoadWindow(*from.window(), &options.window));
+  options.count_include_pad = from.count_include_pad();
+  CUTIS_TRY(CopyVector(from.counts(), kMaxDim, "counts", memory, &options.counts));
+  CUTIS_TRY(CopyVector(from.multipliers(), kMaxDim, "multipliers", memory, &options.multipliers));
+  CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  node->options = options;
+  return {};
+}
+
+Status LoadAveragePool(const format::AveragePoolF32& from, Node* node) {
+  AveragePoolF32Options options;
+  CUTIS_TRY(LoadWindow(*from.window(), &options.window));
+  options.count_include_pad = from.count_include_pad();
+  node->options = options;
+  return {};
+}
+
+Status LoadLookup(const format::Lookup& from, Memory& memory, Node* node) {
+  LookupOptions options;
+  CUTIS_TRY(CopyVector(from.table_(), 256, "table entries", memory, &options.table));
+  node->options = options;
+  return {};
+}
+
+Status LoadClampOnly(const format::ClampOnly& from, Node* node) {
+  ClampF32Options options;
+  CUTIS_TRY(LoadClamp(*from.clamp(), &options.min, &options.max));
+  node->options = options;
+  return {};
+}
+
+// Which table belongs to an operator.
+format::Options ExpectedOptions(OpKind kind, DataType type) {
+  const bool u8 = type == DataType::kU8;
+  switch (kind) {
+    case OpKind::kConv:
+    case OpKind::kDepthwise:
+    case OpKind::kDense:
+      return u8 ? format::Options::ConvU8 : format::Options::ConvF32;
+    case OpKind::kAdd:
+      return u8 ? format::Options::AddU8 : format::Options::AddF32;
+    case OpKind::kMaxPool:
+      return format::Options::MaxPool;
+    case OpKind::kAveragePool:
+      return u8 ? format::Options::AveragePoolU8 : format::Options::AveragePoolF32;
+    case OpKind::kLookup:
+      return format::Options::Lookup;
+    case OpKind::kClamp:
+      return format::Options::ClampOnly;
+    case OpKind::kSoftmax:
+      return format::Options::Softmax;
+    case OpKind::kDequantize:
+      return format::Options::Dequantize;
+    case OpKind::kReshape:
+      return format::Options::Reshape;
+  }
+  return format::Options::NONE;
+}
+
+}  // namespace
+
+Status LoadOptions(const format::Node& from, Segment& segment, Memory& memory, Node* node) {
+  const DataType type = node->inputs[0]->type;
+  const bool u8 = type == DataType::kU8;
+  if (from.options_type() != ExpectedOptions(node->kind, type)) {
+    return Status::Error(Code::kBadInput, "its options are those of another operator");
+  }
+  switch (node->kind) {
+    case OpKind::kConv:
+    case OpKind::kDense:
+      return u8 ? LoadConvU8<ConvU8Options>(*from.options_as_ConvU8(), segment, memory, node)
+                : LoadConvF32<ConvF32Options>(*from.options_as_ConvF32(), segment, node);
+    case OpKind::kDepthwise:
+      return u8 ? LoadConvU8<DepthwiseU8Options>(*from.options_as_ConvU8(), segment, memory, node)
+                : LoadConvF32<DepthwiseF32Options>(*from.options_as_ConvF32(), segment, node);
+    case OpKind::kAdd:
+      return u8 ? LoadAdd(*from.options_as_AddU8(), node) : LoadAdd(*from.options_as_AddF32(), node);
+    case OpKind::kMaxPool:
+      return LoadMaxPool(*from.options_as_MaxPool(), node);
+    case OpKind::kAveragePool:
+      return u8 ? LoadAveragePool(*from.options_as_AveragePoolU8(), memory, node)
+                : LoadAveragePool(*from.options_as_AveragePoolF32(), node);
+    case OpKind::kLookup:
+      return LoadLookup(*from.options_as_Lookup(), memory, node);
+    case OpKind::kClamp:
+      return LoadClampOnly(*from.options_as_ClampOnly(), node);
+    case OpKind::kSoftmax:
+      node->options = SoftmaxOptions{};
+      return {};
+    case OpKind::kDequantize:
+      node->options = DequantizeOptions{};
+      return {};
+    case OpKind::kReshape:
+      node->options = ReshapeOptions{};
+      return {};
+  }
+  return Status::Error(Code::kInternal, "an operator without options was let through");
+}
+
+}  // namespace cutis

@@ -1,0 +1,196 @@
+// Preprocessing, verdict and provenance, from the file.
+#include <cmath>
+#include <cstring>
+
+#include "format_generated.h"
+#include "runtime/verify.h"
+
+namespace cutis {
+namespace {
+
+Status LoadStep(format::Step type, const void* from, uint32_t index, PreprocessStep* step) {
+  uint32_t width = 0, height = 0;
+  switch (type) {
+    case format::Step::CenterSquare:
+      step->kind = PreprocessStep::Kind::kCenterSquare;
+      return {};
+    case format::Step::Resize: {
+      const auto* resize = static_cast<const format::Resize*>(from);
+      step->kind = PreprocessStep::Kind::kResize;
+      width = resize->width();
+      height = resize->height();
+      if (resize->filter() > format::Filter::MAX)
+        return Status::Error(Code::kBadInput, "preprocessing step %u: unknown filter", index);
+      step->filter = resize->filter() == format::Filter::Bicubic ? Filter::kBicubic : Filter::kBilinear;
+      break;
+    }
+    case format::Step::CenterCrop: {
+      const auto* crop = static_cast<const format::CenterCrop*>(from);
+      step->kind = PreprocessStep::Kind::kCenterCrop;
+      width = crop->width();
+      height = crop->height();
+      break;
+    }
+    default:
+      return Status::Error(Code::kUnsupported, "preprocessing step %u is unknown to this version", index);
+  }
+  if (width < 1 || width > kMaxDim || height < 1 || height > kMaxDim) {
+    return Status::Error(Code::kBadInput, "preprocessing step %u: its width or height is not in 1 .. %u", index, kMaxDim);
+  }
+  step->width = static_cast<int32_t>(width);
+  step->height = static_cast<int32_t>(height);
+  return {};
+}
+
+// The steps must end at exactly the input of the network, whatever image they start from.
+Status CheckLastSize(std::span<const PreprocessStep> steps, const Shape& shape) {
+  int32_t width = 0, height = 0;  // 0: depends on the image
+  for (const PreprocessStep& step : steps) {
+    if (step.kind == PreprocessStep::Kind::kCenterSquare) {
+      width = height = width < height ? width : height;
+    } else {
+      if (step.kind == PreprocessStep::Kind::kCenterCrop && height > 0 && (step.width > width || step.height > height)) {
+        return Status::Error(Code::kBadInput, "preprocessing: a crop is larger than what it crops");
+      }
+      width = step.width;
+      height = step.height;
+    }
+  }
+  if (width != shape.width || height != shape.height) {
+    return Status::Error(Code::kBadInput, "preprocessing ends at %d x %d pixels, the network takes %d x %d", width, height,
+                         shape.width, shape.height);
+  }
+  return {};
+}
+
+bool IsFraction(float value) { return value >= 0.0f && value <= 1.0f; }
+
+Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, OperatingPoint* point) {
+  CUTIS_TRY(CopyText(from.name(), kMaxName, "an operating point's name", memory, &point->name));
+  CUTIS_TRY(CopyText(from.note(), kMaxText, "an operating point's note", memory, &point->note));
+  if (point->name[0] == '\0') return Status::Error(Code::kBadInput, "an operating point has no name");
+  point->threshold = from.threshold();
+  point->refer_low = from.refer_low();
+  point->refer_high = from.refer_high();
+  point->calibrated = from.calibrated();
+  if (!IsFraction(point->threshold) || !IsFraction(point->refer_low) || !IsFraction(point->refer_high) ||
+      point->refer_low > point->refer_high) {
+    return Status::Error(Code::kBadInput, "operating point \"%s\": its threshold and refer band are not within 0 .. 1",
+                         point->name);
+  }
+  return {};
+}
+
+bool AllUnique(std::span<const char* const> names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (std::strcmp(names[i], names[j]) == 0) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Status LoadPreprocess(const format::Preprocess& from, Memory& memory, ModelData* out) {
+  const TensorInfo& input = out->tensors[static_cast<size_t>(out->input)].info;
+  Preprocess& recipe = out->preprocess;
+  CUTIS_TRY(CopyText(from.decoder(), kMaxName, "the decoder's name", memory, &recipe.decoder));
+  if (recipe.decoder[0] == '\0') return Status::Error(Code::kBadInput, "preprocessing names no decoder");
+  if (input.shape.channels != 3) {
+    return Status::Error(Code::kBadInput, "preprocessing makes RGB images, the network takes %d channels",
+                         input.shape.channels);
+  }
+  const auto& steps = *from.steps();
+  const auto& types = *from.steps_type();
+  if (steps.size() != types.size() || steps.size() < 1 || steps.size() > kMaxSteps) {
+    return Status::Error(Code::kBadInput, "preprocessing has no steps, or more than %u", kMaxSteps);
+  }
+  std::span<PreprocessStep> copy;
+  CUTIS_TRY(memory.Array(steps.size(), &copy));
+  for (uint32_t i = 0; i < steps.size(); ++i) {
+    CUTIS_TRY(LoadStep(types.GetEnum<format::Step>(i), steps.Get(i), i, &copy[i]));
+  }
+  CUTIS_TRY(CheckLastSize(copy, input.shape));
+  recipe.steps = copy;
+
+  std::span<float> mean, std;
+  if (from.mean()->size() != 3 || from.std()->size() != 3) {
+    return Status::Error(Code::kBadInput, "preprocessing must state a mean and a deviation for each of 3 channels");
+  }
+  CUTIS_TRY(memory.Array(3, &mean));
+  CUTIS_TRY(memory.Array(3, &std));
+  for (uint32_t i = 0; i < 3; ++i) {
+    mean[i] = from.mean()->Get(i);
+    std[i] = from.std()->Get(i);
+    if (!std::isfinite(mean[i]) || !std::isfinite(std[i]) || !(std[i] > 0)) {
+      return Status::Error(Code::kBadInput, "preprocessing: the mean or deviation of channel %u is no proper number", i);
+    }
+  }
+  recipe.mean = mean;
+  recipe.std = std;
+  out->has_preprocess = true;
+  return {};
+}
+
+Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out) {
+  const Shape& scores = out->tensors[static_cast<size_t>(out->outputs[0])].info.shape;
+  const auto& labels = *from.labels();
+  if (scores.height != 1 || scores.width != 1 || labels.size() != static_cast<uint32_t>(scores.channels)) {
+    return Status::Error(Code::kBadInput, "verdict: %u labels for an output of %d x %d x %d", labels.size(), scores.height,
+                         scores.width, scores.channels);
+  }
+  VerdictRecipe& verdict = out->verdict;
+  std::span<const char*> names;
+  CUTIS_TRY(memory.Array(labels.size(), &names));
+  for (uint32_t i = 0; i < labels.size(); ++i) {
+    CUTIS_TRY(CopyText(labels.Get(i), kMaxName, "a label", memory, &names[i]));
+    if (names[i][0] == '\0') return Status::Error(Code::kBadInput, "verdict: label %u is empty", i);
+  }
+  // The comparison is quadratic; networks with more labels than that are not for verdicts.
+  if (labels.size() > 4096 || !AllUnique(names))
+    return Status::Error(Code::kBadInput, "verdict: two labels are equal, or there are more than 4096");
+  verdict.labels = names;
+  if (from.positive() >= labels.size()) return Status::Error(Code::kBadInput, "verdict: the positive label does not exist");
+  verdict.positive = static_cast<int32_t>(from.positive());
+  if (from.scores() > format::Scores::MAX) return Status::Error(Code::kBadInput, "verdict: unknown kind of scores");
+  static_assert(static_cast<int>(format::Scores::MAX) == static_cast<int>(Scores::kSigmoid), "the two lists agree");
+  verdict.scores = static_cast<Scores>(from.scores());
+  verdict.temperature = from.temperature();
+  if (!std::isfinite(verdict.temperature) || !(verdict.temperature > 0)) {
+    return Status::Error(Code::kBadInput, "verdict: the temperature is not a finite positive number");
+  }
+
+  const uint32_t count = from.operating_points() == nullptr ? 0 : from.operating_points()->size();
+  if (count > kMaxOperatingPoints)
+    return Status::Error(Code::kBadInput, "verdict: more than %u operating points", kMaxOperatingPoints);
+  std::span<OperatingPoint> points;
+  CUTIS_TRY(memory.Array(count, &points));
+  for (uint32_t i = 0; i < count; ++i) {
+    CUTIS_TRY(LoadOperatingPoint(*from.operating_points()->Get(i), memory, &points[i]));
+    for (uint32_t j = 0; j < i; ++j) {
+      if (std::strcmp(points[i].name, points[j].name) == 0) {
+        return Status::Error(Code::kBadInput, "verdict: two operating points are named \"%s\"", points[i].name);
+      }
+    }
+  }
+  verdict.operating_points = points;
+  if (from.default_operating_point() >= (count > 0 ? count : 1)) {
+    return Status::Error(Code::kBadInput, "verdict: the default operating point does not exist");
+  }
+  verdict.default_operating_point = static_cast<int32_t>(from.default_operating_point());
+  out->has_verdict = true;
+  return {};
+}
+
+Status LoadProvenance(const format::Provenance& from, Memory& memory, ModelData* out) {
+  Provenance& provenance = out->provenance;
+  CUTIS_TRY(CopyText(from.name(), kMaxName, "the model's name", memory, &provenance.name));
+  CUTIS_TRY(CopyText(from.converter(), kMaxName, "the converter's name", memory, &provenance.converter));
+  CUTIS_TRY(CopyText(from.source(), kMaxName, "the source's name", memory, &provenance.source));
+  CUTIS_TRY(CopyText(from.source_sha256(), kMaxName, "the source's hash", memory, &provenance.source_sha256));
+  CUTIS_TRY(CopyText(from.licence(), kMaxText, "the licence", memory, &provenance.licence));
+  return CopyText(from.card(), kMaxText, "the card", memory, &provenance.card);
+}
+
+}  // namespace cutis

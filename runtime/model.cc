@@ -1,0 +1,84 @@
+#include "runtime/model.h"
+
+#include <new>
+#include <utility>
+
+#include "runtime/file.h"
+#include "runtime/fpenv.h"
+#include "runtime/memory.h"
+#include "runtime/verify.h"
+
+namespace cutis {
+
+struct Model::Impl {
+  CpuFeatures cpu = 0;
+  FileBytes file;
+  Memory memory;
+  ModelData data;
+
+  // The file's bytes are there; checks all of them.
+  Status Load() {
+    const FloatEnvironment environment;  // a caller's flush-to-zero must not turn a tiny scale into zero
+    CUTIS_TRY(file.Check(cpu));
+    CUTIS_TRY(LoadModel(file.graph(), file.segment(), cpu, memory, &data));
+    file.DropGraph();
+    return {};
+  }
+
+  static Result<CpuFeatures> ChooseCpu(CpuFeatures wanted) {
+    if (wanted == 0) return CpuFromEnvironment();
+    // Kernels for instructions that the machine lacks would die in the middle of a run.
+    if ((wanted & ~DetectCpu()) != 0)
+      return Status::Error(Code::kUsage, "this machine lacks some of the instruction sets asked for");
+    return wanted | FeatureOf(Isa::kScalar);
+  }
+};
+
+Model::Model() = default;
+Model::~Model() = default;
+
+Result<std::unique_ptr<Model>> Model::Open(const char* path, const OpenOptions& options) {
+  if (path == nullptr) return Status::Error(Code::kUsage, "no path given to open a model from");
+  std::unique_ptr<Model> model(new (std::nothrow) Model());
+  if (model != nullptr) model->impl_.reset(new (std::nothrow) Impl());
+  if (model == nullptr || model->impl_ == nullptr)
+    return Status::Error(Code::kNoMemory, "out of memory while opening %s", path);
+  CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
+  Status status = model->impl_->file.Open(path, options.copy);
+  if (status.ok()) status = model->impl_->Load();
+  if (!status.ok()) return Status::Error(status.code(), "%s: %s", path, status.text());
+  return model;
+}
+
+Result<std::unique_ptr<Model>> Model::OpenMemory(const void* bytes, size_t size, const OpenOptions& options) {
+  std::unique_ptr<Model> model(new (std::nothrow) Model());
+  if (model != nullptr) model->impl_.reset(new (std::nothrow) Impl());
+  if (model == nullptr || model->impl_ == nullptr) return Status::Error(Code::kNoMemory, "out of memory while opening a model");
+  CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
+  CUTIS_TRY(model->impl_->file.OpenMemory(bytes, size, options.copy));
+  CUTIS_TRY(model->impl_->Load());
+  return model;
+}
+
+std::span<const ModelTensor> Model::tensors() const { return impl_->data.tensors; }
+std::span<const ModelNode> Model::nodes() const { return impl_->data.nodes; }
+int32_t Model::input() const { return impl_->data.input; }
+std::span<const int32_t> Model::outputs() const { return impl_->data.outputs; }
+const Plan& Model::plan() const { return impl_->data.plan; }
+uint64_t Model::lower_bound(int32_t batch, int32_t threads) const {
+  const Plan bound{impl_->data.live_bytes, impl_->data.plan.scratch_bytes, impl_->data.plan.shared_bytes};
+  return bound.ArenaBytes(batch, threads);
+}
+const Preprocess* Model::preprocess() const { return impl_->data.has_preprocess ? &impl_->data.preprocess : nullptr; }
+const VerdictRecipe* Model::verdict() const { return impl_->data.has_verdict ? &impl_->data.verdict : nullptr; }
+const Provenance& Model::provenance() const { return impl_->data.provenance; }
+std::span<const uint8_t, 32> Model::sha256() const { return std::span<const uint8_t, 32>(impl_->file.header().sha256, 32); }
+uint32_t Model::format_version() const { return impl_->file.header().version; }
+uint64_t Model::file_bytes() const { return impl_->file.size(); }
+uint64_t Model::weight_bytes() const { return impl_->file.header().segment_bytes; }
+uint64_t Model::memory_bytes() const {
+  return sizeof(Model) + sizeof(Impl) + impl_->memory.bytes() + impl_->file.memory_bytes();
+}
+CpuFeatures Model::cpu() const { return impl_->cpu; }
+
+}  // namespace cutis

@@ -1,0 +1,74 @@
+// An opened and fully checked .cutis file. There is no other way to get a Model, and nothing is checked again afterwards.
+#ifndef CUTIS_RUNTIME_MODEL_H_
+#define CUTIS_RUNTIME_MODEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "ops/op.h"
+#include "runtime/plan.h"
+#include "runtime/recipe.h"
+
+namespace cutis {
+
+struct OpenOptions {
+  CpuFeatures cpu = 0;  // 0: what the machine has, under CUTIS_ISA
+  bool copy = false;    // take the bytes into private memory before they are hashed (removable media; see SECURITY.md)
+};
+
+struct ModelTensor {
+  const char* name = "";
+  TensorInfo info;
+  uint64_t offset = 0;                  // in the activation part, batch 1
+  int32_t first_step = 0, last_step = 0;  // live from .. to, inclusive; -1: before the first node
+};
+
+struct ModelNode {
+  const char* name = "";
+  const Op* op = nullptr;
+  const Kernel* kernel = nullptr;
+  Node node;                          // spans and pointers lie in the model or in the mapping
+  std::span<const int32_t> inputs;    // indices of tensors
+  int32_t output = 0;
+};
+
+// Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its
+// own; weights, biases and multipliers are read from the mapped file.
+class Model {
+ public:
+  // Maps the file read-only (or copies it), checks size and SHA-256, the FlatBuffer, the meaning of every field, the plan.
+  // The text of an error begins with the path.
+  static Result<std::unique_ptr<Model>> Open(const char* path, const OpenOptions& options = {});
+  // The same for bytes in memory, 64-byte aligned unless options.copy; without copy they must outlive the model unchanged.
+  static Result<std::unique_ptr<Model>> OpenMemory(const void* bytes, size_t size, const OpenOptions& options = {});
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  std::span<const ModelTensor> tensors() const;
+  std::span<const ModelNode> nodes() const;
+  int32_t input() const;
+  std::span<const int32_t> outputs() const;
+  const Plan& plan() const;
+  uint64_t lower_bound(int32_t batch, int32_t threads) const;  // the largest sum of live bytes over the steps
+  const Preprocess* preprocess() const;  // null: takes tensors only
+  const VerdictRecipe* verdict() const;  // null: gives tensors only
+  const Provenance& provenance() const;
+  std::span<const uint8_t, 32> sha256() const;  // the one in the header
+  uint32_t format_version() const;
+  uint64_t file_bytes() const;
+  uint64_t weight_bytes() const;      // the segment
+  uint64_t memory_bytes() const;      // heap taken by this object, copy included
+  CpuFeatures cpu() const;
+
+ private:
+  Model();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cutis
+
+#endif  // CUTIS_RUNTIME_MODEL_H_

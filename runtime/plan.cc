@@ -1,0 +1,94 @@
+#include "runtime/plan.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+
+#include "ops/tensor.h"
+#include "runtime/memory.h"
+
+namespace cutis {
+namespace {
+
+bool Overlap(const PlannedBuffer& a, const PlannedBuffer& b) {
+  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes && a.first_step <= b.last_step &&
+         b.first_step <= a.last_step;
+}
+
+Status CheckBuffer(const PlannedBuffer& buffer, size_t index, uint64_t activation_bytes) {
+  if (buffer.bytes == 0 || buffer.bytes % kAlignment != 0 || buffer.offset % kAlignment != 0) {
+    return Status::Error(Code::kBadInput, "memory plan: buffer %zu is empty or not aligned to %zu bytes", index, kAlignment);
+  }
+  if (buffer.bytes > activation_bytes || buffer.offset > activation_bytes - buffer.bytes) {
+    return Status::Error(Code::kBadInput, "memory plan: buffer %zu ends beyond the %llu planned bytes", index,
+                         static_cast<unsigned long long>(activation_bytes));
+  }
+  if (buffer.first_step > buffer.last_step) {
+    return Status::Error(Code::kBadInput, "memory plan: buffer %zu dies before it is made", index);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes) {
+  if (buffers.empty()) return Status::Error(Code::kBadInput, "memory plan: no buffers");
+  uint64_t end = 0;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    CUTIS_TRY(CheckBuffer(buffers[i], i, activation_bytes));
+    end = std::max(end, buffers[i].offset + buffers[i].bytes);
+  }
+  if (end != activation_bytes) {
+    return Status::Error(Code::kBadInput, "memory plan: %llu activation bytes are stated, the buffers end at %llu",
+                         static_cast<unsigned long long>(activation_bytes), static_cast<unsigned long long>(end));
+  }
+
+  // Sweep over the steps: `live` holds the buffers that are not known to be dead; each new one is compared with those.
+  const std::unique_ptr<size_t[], MallocDeleter> memory(static_cast<size_t*>(std::malloc(2 * buffers.size() * sizeof(size_t))));
+  if (memory == nullptr) return Status::Error(Code::kNoMemory, "out of memory while checking the memory plan");
+  size_t* order = memory.get();
+  size_t* live = order + buffers.size();
+  for (size_t i = 0; i < buffers.size(); ++i) order[i] = i;
+  std::sort(order, order + buffers.size(), [&](size_t a, size_t b) {
+    return buffers[a].first_step != buffers[b].first_step ? buffers[a].first_step < buffers[b].first_step : a < b;
+  });
+  size_t live_count = 0;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const size_t now = order[i];
+    size_t kept = 0;
+    for (size_t j = 0; j < live_count; ++j) {
+      const size_t other = live[j];
+      if (buffers[other].last_step < buffers[now].first_step) continue;
+      if (Overlap(buffers[other], buffers[now])) {
+        return Status::Error(Code::kBadInput, "memory plan: buffers %zu and %zu share bytes while both are live",
+                             std::min(other, now), std::max(other, now));
+      }
+      live[kept++] = other;
+    }
+    live[kept++] = now;
+    live_count = kept;
+  }
+  return {};
+}
+
+uint64_t LiveBytesBound(std::span<const PlannedBuffer> buffers, int32_t steps) {
+  // The sum only grows at a step where some buffer is born, so only those steps (and the first) can be the largest.
+  auto live_at = [&](int32_t step) {
+    uint64_t sum = 0;
+    for (const PlannedBuffer& buffer : buffers) {
+      if (buffer.first_step <= step && step <= buffer.last_step) sum += buffer.bytes;
+    }
+    return sum;
+  };
+  uint64_t bound = live_at(-1);
+  int32_t last = -1;
+  for (const PlannedBuffer& buffer : buffers) {
+    if (buffer.first_step == last || buffer.first_step < -1 || buffer.first_step > steps) continue;
+    last = buffer.first_step;
+    bound = std::max(bound, live_at(last));
+  }
+  return bound;
+}
+
+}  // namespace cutis

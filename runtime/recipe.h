@@ -1,0 +1,56 @@
+// What a model file says about images and verdicts, as plain data copied out of the checked file.
+#ifndef CUTIS_RUNTIME_RECIPE_H_
+#define CUTIS_RUNTIME_RECIPE_H_
+
+#include <cstdint>
+#include <span>
+
+namespace cutis {
+
+enum class Filter : uint8_t { kBilinear, kBicubic };
+
+// One step of the preprocessing; see format.fbs for what each does.
+struct PreprocessStep {
+  enum class Kind : uint8_t { kCenterSquare, kResize, kCenterCrop };
+  Kind kind = Kind::kCenterSquare;
+  int32_t width = 0, height = 0;      // kResize, kCenterCrop
+  Filter filter = Filter::kBilinear;  // kResize
+};
+
+struct Preprocess {
+  const char* decoder = "stb";
+  std::span<const PreprocessStep> steps;
+  std::span<const float> mean, std;  // per channel, in byte units: real = (byte - mean) / std
+};
+
+enum class Scores : uint8_t { kProbabilities, kSoftmax, kSigmoid };
+
+// bcc when p >= threshold; refer when refer_low <= p < refer_high.
+struct OperatingPoint {
+  const char* name = "";
+  float threshold = 0.5f, refer_low = 0, refer_high = 0;
+  const char* note = "";
+  bool calibrated = false;
+};
+
+struct VerdictRecipe {
+  std::span<const char* const> labels;
+  int32_t positive = 0;
+  Scores scores = Scores::kSoftmax;
+  float temperature = 1.0f;
+  std::span<const OperatingPoint> operating_points;  // may be empty
+  int32_t default_operating_point = 0;
+};
+
+struct Provenance {
+  const char* name = "";
+  const char* converter = "";
+  const char* source = "";
+  const char* source_sha256 = "";
+  const char* licence = "";
+  const char* card = "";
+};
+
+}  // namespace cutis
+
+#endif  // CUTIS_RUNTIME_RECIPE_H_

@@ -1,0 +1,323 @@
+#include "runtime/session.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "ops/requant.h"
+#include "ops/xnnpack.h"
+#include "runtime/file.h"
+#include "runtime/fpenv.h"
+#include "runtime/memory.h"
+#include "runtime/threads.h"
+
+namespace cutis {
+namespace {
+
+constexpr int32_t kMaxBatch = 1024;
+constexpr int32_t kMaxThreads = 256;
+
+uint64_t Nanoseconds() {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+size_t Pixels(const Shape& shape) { return static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width); }
+size_t Elements(const Shape& shape) { return Pixels(shape) * static_cast<size_t>(shape.channels); }
+
+// Where the data of a node lies in the arena.
+struct Step {
+  std::span<const std::byte*> inputs;
+  std::byte* output = nullptr;
+  ExternalOp* external = nullptr;  // runs the node instead of its kernel; owned
+};
+
+}  // namespace
+
+struct Session::Impl {
+  const Model* model = nullptr;
+  SessionOptions options;
+  size_t arena_bytes = 0;
+  std::unique_ptr<uint8_t[], MallocDeleter> own_arena;
+  std::byte* scratch = nullptr;      // [threads][scratch_bytes]
+  std::byte* activations = nullptr;  // [batch * activation_bytes]
+  Memory memory;
+  std::span<Step> steps;
+  std::span<uint64_t> nanoseconds;
+  std::unique_ptr<ThreadTeam> team;
+  pthreadpool* external_pool = nullptr;  // of XNNPACK
+  NodeObserver observer = nullptr;
+  void* observer_context = nullptr;
+
+  // The run at hand.
+  int32_t images = 0;
+  int32_t node = 0;  // as thread 0 counts, for AfterNode
+  uint64_t node_start = 0;
+  Status external_failure;
+
+  ~Impl() {
+    for (const Step& step : steps) DestroyXnnpackOp(step.external);
+    DestroyXnnpackThreads(external_pool);
+  }
+
+  const ModelTensor& Tensor(int32_t index) const { return model->tensors()[static_cast<size_t>(index)]; }
+  // Image 0 of a tensor, in its place of batch 1 times the batch.
+  std::byte* Data(int32_t tensor) const {
+    return activations + static_cast<size_t>(Tensor(tensor).offset) * static_cast<size_t>(options.batch);
+  }
+  std::byte* Data(int32_t tensor, int32_t image) const {
+    return Data(tensor) + static_cast<size_t>(image) * Tensor(tensor).info.image_bytes;
+  }
+
+  Status Prepare();
+  Status PlaceArena();
+  Status PrepareXnnpack();
+  Status CheckImage(int32_t image) const;
+  void RunPart(int32_t thread);
+  void AfterNode();
+};
+
+Session::Session() = default;
+Session::~Session() = default;
+
+Status Session::Impl::PlaceArena() {
+  const Plan& plan = model->plan();
+  uint64_t needed = plan.ArenaBytes(options.batch, options.threads);
+  if (options.float_backend == FloatBackend::kXnnpack)
+    needed += kXnnpackExtraBytes;  // it reads a little beyond the last buffer
+  if (needed > SIZE_MAX / 2) {
+    return Status::Error(Code::kNoMemory, "an arena of %llu bytes is beyond this machine's addresses",
+                         static_cast<unsigned long long>(needed));
+  }
+  arena_bytes = static_cast<size_t>(needed);
+  void* arena = options.arena;
+  if (arena == nullptr) {
+    if (options.arena_bytes != 0) return Status::Error(Code::kUsage, "the size of an arena is given, but no arena");
+    own_arena = AllocateAligned(arena_bytes);
+    if (own_arena == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the arena", arena_bytes);
+    arena = own_arena.get();
+  } else {
+    if (reinterpret_cast<uintptr_t>(arena) % kAlignment != 0) {
+      return Status::Error(Code::kUsage, "the arena must start at a multiple of %zu bytes", kAlignment);
+    }
+    if (options.arena_bytes < arena_bytes) {
+      return Status::Error(Code::kUsage, "the arena has %zu bytes, batch %d on %d threads takes %zu", options.arena_bytes,
+                           options.batch, options.threads, arena_bytes);
+    }
+  }
+  scratch = static_cast<std::byte*>(arena);
+  activations = scratch + static_cast<size_t>(options.threads) * static_cast<size_t>(plan.scratch_bytes) +
+                static_cast<size_t>(plan.shared_bytes);
+  return {};
+}
+
+// XNNPACK computes the nodes that it can; the others keep their own kernels.
+Status Session::Impl::PrepareXnnpack() {
+  if (!XnnpackAvailable())
+    return Status::Error(Code::kUnsupported, "this build of Cutis has no XNNPACK (meson option xnnpack)");
+  CUTIS_ASSIGN(external_pool, CreateXnnpackThreads(options.threads));
+  bool any = false;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const Node& step = model->nodes()[i].node;
+    if (!XnnpackSupports(step)) continue;
+    CUTIS_ASSIGN(steps[i].external,
+                 CreateXnnpackOp(step, RunArgs{steps[i].inputs.data(), steps[i].output, options.batch}, external_pool));
+    any = true;
+  }
+  if (any) return {};
+  return Status::Error(Code::kUnsupported, "XNNPACK computes no node of this model: it is there for float32 models");
+}
+
+Status Session::Impl::Prepare() {
+  if (options.batch < 1 || options.batch > kMaxBatch) {
+    return Status::Error(Code::kUsage, "a batch of %d images; 1 .. %d are possible", options.batch, kMaxBatch);
+  }
+  if (options.threads < 1 || options.threads > kMaxThreads) {
+    return Status::Error(Code::kUsage, "%d threads; 1 .. %d are possible", options.threads, kMaxThreads);
+  }
+  CUTIS_TRY(PlaceArena());
+  const std::span<const ModelNode> nodes = model->nodes();
+  CUTIS_TRY(memory.Array(nodes.size(), &steps));
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    CUTIS_TRY(memory.Array(nodes[i].inputs.size(), &steps[i].inputs));
+    for (size_t j = 0; j < nodes[i].inputs.size(); ++j) steps[i].inputs[j] = Data(nodes[i].inputs[j]);
+    steps[i].output = Data(nodes[i].output);
+  }
+  if (options.profile) CUTIS_TRY(memory.Array(nodes.size(), &nanoseconds));
+  if (options.float_backend == FloatBackend::kXnnpack) CUTIS_TRY(PrepareXnnpack());
+  return ThreadTeam::Create(options.threads, &team);
+}
+
+Result<std::unique_ptr<Session>> Session::Create(const Model& model, const SessionOptions& options) {
+  std::unique_ptr<Session> session(new (std::nothrow) Session());
+  if (session != nullptr) session->impl_.reset(new (std::nothrow) Impl());
+  if (session == nullptr || session->impl_ == nullptr)
+    return Status::Error(Code::kNoMemory, "out of memory: no room for a session");
+  session->impl_->model = &model;
+  session->impl_->options = options;
+  CUTIS_TRY(session->impl_->Prepare());
+  return session;
+}
+
+// A thread's share of every node. All threads meet after each node, since the next one may read any of its rows.
+void Session::Impl::RunPart(int32_t thread) {
+  const FloatEnvironment environment;
+  const std::span<const ModelNode> nodes = model->nodes();
+  const int64_t threads = options.threads;
+  std::byte* own_scratch = scratch + static_cast<size_t>(thread) * static_cast<size_t>(model->plan().scratch_bytes);
+  const bool report = observer != nullptr || options.profile;
+  void (*const after_node)(void*) = report ? +[](void* self) { static_cast<Impl*>(self)->AfterNode(); } : nullptr;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const ModelNode& now = nodes[i];
+    if (steps[i].external != nullptr) {
+      // It has threads of its own, which ours would only disturb.
+      if (thread == 0 && external_failure.ok()) external_failure = RunXnnpackOp(steps[i].external, images);
+      if (threads > 1 || report) team->Meet(thread, after_node, this);
+      continue;
+    }
+    const int64_t units = now.op->units(now.node, images);
+    // The first units % threads threads take one more.
+    const int64_t share = units / threads, rest = units % threads;
+    const int64_t begin = share * thread + (thread < rest ? thread : rest);
+    const int64_t end = begin + share + (thread < rest ? 1 : 0);
+    if (begin < end)
+      now.op->run(now.node, now.kernel->fn, RunArgs{steps[i].inputs.data(), steps[i].output, images}, begin, end, own_scratch);
+    if (threads > 1 || report) team->Meet(thread, after_node, this);
+  }
+}
+
+// On thread 0, while the others wait.
+void Session::Impl::AfterNode() {
+  const size_t index = static_cast<size_t>(node);
+  if (options.profile) nanoseconds[index] = Nanoseconds() - node_start;
+  if (observer != nullptr) observer(observer_context, node, steps[index].output, images);
+  ++node;
+  if (options.profile) node_start = Nanoseconds();
+}
+
+Status Session::Run(int32_t images) {
+  Impl& impl = *impl_;
+  if (images < 1 || images > impl.options.batch) {
+    return Status::Error(Code::kUsage, "a run of %d images; this session takes 1 .. %d", images, impl.options.batch);
+  }
+  impl.images = images;
+  impl.node = 0;
+  impl.external_failure = Status();
+  if (impl.options.profile) impl.node_start = Nanoseconds();
+  impl.team->Run([](void* self, int32_t thread) { static_cast<Impl*>(self)->RunPart(thread); }, impl_.get());
+  return impl.external_failure;
+}
+
+Status Session::Impl::CheckImage(int32_t image) const {
+  if (image >= 0 && image < options.batch) return {};
+  return Status::Error(Code::kUsage, "there is no image %d in a batch of %d", image, options.batch);
+}
+
+void* Session::input(int32_t image) {
+  return impl_->CheckImage(image).ok() ? impl_->Data(impl_->model->input(), image) : nullptr;
+}
+
+const void* Session::output(int32_t index, int32_t image) const {
+  const std::span<const int32_t> outputs = impl_->model->outputs();
+  if (index < 0 || static_cast<size_t>(index) >= outputs.size() || !impl_->CheckImage(image).ok()) return nullptr;
+  return impl_->Data(outputs[static_cast<size_t>(index)], image);
+}
+
+Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
+  CUTIS_TRY(impl_->CheckImage(image));
+  const TensorInfo& info = impl_->Tensor(impl_->model->input()).info;
+  if (pixels == nullptr || bytes != Elements(info.shape)) {
+    return Status::Error(Code::kUsage, "%zu bytes of pixels for an input of %d x %d x %d", bytes, info.shape.height,
+                         info.shape.width, info.shape.channels);
+  }
+  const FloatEnvironment environment;
+  const size_t channels = static_cast<size_t>(info.shape.channels), stride = static_cast<size_t>(info.channel_stride);
+  std::byte* data = impl_->Data(impl_->model->input(), image);
+  if (info.type == DataType::kU8) {
+    for (size_t i = 0; i < Pixels(info.shape); ++i) std::memcpy(data + i * stride, pixels + i * channels, channels);
+    return {};
+  }
+  const Preprocess* recipe = impl_->model->preprocess();
+  float* values = reinterpret_cast<float*>(data);
+  for (size_t i = 0; i < Pixels(info.shape); ++i) {
+    for (size_t c = 0; c < channels; ++c) {
+      const float byte = static_cast<float>(pixels[i * channels + c]);
+      values[i * stride + c] = recipe != nullptr ? (byte - recipe->mean[c]) / recipe->std[c]
+                                                 : info.scale * (byte - static_cast<float>(info.zero_point));
+    }
+  }
+  return {};
+}
+
+Status Session::SetInputF32(int32_t image, const float* values, size_t count) {
+  CUTIS_TRY(impl_->CheckImage(image));
+  const TensorInfo& info = impl_->Tensor(impl_->model->input()).info;
+  if (values == nullptr || count != Elements(info.shape)) {
+    return Status::Error(Code::kUsage, "%zu values for an input of %d x %d x %d", count, info.shape.height, info.shape.width,
+                         info.shape.channels);
+  }
+  const FloatEnvironment environment;
+  for (size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(values[i])) return Status::Error(Code::kUsage, "value %zu of the input is not a finite number", i);
+  }
+  const size_t channels = static_cast<size_t>(info.shape.channels), stride = static_cast<size_t>(info.channel_stride);
+  std::byte* data = impl_->Data(impl_->model->input(), image);
+  if (info.type == DataType::kF32) {
+    for (size_t i = 0; i < Pixels(info.shape); ++i) {
+      std::memcpy(data + i * stride * sizeof(float), values + i * channels, channels * sizeof(float));
+    }
+    return {};
+  }
+  const Preprocess* recipe = impl_->model->preprocess();
+  for (size_t i = 0; i < Pixels(info.shape); ++i) {
+    for (size_t c = 0; c < channels; ++c) {
+      const float value = values[i * channels + c];
+      // With a recipe the byte is that of the image; without, the quantisation of the input tensor gives it.
+      data[i * stride + c] =
+          static_cast<std::byte>(recipe != nullptr ? ClampRound(value * recipe->std[c] + recipe->mean[c], OutputU8{0, 0, 255})
+                                                   : ClampRound(value / info.scale, OutputU8{info.zero_point, 0, 255}));
+    }
+  }
+  return {};
+}
+
+Status Session::GetOutputF32(int32_t index, int32_t image, float* values, size_t count) const {
+  const std::byte* data = static_cast<const std::byte*>(output(index, image));
+  if (data == nullptr) return Status::Error(Code::kUsage, "there is no output %d of image %d", index, image);
+  const TensorInfo& info = impl_->Tensor(impl_->model->outputs()[static_cast<size_t>(index)]).info;
+  if (values == nullptr || count != Elements(info.shape)) {
+    return Status::Error(Code::kUsage, "%zu values wanted of an output of %d x %d x %d", count, info.shape.height,
+                         info.shape.width, info.shape.channels);
+  }
+  const FloatEnvironment environment;
+  const size_t channels = static_cast<size_t>(info.shape.channels), stride = static_cast<size_t>(info.channel_stride);
+  for (size_t i = 0; i < Pixels(info.shape); ++i) {
+    for (size_t c = 0; c < channels; ++c) {
+      if (info.type == DataType::kF32) {
+        values[i * channels + c] = reinterpret_cast<const float*>(data)[i * stride + c];
+      } else {
+        values[i * channels + c] =
+            info.scale * static_cast<float>(static_cast<int32_t>(data[i * stride + c]) - info.zero_point);
+      }
+    }
+  }
+  return {};
+}
+
+void Session::SetObserver(NodeObserver observer, void* context) {
+  impl_->observer = observer;
+  impl_->observer_context = context;
+}
+
+std::span<const uint64_t> Session::node_nanoseconds() const { return impl_->nanoseconds; }
+size_t Session::arena_bytes() const { return impl_->arena_bytes; }
+uint64_t Session::memory_bytes() const {
+  uint64_t bytes = sizeof(Session) + sizeof(Impl) + impl_->memory.bytes() + impl_->team->memory_bytes();
+  for (const Step& step : impl_->steps) bytes += step.external != nullptr ? XnnpackOpBytes(step.external) : 0;
+  return bytes;
+}
+const Model& Session::model() const { return *impl_->model; }
+const SessionOptions& Session::options() const { return impl_->options; }
+
+}  // namespace cutis

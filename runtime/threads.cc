@@ -1,0 +1,119 @@
+#include "runtime/threads.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+namespace cutis {
+namespace {
+
+// About 20 microseconds: longer than the gap between two nodes, shorter than a time slice by far.
+constexpr int kSpins = 1000;
+
+inline void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  __asm__ volatile("yield");
+#endif
+}
+
+}  // namespace
+
+Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
+  std::unique_ptr<ThreadTeam> team(new (std::nothrow) ThreadTeam());
+  if (team == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for a team of threads");
+  std::span<Worker> workers;
+  CUTIS_TRY(team->memory_.Array(static_cast<size_t>(threads - 1), &workers));
+  // Spinning on a core that a peer needs only keeps the peer from finishing.
+  team->spins_ = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? kSpins : 0;
+
+  // Signals are for the program's own threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = 0;
+  for (size_t i = 0; i < workers.size() && error == 0; ++i) {
+    workers[i].team = team.get();
+    workers[i].thread = static_cast<int32_t>(i) + 1;
+    error = pthread_create(&workers[i].handle, nullptr, &WorkerMain, &workers[i]);
+    if (error == 0) team->workers_ = workers.first(i + 1);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0)
+    return Status::Error(Code::kNoMemory, "the system refuses thread %zu of %d: %s", team->workers_.size() + 2, threads,
+                         std::strerror(error));
+  *out = std::move(team);
+  return {};
+}
+
+ThreadTeam::~ThreadTeam() {
+  stop_ = true;
+  run_.fetch_add(1, std::memory_order_release);
+  run_.notify_all();
+  for (Worker& worker : workers_) pthread_join(worker.handle, nullptr);
+}
+
+void* ThreadTeam::WorkerMain(void* argument) {
+  const Worker& worker = *static_cast<const Worker*>(argument);
+  ThreadTeam& team = *worker.team;
+  for (uint32_t run = 0;; ++run) {
+    team.run_.wait(run, std::memory_order_acquire);
+    if (team.stop_) return nullptr;
+    team.work_(team.context_, worker.thread);
+    team.Arrive(team.done_);
+  }
+}
+
+void ThreadTeam::Run(Work work, void* context) {
+  if (workers_.empty()) return work(context, 0);
+  work_ = work;
+  context_ = context;
+  run_.fetch_add(1, std::memory_order_release);
+  run_.notify_all();
+  work(context, 0);
+  WaitUntilAll(done_);
+}
+
+void ThreadTeam::Meet(int32_t thread, void (*serial)(void* context), void* context) {
+  if (thread == 0) {
+    if (!workers_.empty()) WaitUntilAll(arrived_);
+    if (serial != nullptr) serial(context);
+    if (workers_.empty()) return;
+    meeting_.fetch_add(1, std::memory_order_release);
+    meeting_.notify_all();
+  } else {
+    // Read before arriving: afterwards thread 0 may already have gone on.
+    const uint32_t meeting = meeting_.load(std::memory_order_relaxed);
+    Arrive(arrived_);
+    WaitWhile(meeting_, meeting);
+  }
+}
+
+void ThreadTeam::Arrive(std::atomic<uint32_t>& count) {
+  if (count.fetch_add(1, std::memory_order_acq_rel) + 1 == workers_.size()) count.notify_one();
+}
+
+void ThreadTeam::WaitUntilAll(std::atomic<uint32_t>& count) const {
+  const uint32_t all = static_cast<uint32_t>(workers_.size());
+  for (;;) {
+    const uint32_t now = count.load(std::memory_order_acquire);
+    if (now == all) break;
+    WaitWhile(count, now);
+  }
+  // Nobody arrives again before thread 0 has let the others go on.
+  count.store(0, std::memory_order_relaxed);
+}
+
+void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand) const {
+  for (int i = 0; i < spins_; ++i) {
+    if (value.load(std::memory_order_acquire) != operand) return;
+    Pause();
+  }
+  value.wait(operand, std::memory_order_acquire);
+}
+
+}  // namespace cutis

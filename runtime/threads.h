@@ -1,0 +1,68 @@
+// A fork-join team of threads for one session.
+#ifndef CUTIS_RUNTIME_THREADS_H_
+#define CUTIS_RUNTIME_THREADS_H_
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "ops/status.h"
+#include "runtime/memory.h"
+
+namespace cutis {
+
+// The caller of Run is thread 0; the others sleep between runs. POSIX threads rather than std::thread, whose constructor
+// reports failure by an exception. Not thread-safe: one Run at a time.
+class ThreadTeam {
+ public:
+  using Work = void (*)(void* context, int32_t thread);
+
+  // `threads` >= 1, the caller included; 1 creates none. kNoMemory when the system refuses a thread.
+  static Status Create(int32_t threads, std::unique_ptr<ThreadTeam>* out);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  // work(context, t) for t in 0 .. threads-1, each on its own thread; returns when all have.
+  void Run(Work work, void* context);
+
+  // Within work, by every thread: waits until all have come; then thread 0 alone calls serial(context) (unless null), then all
+  // go on. What was written before by any thread is visible to all after.
+  void Meet(int32_t thread, void (*serial)(void* context), void* context);
+
+  uint64_t memory_bytes() const { return sizeof *this + memory_.bytes(); }
+
+ private:
+  struct Worker {
+    ThreadTeam* team = nullptr;
+    int32_t thread = 0;
+    pthread_t handle = {};
+  };
+
+  ThreadTeam() = default;
+  static void* WorkerMain(void* worker);
+  // Returns once `value` is no longer `operand`: spins a little, since the next node is microseconds away, then sleeps.
+  void WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand) const;
+  // For thread 0: returns once all workers have arrived at `count`, and sets it back to zero.
+  void WaitUntilAll(std::atomic<uint32_t>& count) const;
+  void Arrive(std::atomic<uint32_t>& count);
+
+  Memory memory_;
+  std::span<Worker> workers_;  // those that exist
+  int spins_ = 0;
+  bool stop_ = false;
+  Work work_ = nullptr;
+  void* context_ = nullptr;
+  // On cache lines of their own: they are written by different threads at the same time.
+  alignas(64) std::atomic<uint32_t> run_{0};      // counts the runs; a change wakes the workers
+  alignas(64) std::atomic<uint32_t> arrived_{0};  // workers waiting in Meet
+  alignas(64) std::atomic<uint32_t> meeting_{0};  // counts the meetings; a change lets the workers go on
+  alignas(64) std::atomic<uint32_t> done_{0};     // workers that have finished this run
+};
+
+}  // namespace cutis
+
+#endif  // CUTIS_RUNTIME_THREADS_H_

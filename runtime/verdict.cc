@@ -1,0 +1,160 @@
+#include "runtime/verdict.h"
+
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+
+#include "ops/exp.h"
+
+namespace cutis {
+namespace {
+
+bool IsFinite(float value) { return value - value == 0.0f; }
+
+Status CheckSizes(const VerdictRecipe& recipe, std::span<const float> outputs, std::span<float> probabilities) {
+  const size_t labels = recipe.labels.size();
+  if (labels == 0 || outputs.size() != labels || probabilities.size() != labels) {
+    return Status::Error(Code::kInternal, "%zu outputs and room for %zu probabilities where the model has %zu labels",
+                         outputs.size(), probabilities.size(), labels);
+  }
+  if (recipe.positive < 0 || static_cast<size_t>(recipe.positive) >= labels) {
+    return Status::Error(Code::kInternal, "the positive label %d of a model with %zu labels", recipe.positive, labels);
+  }
+  if (!(recipe.temperature > 0.0f) || !IsFinite(recipe.temperature)) {
+    return Status::Error(Code::kInternal, "a temperature of %g: it must be a positive number",
+                         static_cast<double>(recipe.temperature));
+  }
+  return {};
+}
+
+// The weights in a file are believed only as far as its hash: a network may still compute nonsense, which is no verdict.
+Status CheckOutputs(const VerdictRecipe& recipe, std::span<const float> outputs) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const float value = outputs[i];
+    const bool good = recipe.scores == Scores::kProbabilities ? value >= 0.0f && value <= 1.0f : IsFinite(value);
+    if (!good) {
+      return Status::Error(Code::kBadInput,
+                           "the network's output for \"%s\" is %g, which is not %s; the model cannot be trusted",
+                           recipe.labels[i], static_cast<double>(value),
+                           recipe.scores == Scores::kProbabilities ? "a probability" : "a finite number");
+    }
+  }
+  return {};
+}
+
+// exp(x/T) over its sum, after the largest x is taken from all: every exponent is at most 0 and the sum at least 1.
+void Softmax(std::span<const float> logits, float temperature, std::span<float> probabilities) {
+  float largest = logits[0];
+  for (const float logit : logits) largest = logit > largest ? logit : largest;
+  float sum = 0.0f;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    probabilities[i] = Exp((logits[i] - largest) / temperature);
+    sum += probabilities[i];
+  }
+  for (float& probability : probabilities) probability /= sum;
+}
+
+// 1/(1 + exp(-x)) with the exponent never positive, so that nothing overflows.
+float Sigmoid(float x) {
+  const float e = Exp(x < 0.0f ? x : -x);
+  return x < 0.0f ? e / (1.0f + e) : 1.0f / (1.0f + e);
+}
+
+Status UnknownOperatingPoint(const VerdictRecipe& recipe, const char* name) {
+  if (recipe.operating_points.empty()) {
+    return Status::Error(Code::kUsage, "there is no operating point \"%s\": this model holds none", name);
+  }
+  char names[200];
+  size_t used = 0;
+  for (const OperatingPoint& point : recipe.operating_points) {
+    const int length = std::snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", point.name);
+    if (length < 0) break;
+    used += static_cast<size_t>(length);
+    if (used >= sizeof names) {
+      std::memcpy(names + sizeof names - 4, "...", 4);
+      break;
+    }
+  }
+  return Status::Error(Code::kUsage, "there is no operating point \"%.64s\": this model has %s", name, names);
+}
+
+Result<const OperatingPoint*> Find(const VerdictRecipe& recipe, const char* name) {
+  if (name != nullptr) {
+    for (const OperatingPoint& point : recipe.operating_points) {
+      if (std::strcmp(point.name, name) == 0) return &point;
+    }
+    return UnknownOperatingPoint(recipe, name);
+  }
+  if (recipe.operating_points.empty()) return static_cast<const OperatingPoint*>(nullptr);
+  const int32_t index = recipe.default_operating_point;
+  if (index < 0 || static_cast<size_t>(index) >= recipe.operating_points.size()) {
+    return Status::Error(Code::kInternal, "the default operating point %d of %zu", index, recipe.operating_points.size());
+  }
+  return &recipe.operating_points[static_cast<size_t>(index)];
+}
+
+}  // namespace
+
+const char* NameOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kNone:
+      return nullptr;
+    case Verdict::kBcc:
+      return "bcc";
+    case Verdict::kNotBcc:
+      return "not_bcc";
+    case Verdict::kRefer:
+      return "refer";
+    case Verdict::kUnusable:
+      return "unusable";
+  }
+  return nullptr;
+}
+
+const char* NameOf(Reason reason) {
+  switch (reason) {
+    case kReasonNoOperatingPoint:
+      return "no_operating_point";
+    case kReasonUncalibrated:
+      return "uncalibrated";
+    case kReasonReferBand:
+      return "refer_band";
+  }
+  return nullptr;
+}
+
+Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outputs, const char* operating_point,
+                        std::span<float> probabilities) {
+  CUTIS_TRY(CheckSizes(recipe, outputs, probabilities));
+  CUTIS_ASSIGN(const OperatingPoint* const point, Find(recipe, operating_point));
+  CUTIS_TRY(CheckOutputs(recipe, outputs));
+  switch (recipe.scores) {
+    case Scores::kProbabilities:
+      for (size_t i = 0; i < outputs.size(); ++i) probabilities[i] = outputs[i];
+      break;
+    case Scores::kSoftmax:
+      Softmax(outputs, recipe.temperature, probabilities);
+      break;
+    case Scores::kSigmoid:
+      for (size_t i = 0; i < outputs.size(); ++i) probabilities[i] = Sigmoid(outputs[i] / recipe.temperature);
+      break;
+  }
+
+  Judgement judgement;
+  judgement.p_bcc = probabilities[static_cast<size_t>(recipe.positive)];
+  judgement.operating_point = point;
+  if (point == nullptr) {
+    judgement.reasons = kReasonNoOperatingPoint;
+    return judgement;
+  }
+  if (!point->calibrated) judgement.reasons |= kReasonUncalibrated;
+  if (judgement.p_bcc >= point->refer_low && judgement.p_bcc < point->refer_high) {
+    judgement.verdict = Verdict::kRefer;
+    judgement.reasons |= kReasonReferBand;
+  } else {
+    judgement.verdict = judgement.p_bcc >= point->threshold ? Verdict::kBcc : Verdict::kNotBcc;
+  }
+  return judgement;
+}
+
+}  // namespace cutis

@@ -1,0 +1,40 @@
+// From the network's outputs to a verdict.
+#ifndef CUTIS_RUNTIME_VERDICT_H_
+#define CUTIS_RUNTIME_VERDICT_H_
+
+#include <cstdint>
+#include <span>
+
+#include "ops/status.h"
+#include "runtime/recipe.h"
+
+namespace cutis {
+
+// kNone: the file holds no operating point; kUnusable: the image may not be judged (the reasons say why).
+enum class Verdict : uint8_t { kNone, kBcc, kNotBcc, kRefer, kUnusable };
+const char* NameOf(Verdict verdict);  // "bcc", "not_bcc", "refer", "unusable"; kNone: null
+
+enum Reason : uint32_t {
+  kReasonNoOperatingPoint = 1u << 0,  // "no_operating_point"
+  kReasonUncalibrated = 1u << 1,      // "uncalibrated"
+  kReasonReferBand = 1u << 2,         // "refer_band"
+};
+// Text of a single reason bit.
+const char* NameOf(Reason reason);
+inline constexpr int kReasonCount = 3;
+
+struct Judgement {
+  Verdict verdict = Verdict::kNone;
+  float p_bcc = 0;
+  const OperatingPoint* operating_point = nullptr;  // into the recipe; null without one
+  uint32_t reasons = 0;                             // bits of Reason
+};
+
+// `outputs`: the network's real outputs, one per label. Writes the probabilities (as many) and judges at the named operating
+// point (null: the default one; kUsage for an unknown name). Scalar float32 arithmetic with the library's own exponential.
+Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outputs, const char* operating_point,
+                        std::span<float> probabilities);
+
+}  // namespace cutis
+
+#endif  // CUTIS_RUNTIME_VERDICT_H_

@@ -1,0 +1,237 @@
+#include "runtime/verify.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "format_generated.h"
+
+namespace cutis {
+namespace {
+
+// The deepest file: Model, Graph, Node, Options.
+constexpr flatbuffers::uoffset_t kMaxDepth = 8;
+// A table for each tensor, two for each node, and the few others.
+constexpr flatbuffers::uoffset_t kMaxTables = kMaxTensors + 2 * kMaxNodes + 256;
+
+Status LoadTensor(const format::Tensor& from, size_t index, Memory& memory, ModelTensor* tensor) {
+  CUTIS_TRY(CopyText(from.name(), kMaxName, "a tensor's name", memory, &tensor->name));
+  if (tensor->name[0] == '\0') return Status::Error(Code::kBadInput, "tensor %zu has no name", index);
+  auto error = [&](const char* what) {
+    return Status::Error(Code::kBadInput, "tensor %zu \"%s\": %s", index, tensor->name, what);
+  };
+  if (from.type() != format::DataType::U8 && from.type() != format::DataType::F32) return error("unknown data type");
+  const flatbuffers::Vector<uint32_t>& dims = *from.dims();
+  if (dims.size() != 3) return error("it must have 3 dimensions: height, width, channels");
+  uint64_t elements = 1;
+  for (uint32_t i = 0; i < 3; ++i) {
+    if (dims.Get(i) < 1 || dims.Get(i) > kMaxDim) return error("a dimension is not in 1 .. 16384");
+    elements *= i == 2 ? RoundUp(dims.Get(i), 4) : dims.Get(i);  // at most 2^42
+  }
+  TensorInfo& info = tensor->info;
+  info.type = from.type() == format::DataType::U8 ? DataType::kU8 : DataType::kF32;
+  if (elements > kMaxTensorBytes / SizeOf(info.type)) return error("it is larger than 256 MiB");
+  info.shape = {static_cast<int32_t>(dims.Get(0)), static_cast<int32_t>(dims.Get(1)), static_cast<int32_t>(dims.Get(2))};
+  info.channel_stride = ChannelStride(info.type, info.shape.channels);
+  info.image_bytes = ImageBytes(info.type, info.shape);
+  info.scale = from.scale();
+  info.zero_point = from.zero_point();
+  if (!std::isfinite(info.scale) || !(info.scale > 0)) return error("its scale is not a finite positive number");
+  tensor->offset = from.offset();
+  return {};
+}
+
+// Indices of a node, its op, its options, what the op says of it, its kernel. `produced` tells which tensors exist so far.
+Status LoadNode(const format::Node& from, int32_t index, CpuFeatures cpu, Segment& segment, Memory& memory,
+                std::span<bool> produced, ModelData* out) {
+  ModelNode& node = out->nodes[static_cast<size_t>(index)];
+  CUTIS_TRY(CopyText(from.name(), kMaxName, "a node's name", memory, &node.name));
+  if (node.name[0] == '\0') return Status::Error(Code::kBadInput, "node %d has no name", index);
+  auto error = [&](const char* what) { return Status::Error(Code::kBadInput, "node %d \"%s\": %s", index, node.name, what); };
+
+  const flatbuffers::Vector<uint32_t>& inputs = *from.inputs();
+  if (inputs.size() < 1 || inputs.size() > kMaxNodeInputs) return error("it has no inputs, or too many");
+  std::span<int32_t> indices;
+  std::span<const TensorInfo*> infos;
+  CUTIS_TRY(memory.Array(inputs.size(), &indices));
+  CUTIS_TRY(memory.Array(inputs.size(), &infos));
+  for (uint32_t i = 0; i < inputs.size(); ++i) {
+    const uint32_t tensor = inputs.Get(i);
+    if (tensor >= out->tensors.size()) return error("an input is no tensor of the file");
+    if (!produced[tensor]) return error("an input is used before it is made");
+    indices[i] = static_cast<int32_t>(tensor);
+    infos[i] = &out->tensors[tensor].info;
+    out->tensors[tensor].last_step = index;
+  }
+  const uint32_t output = from.output();
+  if (output >= out->tensors.size()) return error("the output is no tensor of the file");
+  if (produced[output]) return error("the output is the graph's input, or has been made by another node");
+  produced[output] = true;
+  out->tensors[output].first_step = out->tensors[output].last_step = index;
+  node.inputs = indices;
+  node.output = static_cast<int32_t>(output);
+  node.node.inputs = infos;
+  node.node.output = &out->tensors[output].info;
+
+  if (from.kind() > format::OpKind::MAX) return error("unknown kind of operator");
+  static_assert(static_cast<int>(format::OpKind::MAX) == static_cast<int>(OpKind::kReshape), "the two lists of kinds agree");
+  node.node.kind = static_cast<OpKind>(from.kind());
+  node.op = FindOp(node.node.kind, infos[0]->type);
+  if (node.op == nullptr) {
+    return Status::Error(Code::kUnsupported, "node %d \"%s\": there is no operator %s for %s inputs", index, node.name,
+                         format::EnumNameOpKind(from.kind()), NameOf(infos[0]->type));
+  }
+  Status status = LoadOptions(from, segment, memory, &node.node);
+  if (status.ok()) status = node.op->check(node.node);
+  if (!status.ok()) return Status::Error(status.code(), "node %d \"%s\": %s", index, node.name, status.text());
+  node.kernel = ChooseKernel(node.op->kernel, cpu);
+  if (node.kernel == nullptr) return Status::Error(Code::kInternal, "no kernel for operator %s", node.op->name);
+  return {};
+}
+
+Status LoadOutputs(const format::Graph& graph, std::span<const bool> produced, Memory& memory, ModelData* out) {
+  const flatbuffers::Vector<uint32_t>& outputs = *graph.outputs();
+  if (outputs.size() < 1 || outputs.size() > kMaxOutputs) {
+    return Status::Error(Code::kBadInput, "the graph has no outputs, or more than %u", kMaxOutputs);
+  }
+  CUTIS_TRY(memory.Array(outputs.size(), &out->outputs));
+  const int32_t end = static_cast<int32_t>(out->nodes.size());
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    const uint32_t tensor = outputs.Get(i);
+    if (tensor >= out->tensors.size() || !produced[tensor] || static_cast<int32_t>(tensor) == out->input) {
+      return Status::Error(Code::kBadInput, "output %u of the graph is made by no node", i);
+    }
+    if (out->tensors[tensor].last_step == end)
+      return Status::Error(Code::kBadInput, "output %u of the graph is listed twice", i);
+    out->tensors[tensor].last_step = end;
+    out->outputs[i] = static_cast<int32_t>(tensor);
+  }
+  return {};
+}
+
+Status LoadPlan(const format::Plan& from, ModelData* out) {
+  Plan& plan = out->plan;
+  plan = {from.activation_bytes(), from.scratch_bytes(), from.shared_bytes()};
+  if (plan.activation_bytes > kMaxActivationBytes || plan.scratch_bytes > kMaxScratchBytes ||
+      plan.scratch_bytes % kAlignment != 0) {
+    return Status::Error(Code::kBadInput, "memory plan: the sizes are too large or not aligned to %zu bytes", kAlignment);
+  }
+  if (plan.shared_bytes != 0) {
+    return Status::Error(Code::kUnsupported,
+                         "memory plan: shared memory is stated, of which this version has no use: update Cutis");
+  }
+  uint64_t macs = 0;
+  for (const ModelNode& node : out->nodes) {
+    const uint64_t scratch = node.op->scratch_bytes(node.node);
+    if (scratch > plan.scratch_bytes) {
+      return Status::Error(Code::kUnsupported,
+                           "memory plan: node \"%.60s\" needs %llu bytes of scratch, the file plans %llu: convert the model "
+                           "again with this version",
+                           node.name, static_cast<unsigned long long>(scratch),
+                           static_cast<unsigned long long>(plan.scratch_bytes));
+    }
+    const uint64_t more = node.op->macs(node.node);
+    if (more > kMaxMacs || macs > kMaxMacs - more) {
+      return Status::Error(Code::kUnsupported, "the network wants more than %llu multiply-adds for an image",
+                           static_cast<unsigned long long>(kMaxMacs));
+    }
+    macs += more;
+  }
+  Memory temporary;
+  std::span<PlannedBuffer> buffers;
+  CUTIS_TRY(temporary.Array(out->tensors.size(), &buffers));
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const ModelTensor& tensor = out->tensors[i];
+    buffers[i] = {tensor.offset, tensor.info.image_bytes, tensor.first_step, tensor.last_step};
+  }
+  CUTIS_TRY(CheckPlan(buffers, plan.activation_bytes));
+  out->live_bytes = LiveBytesBound(buffers, static_cast<int32_t>(out->nodes.size()));
+  return {};
+}
+
+Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, CpuFeatures cpu, Memory& memory, ModelData* out) {
+  const auto& tensors = *graph.tensors();
+  const auto& nodes = *graph.nodes();
+  if (tensors.size() < 2 || tensors.size() > kMaxTensors || nodes.size() < 1 || nodes.size() > kMaxNodes) {
+    return Status::Error(Code::kBadInput, "the graph is empty or too large: %u tensors, %u nodes (at most %u of each)",
+                         tensors.size(), nodes.size(), kMaxNodes);
+  }
+  CUTIS_TRY(memory.Array(tensors.size(), &out->tensors));
+  CUTIS_TRY(memory.Array(nodes.size(), &out->nodes));
+  for (uint32_t i = 0; i < tensors.size(); ++i) CUTIS_TRY(LoadTensor(*tensors.Get(i), i, memory, &out->tensors[i]));
+
+  Memory temporary;
+  std::span<bool> produced;
+  CUTIS_TRY(temporary.Array(tensors.size(), &produced));
+  if (graph.input() >= tensors.size()) return Status::Error(Code::kBadInput, "the input of the graph is no tensor of the file");
+  out->input = static_cast<int32_t>(graph.input());
+  produced[graph.input()] = true;
+  out->tensors[graph.input()].first_step = out->tensors[graph.input()].last_step = -1;
+
+  Segment segment{bytes, bytes.size() + kMaxRepeatedBytes};
+  for (uint32_t i = 0; i < nodes.size(); ++i) {
+    CUTIS_TRY(LoadNode(*nodes.Get(i), static_cast<int32_t>(i), cpu, segment, memory, produced, out));
+  }
+  for (size_t i = 0; i < produced.size(); ++i) {
+    if (!produced[i]) return Status::Error(Code::kBadInput, "tensor %zu \"%s\" is made by no node", i, out->tensors[i].name);
+  }
+  CUTIS_TRY(LoadOutputs(graph, produced, memory, out));
+  return LoadPlan(*graph.plan(), out);
+}
+
+// Bytes of the well-formed UTF-8 sequence at `text` (of `left` bytes), or 0. Overlong forms, surrogates and numbers beyond
+// U+10FFFF are refused, and so are control characters, whose place is not in names that people read on a terminal.
+size_t SequenceLength(const uint8_t* text, size_t left) {
+  const uint8_t first = text[0];
+  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || length > left) return 0;
+  uint32_t value = first & (0x7fu >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((text[i] & 0xc0) != 0x80) return 0;
+    value = value << 6 | (text[i] & 0x3f);
+  }
+  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool control = value < 0xa0 || value == 0x2028 || value == 0x2029 || (value >= 0x202a && value <= 0x202e) ||
+                       (value >= 0x2066 && value <= 0x2069);  // C1, line breaks, changes of direction
+  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
+  return value < kSmallest[length] || value > 0x10ffff || surrogate || control ? 0 : length;
+}
+
+}  // namespace
+
+Status CopyText(const flatbuffers::String* from, size_t limit, const char* what, Memory& memory, const char** out) {
+  *out = "";
+  if (from == nullptr) return {};
+  const size_t size = from->size();
+  if (size > limit) return Status::Error(Code::kBadInput, "%s is longer than %zu bytes", what, limit);
+  const uint8_t* bytes = from->Data();
+  for (size_t i = 0; i < size;) {
+    const size_t length = SequenceLength(bytes + i, size - i);
+    if (length == 0) return Status::Error(Code::kBadInput, "%s is not printable UTF-8", what);
+    i += length;
+  }
+  std::span<char> copy;
+  CUTIS_TRY(memory.Array(size + 1, &copy));
+  std::memcpy(copy.data(), bytes, size);
+  *out = copy.data();
+  return {};
+}
+
+Status LoadModel(std::span<const uint8_t> graph, std::span<const uint8_t> segment, CpuFeatures cpu, Memory& memory,
+                 ModelData* out) {
+  flatbuffers::Verifier::Options limits;
+  limits.max_depth = kMaxDepth;
+  limits.max_tables = kMaxTables;
+  flatbuffers::Verifier verifier(graph.data(), graph.size(), limits);
+  if (!format::VerifyModelBuffer(verifier)) {
+    return Status::Error(Code::kBadInput, "damaged: the graph is not a well-formed FlatBuffer of this format");
+  }
+  const format::Model& model = *format::GetModel(graph.data());
+  CUTIS_TRY(LoadGraph(*model.graph(), segment, cpu, memory, out));
+  if (model.preprocess() != nullptr) CUTIS_TRY(LoadPreprocess(*model.preprocess(), memory, out));
+  if (model.verdict() != nullptr) CUTIS_TRY(LoadVerdict(*model.verdict(), memory, out));
+  if (model.provenance() != nullptr) CUTIS_TRY(LoadProvenance(*model.provenance(), memory, out));
+  return {};
+}
+
+}  // namespace cutis

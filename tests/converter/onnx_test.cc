@@ -1,0 +1,159 @@
+// ONNX files through import, passes and lowering, against what ONNX Runtime computed (make_onnx_fixtures.py).
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "converter/graph/passes.h"
+#include "converter/lower/net.h"
+#include "converter/onnx/onnx.h"
+#include "tests/converter/net_eval.h"
+
+namespace cutis::convert {
+namespace {
+
+std::string Folder() {
+  const char* tests = std::getenv("CUTIS_TESTS");
+  REQUIRE_MESSAGE(tests != nullptr, "run by `meson test`, which sets CUTIS_TESTS");
+  return std::string(tests) + "/converter/data/onnx/";
+}
+
+nlohmann::json Expected() {
+  std::ifstream file(Folder() + "expected.json");
+  return nlohmann::json::parse(file);
+}
+
+Result<Net> Convert(const std::string& path) {
+  CUTIS_ASSIGN(Graph graph, ImportOnnx(path));
+  CUTIS_TRY(RunPasses(graph));
+  return Lower(graph);
+}
+
+Net MustConvert(const std::string& name) {
+  auto net = Convert(Folder() + name + ".onnx");
+  REQUIRE_MESSAGE(net.ok(), name << ": " << net.status().text());
+  return std::move(net.value());
+}
+
+// The input of make_onnx_fixtures.py.
+std::vector<float> MadeInput(size_t count) {
+  std::vector<float> values(count);
+  for (size_t i = 0; i < count; ++i) {
+    values[i] = static_cast<float>((i * 2654435761u & 0xffffffffu) >> 16) / 32768.0f - 1.0f;
+  }
+  return values;
+}
+
+TEST_CASE("networks give what ONNX Runtime gives") {
+  const nlohmann::json expected = Expected();
+  REQUIRE(expected["outputs"].size() > 60);
+  for (const auto& [name, entry] : expected["outputs"].items()) {
+    CAPTURE(name);
+    const Net net = MustConvert(name);
+    const Shape shape = net.tensors[static_cast<size_t>(net.input)].shape;
+    const std::vector<int> dims = entry["shape"];
+    REQUIRE(shape == Shape{dims[2], dims[3], dims[1]});
+    const size_t count = static_cast<size_t>(dims[1]) * static_cast<size_t>(dims[2]) * static_cast<size_t>(dims[3]);
+    const auto outputs = Evaluate(net, ToNhwc(MadeInput(count), shape));
+    REQUIRE(outputs.size() == entry["outputs"].size());
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const std::vector<float> values = entry["outputs"][i]["values"];
+      const std::vector<int> out_dims = entry["outputs"][i]["dims"];
+      const Shape out = net.tensors[static_cast<size_t>(net.outputs[i])].shape;
+      const Shape wanted = out_dims.size() == 4 ? Shape{out_dims[2], out_dims[3], out_dims[1]} : Shape{1, 1, out_dims[1]};
+      CHECK(out == wanted);
+      CHECK(RelativeError(ToNchw(outputs[i], out), values) <= 1e-5);
+    }
+  }
+}
+
+TEST_CASE("what is not supported or damaged is refused with the reason") {
+  const nlohmann::json expected = Expected();
+  REQUIRE(expected["rejections"].size() > 30);
+  for (const auto& [file, reason] : expected["rejections"].items()) {
+    const auto net = Convert(Folder() + file);
+    REQUIRE_MESSAGE(!net.ok(), file);
+    const std::string text = net.status().text();
+    CHECK_MESSAGE(text.find(reason.get<std::string>()) != std::string::npos, file << ": " << text);
+    CHECK_MESSAGE((net.status().code() == Code::kUnsupported || net.status().code() == Code::kBadInput), file << ": " << text);
+    CHECK_MESSAGE(text.find('\n') == std::string::npos, file);
+  }
+  CHECK(!Convert(Folder() + "no_such_file.onnx").ok());
+  CHECK(!Convert(Folder()).ok());
+}
+
+TEST_CASE("every cut of a file is refused") {
+  std::ifstream file(Folder() + "gemm_after_flatten.onnx", std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  const std::string whole = text.str();
+  int refused = 0;
+  for (size_t size = 0; size < whole.size(); ++size) {
+    auto graph = ParseOnnx({reinterpret_cast<const std::byte*>(whole.data()), size}, "", "cut");
+    // A cut between two fields is a model in itself; then something is missing from it.
+    if (graph.ok()) CHECK_MESSAGE(!RunPasses(graph.value()).ok(), size);
+    refused += graph.ok() ? 0 : 1;
+  }
+  CHECK(refused > 0);
+}
+
+std::vector<OpKind> Kinds(const Net& net) {
+  std::vector<OpKind> kinds;
+  for (const NetNode& node : net.nodes) kinds.push_back(node.kind);
+  return kinds;
+}
+
+TEST_CASE("nodes are fused and lowered to the fewest") {
+  using K = OpKind;
+  const std::pair<const char*, std::vector<OpKind>> wanted[] = {
+      {"conv_depthwise", {K::kDepthwise}},
+      {"conv_depthwise_multiplier", {K::kConv}},
+      {"conv_one_channel", {K::kConv}},
+      {"conv_two_clips", {K::kConv}},
+      {"residual_clip", {K::kConv, K::kConv, K::kAdd}},
+      {"relu_after_flatten", {K::kConv, K::kConv}},
+      {"relu_beside_reader", {K::kConv, K::kClamp, K::kAdd}},
+      {"batch_norm_after_conv", {K::kConv}},
+      {"batch_norm_after_depthwise", {K::kDepthwise}},
+      {"batch_norm_before_conv", {K::kConv}},
+      {"batch_norm_before_padded_conv", {K::kDepthwise, K::kConv}},
+      {"batch_norm_of_vector", {K::kAveragePool, K::kDense}},
+      {"batch_norm_chain", {K::kConv}},
+      {"normalized_input", {K::kConv}},
+      {"scaled_by_constants", {K::kConv}},
+      {"gemm_after_flatten", {K::kConv}},
+      {"matmul_one_channel_image", {K::kConv}},
+      {"matmul_add", {K::kAveragePool, K::kDense}},
+      {"flatten_computed_shape", {K::kAveragePool, K::kDense}},
+      {"pad_conv", {K::kConv}},
+      {"pad_average_pool", {K::kAveragePool}},
+      {"pad_max_pool_of_relu", {K::kClamp, K::kMaxPool}},
+      {"pad_max_pool", {K::kDepthwise, K::kMaxPool}},
+      {"pad_two_readers", {K::kConv, K::kConv, K::kAdd}},
+      {"identity_dropout", {K::kConv}},
+      {"dead_branch", {K::kConv}},
+      {"softmax", {K::kAveragePool, K::kSoftmax}},
+      {"squeeze_unsqueeze", {K::kAveragePool, K::kClamp, K::kConv}},
+      {"reshape_rows", {K::kReshape, K::kConv}},
+  };
+  for (const auto& [name, kinds] : wanted) {
+    CAPTURE(name);
+    CHECK(Kinds(MustConvert(name)) == kinds);
+  }
+}
+
+TEST_CASE("outputs keep their names and order") {
+  const Net net = MustConvert("two_heads");
+  REQUIRE(net.outputs.size() == 2);
+  CHECK(net.tensors[static_cast<size_t>(net.outputs[0])].name == "z");
+  CHECK(net.tensors[static_cast<size_t>(net.outputs[1])].name == "y");
+  const Net renamed = MustConvert("identity_dropout");
+  CHECK(renamed.tensors[static_cast<size_t>(renamed.outputs[0])].name == "y");
+}
+
+}  // namespace
+}  // namespace cutis::convert

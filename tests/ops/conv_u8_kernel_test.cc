@@ -1,0 +1,156 @@
+// ConvU8 kernels: channel, pixel and k tails, strides, any alignment, extreme values, the largest sums.
+#include <algorithm>
+
+#include "ops/requant.h"
+#include "tests/ops/kernel_test.h"
+
+namespace cutis::test {
+namespace {
+
+struct Case {
+  size_t pixels;
+  int32_t channels, k_groups;
+  size_t x_gap, y_gap;  // bytes between rows
+  bool extreme;
+};
+
+void RunCase(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name, const Case& c, uint64_t seed) {
+  Random random(seed);
+  const size_t k = static_cast<size_t>(c.k_groups) * 4, channels = static_cast<size_t>(c.channels), padded = RoundUp(channels, 16);
+  ConvU8Args args = {};
+  args.pixels = c.pixels;
+  args.channels = c.channels;
+  args.k_groups = c.k_groups;
+  args.x_stride = k + c.x_gap;
+  args.y_stride = channels + c.y_gap;
+  const GuardedBuffer x((c.pixels - 1) * args.x_stride + k, random.OneIn(4) ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd);
+  const GuardedBuffer w(padded * k), bias(padded * sizeof(int32_t)), multiplier(padded * sizeof(float));
+  if (c.extreme) {
+    random.FillExtreme(x.bytes());
+    random.FillExtremeWeights(w.as<int8_t>());
+  } else {
+    random.Fill(x.bytes());
+    random.FillWeights(w.as<int8_t>());
+  }
+  const double magnitude = 128.0 * 64.0 * static_cast<double>(k);
+  for (int32_t& b : bias.as<int32_t>()) b = static_cast<int32_t>(random.Between(-50000, 50000));
+  FillMultipliers(random, magnitude, multiplier.as<float>());
+  args.x = x.data();
+  args.w = w.as<int8_t>().data();
+  args.bias = bias.as<int32_t>().data();
+  args.multiplier = multiplier.as<float>().data();
+  args.out = RandomOutput(random);
+  const OutputPair y((c.pixels - 1) * args.y_stride + channels, seed);
+  args.y = y.expected();
+  reference(args);
+  args.y = y.actual();
+  kernel(args);
+  y.Check(name, "pixels=%zu channels=%d k_groups=%d x_gap=%zu y_gap=%zu extreme=%d seed=%llu", c.pixels, c.channels, c.k_groups,
+          c.x_gap, c.y_gap, c.extreme, static_cast<unsigned long long>(seed));
+}
+
+// Sums that come as near to +-2^31 as a checked layer allows.
+void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
+  constexpr int32_t kGroups = 16512, kChannels = 33;  // 32512 * 66048 = 2^31 - 131072
+  const GuardedBuffer x(kGroups * 4 * 2), w(static_cast<size_t>(kGroups) * 64 * 3), bias(48 * 4), multiplier(48 * 4);
+  std::fill(x.bytes().begin(), x.bytes().end(), uint8_t{255});
+  for (size_t i = 0; i < w.size(); ++i) w.as<int8_t>()[i] = i / 4 % 2 == 0 ? 127 : -127;
+  for (size_t n = 0; n < 48; ++n) {
+    bias.as<int32_t>()[n] = n % 2 == 0 ? 131071 : -131071;
+    multiplier.as<float>()[n] = n % 3 == 0 ? kMinMultiplier : n % 3 == 1 ? 0x1.fffffep7f : 0x1.3p-24f;
+  }
+  ConvU8Args args = {};
+  args.x = x.data();
+  args.x_stride = kGroups * 4;
+  args.pixels = 2;
+  args.w = w.as<int8_t>().data();
+  args.bias = bias.as<int32_t>().data();
+  args.multiplier = multiplier.as<float>().data();
+  args.y_stride = kChannels;
+  args.k_groups = kGroups;
+  args.channels = kChannels;
+  args.out = {128, 0, 255};
+  const OutputPair y(kChannels * 2);
+  args.y = y.expected();
+  reference(args);
+  args.y = y.actual();
+  kernel(args);
+  y.Check(name, "the largest sums");
+}
+
+// Sums that meet every rounding of the requantisation.
+void RunTies(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
+  constexpr size_t kChannels = 320;
+  const GuardedBuffer x(4), w(kChannels * 4), bias(kChannels * 4), multiplier(kChannels * 4);  // x and w are zero
+  Random random(3);
+  FillTies(random, bias.as<int32_t>(), multiplier.as<float>());
+  ConvU8Args args = {};
+  args.x = x.data();
+  args.pixels = 1;
+  args.w = w.as<int8_t>().data();
+  args.bias = bias.as<int32_t>().data();
+  args.multiplier = multiplier.as<float>().data();
+  args.k_groups = 1;
+  args.channels = kChannels;
+  args.out = {128, 0, 255};
+  const OutputPair y(kChannels);
+  args.y = y.expected();
+  reference(args);
+  args.y = y.actual();
+  kernel(args);
+  y.Check(name, "ties");
+}
+
+CUTIS_KERNEL_TEST(ConvU8) {
+  constexpr size_t kPixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 25};
+  constexpr int32_t kChannels[] = {1, 4, 7, 8, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 63, 64, 65, 130};
+  constexpr int32_t kGroups[] = {1, 2, 3, 9, 40};
+  uint64_t seed = 1;
+  for (size_t pixels : kPixels) {
+    for (int32_t channels : kChannels) {
+      for (int32_t groups : kGroups) {
+        const size_t x_gap = seed % 3 == 0 ? 0 : seed % 7, y_gap = seed % 2 == 0 ? 0 : seed % 5;
+        RunCase(reference, kernel, name, {pixels, channels, groups, x_gap, y_gap, seed % 4 == 0}, seed);
+        ++seed;
+      }
+    }
+  }
+  RunLargest(reference, kernel, name);
+  RunTies(reference, kernel, name);
+}
+
+CUTIS_KERNEL_BENCH(ConvU8) {
+  struct Layer {
+    const char* name;
+    size_t pixels;
+    int32_t k, channels;
+  };
+  constexpr Layer kLayers[] = {
+      {"stem 40x80x28 -> 32", 3200, 28, 32},     {"40x40x32 -> 16", 1600, 32, 16},     {"40x40x24 -> 144", 1600, 24, 144},
+      {"20x20x240 -> 40", 400, 240, 40},         {"10x10x480 -> 80", 100, 480, 80},    {"10x10x112 -> 672", 100, 112, 672},
+      {"5x5x1152 -> 320", 25, 1152, 320},        {"dense 1280 -> 1000", 1, 1280, 1000},
+  };
+  Random random(1);
+  for (const Layer& layer : kLayers) {
+    const size_t k = static_cast<size_t>(layer.k), padded = RoundUp(static_cast<size_t>(layer.channels), 16);
+    const GuardedBuffer x(layer.pixels * k), w(padded * k), bias(padded * 4), multiplier(padded * 4), y(layer.pixels * padded);
+    random.Fill(x.bytes());
+    random.FillWeights(w.as<int8_t>());
+    FillMultipliers(random, 8192.0 * static_cast<double>(k), multiplier.as<float>());
+    ConvU8Args args = {};
+    args.x = x.data();
+    args.x_stride = k;
+    args.pixels = layer.pixels;
+    args.w = w.as<int8_t>().data();
+    args.bias = bias.as<int32_t>().data();
+    args.multiplier = multiplier.as<float>().data();
+    args.y = y.data();
+    args.y_stride = padded;
+    args.k_groups = layer.k / 4;
+    args.channels = layer.channels;
+    bench.Run(layer.name, 2.0 * static_cast<double>(layer.pixels) * layer.k * layer.channels, [&] { kernel(args); });
+  }
+}
+
+}  // namespace
+}  // namespace cutis::test

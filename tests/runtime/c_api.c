@@ -1,0 +1,191 @@
+/* The C interface from C, through its header alone. Usage: c_api small_u8.cutis small_f32.cutis (see write_models.cc) */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/cutis.h"
+
+static int failures = 0;
+#define EXPECT(condition)                                                     \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
+      ++failures;                                                             \
+      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+    }                                                                         \
+  } while (0)
+
+/* A PNG of 2 x 2 pixels. */
+static const unsigned char kPng[] = {
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x02,
+    0x00, 0x00, 0x00, 0x02, 0x08, 0x02, 0x00, 0x00, 0x00, 0xfd, 0xd4, 0x9a, 0x73, 0x00, 0x00, 0x00, 0x16, 0x49, 0x44, 0x41,
+    0x54, 0x78, 0xda, 0x63, 0x38, 0x11, 0xe0, 0xa0, 0x30, 0xe1, 0x03, 0xc3, 0xff, 0xff, 0xff, 0x19, 0x18, 0x18, 0x00, 0x2d,
+    0x77, 0x05, 0xf6, 0x5f, 0x30, 0xe4, 0xdd, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+
+enum { kPixels = 12 * 12 * 3, kLabels = 7 };
+
+static void TestErrors(const char* path) {
+  char error[256] = "untouched";
+  cutis_model* model = NULL;
+  EXPECT(cutis_model_open("/nonexistent.cutis", NULL, &model, error, sizeof error) == CUTIS_ERROR_BAD_INPUT);
+  EXPECT(strstr(error, "/nonexistent.cutis") != NULL);
+  EXPECT(model == NULL);
+  EXPECT(cutis_model_open("/nonexistent.cutis", NULL, &model, error, 5) == CUTIS_ERROR_BAD_INPUT);
+  EXPECT(strlen(error) == 4);
+  EXPECT(cutis_model_open("/nonexistent.cutis", NULL, &model, NULL, 0) == CUTIS_ERROR_BAD_INPUT);
+  EXPECT(cutis_model_open(NULL, NULL, &model, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_open(path, NULL, NULL, error, sizeof error) == CUTIS_ERROR_USAGE);
+  cutis_open_options options = CUTIS_OPEN_OPTIONS_INIT;
+  options.isa = "abacus";
+  EXPECT(cutis_model_open(path, &options, &model, error, sizeof error) == CUTIS_ERROR_USAGE);
+  options.isa = NULL;
+  options.struct_size = sizeof options + 8;
+  EXPECT(cutis_model_open(path, &options, &model, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(strstr(error, "struct_size") != NULL);
+  options.struct_size = 0;
+  EXPECT(cutis_model_open(path, &options, &model, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_open_memory("short", 5, NULL, &model, error, sizeof error) == CUTIS_ERROR_BAD_INPUT);
+  EXPECT(cutis_model_open_memory(NULL, 5, NULL, &model, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_run(NULL, 1, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_label(NULL, 0) == NULL);
+  EXPECT(cutis_session_output(NULL, 0, 0) == NULL);
+  cutis_model_close(NULL);
+  cutis_session_destroy(NULL);
+}
+
+static void TestDescription(const cutis_model* model, cutis_type type) {
+  cutis_model_info info = {0};
+  EXPECT(cutis_model_describe(model, &info) == CUTIS_ERROR_USAGE); /* struct_size is not set */
+  info.struct_size = sizeof info;
+  EXPECT(cutis_model_describe(model, &info) == CUTIS_OK);
+  EXPECT(info.struct_size == sizeof info);
+  EXPECT(strcmp(info.name, "test") == 0);
+  EXPECT(info.licence[0] == '\0');
+  EXPECT(info.input_height == 12 && info.input_width == 12 && info.input_channels == 3 && info.input_type == type);
+  EXPECT(info.output_count == 1 && info.label_count == kLabels && info.positive_label == 0 && info.takes_images == 1);
+  EXPECT(info.operating_point_count == 2 && info.default_operating_point == 0);
+  EXPECT(info.format_version == 1 && info.file_bytes > info.weight_bytes && info.memory_bytes > 0);
+  EXPECT(strcmp(cutis_model_label(model, 6), "vasc") == 0);
+  EXPECT(cutis_model_label(model, 7) == NULL && cutis_model_label(model, -1) == NULL);
+  EXPECT(strcmp(cutis_model_operating_point(model, 1), "screening") == 0);
+  EXPECT(cutis_model_operating_point(model, 2) == NULL);
+
+  /* A caller of an older version, and one of a newer. */
+  cutis_model_info old = {0};
+  old.struct_size = offsetof(cutis_model_info, converter);
+  old.converter = "not yours";
+  EXPECT(cutis_model_describe(model, &old) == CUTIS_OK);
+  EXPECT(strcmp(old.name, "test") == 0 && strcmp(old.converter, "not yours") == 0);
+  struct {
+    cutis_model_info info;
+    char more[16];
+  } newer;
+  memset(&newer, 1, sizeof newer);
+  newer.info.struct_size = sizeof newer;
+  EXPECT(cutis_model_describe(model, &newer.info) == CUTIS_OK);
+  EXPECT(newer.more[0] == 0 && newer.more[15] == 0 && newer.info.struct_size == sizeof newer);
+
+  cutis_tensor_info tensor = {0};
+  tensor.struct_size = sizeof tensor;
+  EXPECT(cutis_model_input(model, &tensor) == CUTIS_OK);
+  EXPECT(strcmp(tensor.name, "image") == 0 && tensor.channels == 3 && tensor.channel_stride == (type == CUTIS_U8 ? 4 : 3));
+  EXPECT(cutis_model_output(model, 0, &tensor) == CUTIS_OK);
+  EXPECT(tensor.type == CUTIS_F32 && tensor.channels == kLabels && tensor.height == 1);
+  EXPECT(cutis_model_output(model, 1, &tensor) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_arena_bytes(model, 1, 1) >= cutis_model_arena_lower_bound(model, 1, 1));
+  EXPECT(cutis_model_arena_bytes(model, 4, 2) > cutis_model_arena_bytes(model, 1, 1));
+  EXPECT(cutis_model_arena_bytes(model, 0, 1) == 0);
+}
+
+static void TestClassify(cutis_session* session) {
+  char error[256];
+  float probabilities[kLabels];
+  cutis_result result = CUTIS_RESULT_INIT;
+  result.probabilities = probabilities;
+  result.probability_count = kLabels;
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
+  double sum = 0;
+  for (int i = 0; i < kLabels; ++i) sum += (double)probabilities[i];
+  EXPECT(fabs(sum - 1.0) < 1e-5);
+  EXPECT(fabsf(result.p_bcc - probabilities[0]) < 1e-6f);
+  EXPECT(strcmp(result.operating_point, "uncalibrated") == 0);
+  EXPECT(result.reasons & CUTIS_REASON_UNCALIBRATED);
+  EXPECT(result.verdict == (result.p_bcc >= 0.5f ? CUTIS_VERDICT_BCC : CUTIS_VERDICT_NOT_BCC));
+  EXPECT(result.decode_ms >= 0 && result.preprocess_ms >= 0 && result.inference_ms > 0);
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, "screening", &result, error, sizeof error) == CUTIS_OK);
+  EXPECT(strcmp(result.operating_point, "screening") == 0 && !(result.reasons & CUTIS_REASON_UNCALIBRATED));
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, "nowhere", &result, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_classify(session, kPng, 30, NULL, &result, error, sizeof error) == CUTIS_ERROR_BAD_INPUT);
+  EXPECT(cutis_session_classify(session, "text", 4, NULL, &result, error, sizeof error) == CUTIS_ERROR_BAD_INPUT);
+  result.probability_count = kLabels - 1;
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_ERROR_USAGE);
+  result.probabilities = NULL;
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
+}
+
+static void TestSession(const cutis_model* model) {
+  char error[256];
+  cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
+  cutis_session* own = NULL;
+  cutis_session* lent = NULL;
+  options.batch = 2;
+  options.threads = 2;
+  EXPECT(cutis_session_create(model, &options, &own, error, sizeof error) == CUTIS_OK);
+  options.arena_bytes = (size_t)cutis_model_arena_bytes(model, 2, 2);
+  options.arena = aligned_alloc(64, options.arena_bytes);
+  --options.arena_bytes;
+  EXPECT(cutis_session_create(model, &options, &lent, error, sizeof error) == CUTIS_ERROR_USAGE);
+  ++options.arena_bytes;
+  EXPECT(cutis_session_create(model, &options, &lent, error, sizeof error) == CUTIS_OK);
+  if (own == NULL || lent == NULL) return;
+
+  unsigned char pixels[kPixels];
+  float a[kLabels], b[kLabels];
+  for (int i = 0; i < kPixels; ++i) pixels[i] = (unsigned char)(i * 7);
+  EXPECT(cutis_session_set_input_u8(own, 0, pixels, kPixels, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_set_input_u8(lent, 1, pixels, kPixels, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_set_input_u8(lent, 2, pixels, kPixels, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_set_input_u8(lent, 0, pixels, 3, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_set_input_u8(lent, 0, pixels, kPixels, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_run(own, 1, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_run(lent, 2, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_run(lent, 3, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_get_output_f32(own, 0, 0, a, kLabels, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_get_output_f32(lent, 0, 1, b, kLabels, error, sizeof error) == CUTIS_OK);
+  EXPECT(memcmp(a, b, sizeof a) == 0);
+  EXPECT(memcmp(cutis_session_output(lent, 0, 0), a, sizeof a) == 0); /* float32, 7 channels, no gaps */
+  EXPECT(cutis_session_get_output_f32(own, 1, 0, a, kLabels, error, sizeof error) == CUTIS_ERROR_USAGE);
+  float real[kPixels] = {0};
+  EXPECT(cutis_session_set_input_f32(own, 0, real, kPixels, error, sizeof error) == CUTIS_OK);
+  TestClassify(own);
+  cutis_session_destroy(own);
+  cutis_session_destroy(lent);
+  free(options.arena);
+}
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  EXPECT(strchr(cutis_version(), '.') != NULL);
+  EXPECT(cutis_format_version() == 1);
+  EXPECT(strcmp(cutis_verdict_name(CUTIS_VERDICT_NOT_BCC), "not_bcc") == 0);
+  EXPECT(cutis_verdict_name(CUTIS_VERDICT_NONE) == NULL);
+  EXPECT(strcmp(cutis_reason_name(CUTIS_REASON_REFER_BAND), "refer_band") == 0);
+  EXPECT(cutis_reason_name(3) == NULL && cutis_reason_name(0) == NULL && cutis_reason_name(1u << 31) == NULL);
+  TestErrors(argv[1]);
+  for (int i = 1; i < argc; ++i) {
+    char error[256] = "";
+    cutis_model* model = NULL;
+    cutis_open_options options = CUTIS_OPEN_OPTIONS_INIT;
+    options.isa = i == 1 ? "scalar" : NULL;
+    options.copy = i == 1;
+    EXPECT(cutis_model_open(argv[i], &options, &model, error, sizeof error) == CUTIS_OK);
+    if (model == NULL) {
+      fprintf(stderr, "%s\n", error);
+      return 1;
+    }
+    TestDescription(model, i == 1 ? CUTIS_U8 : CUTIS_F32);
+    TestSession(model);
+    cutis_model_close(model);
+  }
+  return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,26 @@
+// The C++ interface, by a program that knows nothing else. Usage: cpp_api small_u8.cutis
+#include <cstdio>
+#include <utility>
+
+#include "runtime/cutis.hpp"
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  cutis_api::Model model;
+  if (model || model.Describe().label_count != 0) return 1;
+  if (!model.Open("/nonexistent.cutis")) return 1;
+  if (cutis_api::Error error = model.Open(argv[1])) return std::fprintf(stderr, "%s\n", error.text()), 1;
+  if (cutis_api::Error error = model.Open(argv[1])) return std::fprintf(stderr, "%s\n", error.text()), 1;  // replaces the first
+  if (model.Describe().label_count != 7 || model.Label(0) == nullptr || model.ArenaBytes() == 0) return 1;
+  cutis_api::Session first;
+  if (cutis_api::Error error = first.Create(model)) return std::fprintf(stderr, "%s\n", error.text()), 1;
+  cutis_api::Session session = std::move(first);
+  if (first || !session) return 1;  // NOLINT(bugprone-use-after-move)
+  unsigned char pixels[12 * 12 * 3] = {};
+  float values[7], floats[12 * 12 * 3] = {};
+  if (session.SetInput(0, pixels, sizeof pixels) || session.Run() || session.GetOutput(0, 0, values, 7)) return 1;
+  if (session.SetInput(0, floats, 12 * 12 * 3) || session.Run()) return 1;
+  if (session.SetInput(0, pixels, 1).status() != CUTIS_ERROR_USAGE) return 1;
+  cutis_result result = CUTIS_RESULT_INIT;
+  return session.Classify("no image", 8, &result).status() == CUTIS_ERROR_BAD_INPUT ? 0 : 1;
+}

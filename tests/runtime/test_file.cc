@@ -1,0 +1,390 @@
+#include "tests/runtime/test_file.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "ops/conv/pack.h"
+#include "ops/hash/sha256.h"
+#include "runtime/file.h"
+#include "runtime/header.h"
+
+namespace cutis::test {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+// The segment under construction.
+class SegmentWriter {
+ public:
+  format::Buffer Add(const RawBuffer& buffer) {
+    const size_t offset = bytes_.size();
+    bytes_.insert(bytes_.end(), buffer.bytes.begin(), buffer.bytes.end());
+    bytes_.resize(RoundUp(bytes_.size(), kAlignment));
+    return {offset + buffer.move, buffer.bytes.size() + buffer.grow};
+  }
+  const std::vector<uint8_t>& bytes() const { return bytes_; }
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, SegmentWriter& segment) {
+  using format::Options;
+  switch (static_cast<Options>(o.type)) {
+    case Options::ConvU8: {
+      const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias), multiplier = segment.Add(o.multiplier);
+      const auto padding = o.padding.empty() ? 0 : builder.CreateVector(o.padding);
+      return format::CreateConvU8(builder, &o.window, o.groups, &weights, &bias, &multiplier, padding, &o.clamp).Union();
+    }
+    case Options::ConvF32: {
+      const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias);
+      return format::CreateConvF32(builder, &o.window, o.groups, &weights, &bias, &o.clamp_f32).Union();
+    }
+    case Options::AddU8:
+      return format::CreateAddU8(builder, o.multiplier_a, o.multiplier_b, &o.clamp).Union();
+    case Options::AddF32:
+      return format::CreateAddF32(builder, &o.clamp_f32).Union();
+    case Options::MaxPool:
+      return format::CreateMaxPool(builder, &o.window).Union();
+    case Options::AveragePoolU8: {
+      const auto counts = builder.CreateVector(o.counts);
+      const auto multipliers = builder.CreateVector(o.multipliers);
+      return format::CreateAveragePoolU8(builder, &o.window, o.count_include_pad, counts, multipliers, &o.clamp).Union();
+    }
+    case Options::AveragePoolF32:
+      return format::CreateAveragePoolF32(builder, &o.window, o.count_include_pad).Union();
+    case Options::Lookup:
+      return format::CreateLookup(builder, builder.CreateVector(o.table)).Union();
+    case Options::ClampOnly:
+      return format::CreateClampOnly(builder, &o.clamp_f32).Union();
+    case Options::Softmax:
+      return format::CreateSoftmax(builder).Union();
+    case Options::Dequantize:
+      return format::CreateDequantize(builder).Union();
+    default:
+      return format::CreateReshape(builder).Union();
+  }
+}
+
+Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& model, SegmentWriter& segment) {
+  std::vector<Offset<format::Tensor>> tensors;
+  for (const RawTensor& t : model.tensors) {
+    const auto name = builder.CreateString(t.name);
+    const auto dims = builder.CreateVector(t.dims);
+    tensors.push_back(
+        format::CreateTensor(builder, name, static_cast<format::DataType>(t.type), dims, t.scale, t.zero_point, t.offset));
+  }
+  std::vector<Offset<format::Node>> nodes;
+  for (const RawNode& n : model.nodes) {
+    const auto options = WriteOptions(builder, n.options, segment);
+    const auto name = builder.CreateString(n.name);
+    const auto inputs = builder.CreateVector(n.inputs);
+    nodes.push_back(format::CreateNode(builder, name, static_cast<format::OpKind>(n.kind), inputs, n.output,
+                                       static_cast<format::Options>(n.options.type), options));
+  }
+  const auto tensor_vector = builder.CreateVector(tensors);
+  const auto node_vector = builder.CreateVector(nodes);
+  const auto outputs = builder.CreateVector(model.outputs);
+  const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
+  return format::CreateGraph(builder, tensor_vector, node_vector, model.input, outputs, plan);
+}
+
+Offset<format::Preprocess> WritePreprocess(FlatBufferBuilder& builder, const RawModel& model) {
+  std::vector<uint8_t> types;
+  std::vector<Offset<void>> steps;
+  for (const RawStep& step : model.steps) {
+    types.push_back(step.type);
+    switch (static_cast<format::Step>(step.type)) {
+      case format::Step::Resize:
+        steps.push_back(
+            format::CreateResize(builder, step.width, step.height, static_cast<format::Filter>(step.filter)).Union());
+        break;
+      case format::Step::CenterCrop:
+        steps.push_back(format::CreateCenterCrop(builder, step.width, step.height).Union());
+        break;
+      default:
+        steps.push_back(format::CreateCenterSquare(builder).Union());
+    }
+  }
+  const auto decoder = builder.CreateString(model.decoder);
+  const auto types_vector = builder.CreateVector(types.data(), types.size());
+  const auto steps_vector = builder.CreateVector(steps);
+  const auto mean = builder.CreateVector(model.mean);
+  const auto std = builder.CreateVector(model.std);
+  format::PreprocessBuilder preprocess(builder);
+  preprocess.add_decoder(decoder);
+  preprocess.add_steps_type(flatbuffers::Offset<flatbuffers::Vector<format::Step>>(types_vector.o));
+  preprocess.add_steps(steps_vector);
+  preprocess.add_mean(mean);
+  preprocess.add_std(std);
+  return preprocess.Finish();
+}
+
+Offset<format::Verdict> WriteVerdict(FlatBufferBuilder& builder, const RawModel& model) {
+  std::vector<Offset<format::OperatingPoint>> points;
+  for (const RawPoint& p : model.points) {
+    const auto name = builder.CreateString(p.name);
+    const auto note = builder.CreateString(p.note);
+    points.push_back(format::CreateOperatingPoint(builder, name, p.threshold, p.refer_low, p.refer_high, note, p.calibrated));
+  }
+  const auto labels = builder.CreateVectorOfStrings(model.labels);
+  const auto point_vector = builder.CreateVector(points);
+  return format::CreateVerdict(builder, labels, model.positive, static_cast<format::Scores>(model.scores), model.temperature,
+                               point_vector, model.default_point);
+}
+
+// -- networks
+// -----------------------------------------------------------------------------------------------------------------------
+
+uint32_t g_random = 1;
+uint32_t Random() {
+  g_random = g_random * 1664525u + 1013904223u;
+  return g_random >> 8;
+}
+
+template <class T>
+std::vector<uint8_t> AsBytes(const std::vector<T>& values) {
+  std::vector<uint8_t> bytes(values.size() * sizeof(T));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+uint32_t AddTensor(RawModel* model, const char* name, DataType type, std::vector<uint32_t> dims, uint8_t zero_point = 0) {
+  RawTensor tensor;
+  tensor.name = name;
+  tensor.type = static_cast<uint8_t>(type);
+  tensor.dims = std::move(dims);
+  tensor.scale = type == DataType::kU8 ? 0.05f : 1.0f;
+  tensor.zero_point = zero_point;
+  model->tensors.push_back(tensor);
+  return static_cast<uint32_t>(model->tensors.size() - 1);
+}
+
+RawNode& AddNode(RawModel* model, const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs,
+                 uint32_t output) {
+  RawNode node;
+  node.name = name;
+  node.kind = static_cast<uint8_t>(kind);
+  node.inputs = std::move(inputs);
+  node.output = output;
+  node.options.type = static_cast<uint8_t>(options);
+  model->nodes.push_back(node);
+  return model->nodes.back();
+}
+
+// Random weights for a node whose window and groups are set. `in` channels in all.
+void FillConv(RawNode* node, DataType type, int32_t in, int32_t out, bool depthwise) {
+  const int32_t kh = node->options.window.kernel_h(), kw = node->options.window.kernel_w(), groups = node->options.groups;
+  const int32_t per_group = depthwise ? 1 : in / groups;
+  const size_t count = static_cast<size_t>(out) * static_cast<size_t>(kh * kw * per_group), channels = static_cast<size_t>(out);
+  const size_t packed_channels = PackedChannelsSize(out, groups);
+  if (type == DataType::kU8) {
+    std::vector<int8_t> plain(count),
+        packed(depthwise ? PackedDepthwiseU8Size(out, kh, kw) : PackedConvU8Size({out, kh, kw, per_group, groups}));
+    std::vector<int32_t> bias(channels), packed_bias(packed_channels);
+    std::vector<float> multiplier(channels), packed_multiplier(packed_channels);
+    for (int8_t& w : plain) w = static_cast<int8_t>(static_cast<int>(Random() % 255) - 127);
+    for (int32_t& b : bias) b = static_cast<int32_t>(Random() % 4001) - 2000;
+    for (float& m : multiplier)
+      m = static_cast<float>(Random() % 100 + 50) / (5000.0f * static_cast<float>(kh * kw * per_group));
+    depthwise ? PackDepthwiseU8(out, kh, kw, plain.data(), packed.data())
+              : PackConvU8({out, kh, kw, per_group, groups}, plain.data(), packed.data());
+    PackChannels(out, groups, bias.data(), packed_bias.data());
+    PackChannels(out, groups, multiplier.data(), packed_multiplier.data());
+    node->options.weights.bytes = AsBytes(packed);
+    node->options.bias.bytes = AsBytes(packed_bias);
+    node->options.multiplier.bytes = AsBytes(packed_multiplier);
+  } else {
+    std::vector<float> plain(count),
+        packed(depthwise ? PackedDepthwiseF32Size(out, kh, kw) : PackedConvF32Size({out, kh, kw, per_group, groups}));
+    std::vector<float> bias(channels), packed_bias(packed_channels);
+    for (float& w : plain)
+      w = static_cast<float>(static_cast<int>(Random() % 2001) - 1000) / (1000.0f * static_cast<float>(kh * kw));
+    for (float& b : bias) b = static_cast<float>(static_cast<int>(Random() % 201) - 100) / 100.0f;
+    depthwise ? PackDepthwiseF32(out, kh, kw, plain.data(), packed.data())
+              : PackConvF32({out, kh, kw, per_group, groups}, plain.data(), packed.data());
+    PackChannels(out, groups, bias.data(), packed_bias.data());
+    node->options.weights.bytes = AsBytes(packed);
+    node->options.bias.bytes = AsBytes(packed_bias);
+  }
+}
+
+void AddRecipeAndVerdict(RawModel* model) {
+  model->steps = {{static_cast<uint8_t>(format::Step::CenterSquare), 0, 0, 0},
+                  {static_cast<uint8_t>(format::Step::Resize), 14, 14, static_cast<uint8_t>(format::Filter::Bicubic)},
+                  {static_cast<uint8_t>(format::Step::CenterCrop), 12, 12, 0}};
+  model->mean = {123.7f, 116.3f, 103.5f};
+  model->std = {58.4f, 57.1f, 57.4f};
+  model->labels = {"bcc", "mel", "nv", "bkl", "akiec_scc", "df", "vasc"};
+  model->points = {{"uncalibrated", 0.5f, 0, 0, "not fitted", false}, {"screening", 0.3f, 0.2f, 0.4f, "", true}};
+}
+
+// conv 3x3/2, depthwise 3x3, grouped conv 1x1, add, max pool 2x2: what both small networks begin with. Returns the last tensor.
+uint32_t AddTrunk(RawModel* model, DataType type) {
+  const bool u8 = type == DataType::kU8;
+  const format::Options conv = u8 ? format::Options::ConvU8 : format::Options::ConvF32;
+  const uint32_t input = AddTensor(model, "image", type, {12, 12, 3}, 7);
+  const uint32_t stem = AddTensor(model, "stem", type, {6, 6, 20});
+  const uint32_t depthwise = AddTensor(model, "depthwise", type, {6, 6, 20}, 3);
+  const uint32_t grouped = AddTensor(model, "grouped", type, {6, 6, 20}, 120);
+  const uint32_t sum = AddTensor(model, "sum", type, {6, 6, 20}, 100);
+  const uint32_t pooled = AddTensor(model, "pooled", type, {3, 3, 20}, 100);
+  model->input = input;
+
+  RawNode* node = &AddNode(model, "stem", OpKind::kConv, conv, {input}, stem);
+  node->options.window = {3, 3, 2, 2, 1, 1, 0, 0, 1, 1};
+  FillConv(node, type, 3, 20, false);
+  if (u8) node->options.padding = {120, 110, 100};
+  node = &AddNode(model, "depthwise", OpKind::kDepthwise, conv, {stem}, depthwise);
+  node->options.window = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
+  FillConv(node, type, 20, 20, true);
+  node = &AddNode(model, "grouped", OpKind::kConv, conv, {depthwise}, grouped);
+  node->options.groups = 2;
+  FillConv(node, type, 20, 20, false);
+  AddNode(model, "sum", OpKind::kAdd, u8 ? format::Options::AddU8 : format::Options::AddF32, {stem, grouped}, sum);
+  node = &AddNode(model, "max", OpKind::kMaxPool, format::Options::MaxPool, {sum}, pooled);
+  node->options.window = {2, 2, 2, 2, 1, 1, 0, 0, 0, 0};
+  return pooled;
+}
+
+}  // namespace
+
+Bytes MakeBytes(const void* data, size_t size) {
+  Bytes bytes{AllocateAligned(std::max<size_t>(size, 1)), size};
+  if (size > 0) std::memcpy(bytes.data.get(), data, size);
+  return bytes;
+}
+
+uint64_t GraphBytes(const Bytes& file) {
+  FileHeader header;
+  std::memcpy(&header, file.data.get(), sizeof header);
+  return header.graph_bytes;
+}
+
+void FixHash(Bytes* file) {
+  FileHeader header;
+  std::memcpy(&header, file->data.get(), sizeof header);
+  Sha256::Hash(DetectCpu(), file->data.get() + sizeof header, file->size - sizeof header, header.sha256);
+  std::memcpy(file->data.get(), &header, sizeof header);
+}
+
+Bytes Write(const RawModel& model) {
+  FlatBufferBuilder builder;
+  SegmentWriter segment;
+  const auto graph = WriteGraph(builder, model, segment);
+  const auto preprocess = model.has_preprocess ? WritePreprocess(builder, model) : 0;
+  const auto verdict = model.has_verdict ? WriteVerdict(builder, model) : 0;
+  const auto name = builder.CreateString(model.name);
+  const auto card = builder.CreateString(model.card);
+  format::ProvenanceBuilder provenance(builder);
+  provenance.add_name(name);
+  provenance.add_card(card);
+  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance.Finish()));
+
+  FileHeader header = {};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.version = kFormatVersion;
+  header.graph_bytes = RoundUp(builder.GetSize(), kAlignment);
+  header.segment_bytes = segment.bytes().size();
+  std::vector<uint8_t> bytes(sizeof header + header.graph_bytes + header.segment_bytes);
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::memcpy(bytes.data() + sizeof header, builder.GetBufferPointer(), builder.GetSize());
+  if (!segment.bytes().empty()) {
+    std::memcpy(bytes.data() + sizeof header + header.graph_bytes, segment.bytes().data(), segment.bytes().size());
+  }
+  Bytes file = MakeBytes(bytes.data(), bytes.size());
+  FixHash(&file);
+  return file;
+}
+
+void MakePlan(RawModel* model) {
+  const size_t count = model->tensors.size();
+  std::vector<int> first(count, -1), last(count, -1);
+  for (size_t i = 0; i < model->nodes.size(); ++i) {
+    first[model->nodes[i].output] = last[model->nodes[i].output] = static_cast<int>(i);
+    for (uint32_t input : model->nodes[i].inputs) last[input] = static_cast<int>(i);
+  }
+  for (uint32_t output : model->outputs) last[output] = static_cast<int>(model->nodes.size());
+  std::vector<uint64_t> bytes(count);
+  model->activation_bytes = 0;
+  model->scratch_bytes = 128 << 10;
+  for (size_t i = 0; i < count; ++i) {
+    RawTensor& t = model->tensors[i];
+    bytes[i] = ImageBytes(static_cast<DataType>(t.type),
+                          {static_cast<int32_t>(t.dims[0]), static_cast<int32_t>(t.dims[1]), static_cast<int32_t>(t.dims[2])});
+    t.offset = 0;
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (size_t j = 0; j < i; ++j) {
+        const RawTensor& u = model->tensors[j];
+        if (first[i] <= last[j] && first[j] <= last[i] && t.offset < u.offset + bytes[j] && u.offset < t.offset + bytes[i]) {
+          t.offset = u.offset + bytes[j];
+          moved = true;
+        }
+      }
+    }
+    model->activation_bytes = std::max(model->activation_bytes, t.offset + bytes[i]);
+  }
+}
+
+RawModel SmallU8Model() {
+  g_random = 1;
+  RawModel model;
+  const uint32_t pooled = AddTrunk(&model, DataType::kU8);
+  const uint32_t swish = AddTensor(&model, "table", DataType::kU8, {3, 3, 20}, 100);
+  const uint32_t mean = AddTensor(&model, "mean", DataType::kU8, {1, 1, 20}, 100);
+  const uint32_t dense = AddTensor(&model, "dense", DataType::kU8, {1, 1, 7}, 128);
+  const uint32_t logits = AddTensor(&model, "logits", DataType::kF32, {1, 1, 7});
+  RawNode* node = &AddNode(&model, "table", OpKind::kLookup, format::Options::Lookup, {pooled}, swish);
+  for (int i = 0; i < 256; ++i) node->options.table.push_back(static_cast<uint8_t>(i * i % 256));
+  node = &AddNode(&model, "mean", OpKind::kAveragePool, format::Options::AveragePoolU8, {swish}, mean);
+  node->options.window = {3, 3, 1, 1, 1, 1, 0, 0, 0, 0};
+  node->options.counts = {9};
+  node->options.multipliers = {1.0f / 9};
+  node = &AddNode(&model, "dense", OpKind::kDense, format::Options::ConvU8, {mean}, dense);
+  FillConv(node, DataType::kU8, 20, 7, false);
+  AddNode(&model, "logits", OpKind::kDequantize, format::Options::Dequantize, {dense}, logits);
+  model.outputs = {logits};
+  AddRecipeAndVerdict(&model);
+  MakePlan(&model);
+  return model;
+}
+
+RawModel SmallF32Model() {
+  g_random = 2;
+  RawModel model;
+  const uint32_t pooled = AddTrunk(&model, DataType::kF32);
+  const uint32_t clamped = AddTensor(&model, "clamped", DataType::kF32, {3, 3, 20});
+  const uint32_t mean = AddTensor(&model, "mean", DataType::kF32, {1, 1, 20});
+  const uint32_t dense = AddTensor(&model, "dense", DataType::kF32, {1, 1, 7});
+  const uint32_t probabilities = AddTensor(&model, "probabilities", DataType::kF32, {1, 1, 7});
+  RawNode* node = &AddNode(&model, "clamped", OpKind::kClamp, format::Options::ClampOnly, {pooled}, clamped);
+  node->options.clamp_f32 = {0, 6};
+  node = &AddNode(&model, "mean", OpKind::kAveragePool, format::Options::AveragePoolF32, {clamped}, mean);
+  node->options.window = {3, 3, 1, 1, 1, 1, 0, 0, 0, 0};
+  node = &AddNode(&model, "dense", OpKind::kDense, format::Options::ConvF32, {mean}, dense);
+  FillConv(node, DataType::kF32, 20, 7, false);
+  AddNode(&model, "probabilities", OpKind::kSoftmax, format::Options::Softmax, {dense}, probabilities);
+  model.outputs = {probabilities};
+  AddRecipeAndVerdict(&model);
+  model.scores = 0;
+  MakePlan(&model);
+  return model;
+}
+
+RawModel TinyModel() {
+  RawModel model;
+  model.has_preprocess = model.has_verdict = false;
+  const uint32_t in = AddTensor(&model, "in", DataType::kU8, {4, 4, 3});
+  const uint32_t out = AddTensor(&model, "out", DataType::kU8, {4, 4, 3});
+  RawNode& node = AddNode(&model, "invert", OpKind::kLookup, format::Options::Lookup, {in}, out);
+  for (int i = 0; i < 256; ++i) node.options.table.push_back(static_cast<uint8_t>(255 - i));
+  model.input = in;
+  model.outputs = {out};
+  MakePlan(&model);
+  return model;
+}
+
+}  // namespace cutis::test

@@ -1,0 +1,117 @@
+// A writer of small .cutis files for the tests of the runtime, independent of the converter's. It takes raw numbers, so that it
+// can also write what no converter would.
+#ifndef CUTIS_TESTS_RUNTIME_TEST_FILE_H_
+#define CUTIS_TESTS_RUNTIME_TEST_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "format_generated.h"
+#include "ops/op.h"
+#include "runtime/memory.h"
+
+namespace cutis::test {
+
+struct RawTensor {
+  std::string name;
+  uint8_t type = 0;
+  std::vector<uint32_t> dims;
+  float scale = 1;
+  uint8_t zero_point = 0;
+  uint64_t offset = 0;
+};
+
+struct RawBuffer {
+  std::vector<uint8_t> bytes;
+  uint64_t move = 0;  // added to the offset that is written
+  uint64_t grow = 0;  // added to the size that is written
+};
+
+// The union of all options; `type` says which of them are written.
+struct RawOptions {
+  uint8_t type = 0;
+  format::Window window{1, 1, 1, 1, 1, 1, 0, 0, 0, 0};
+  int32_t groups = 1;
+  RawBuffer weights, bias, multiplier;
+  std::vector<uint8_t> padding;
+  format::Clamp clamp{0, 255};
+  format::ClampF32 clamp_f32{-1e30f, 1e30f};
+  float multiplier_a = 0.5f, multiplier_b = 0.5f;
+  bool count_include_pad = false;
+  std::vector<int32_t> counts;
+  std::vector<float> multipliers;
+  std::vector<uint8_t> table;
+};
+
+struct RawNode {
+  std::string name;
+  uint8_t kind = 0;
+  std::vector<uint32_t> inputs;
+  uint32_t output = 0;
+  RawOptions options;
+};
+
+struct RawStep {
+  uint8_t type = 1;
+  uint32_t width = 0, height = 0;
+  uint8_t filter = 0;
+};
+
+struct RawPoint {
+  std::string name;
+  float threshold = 0.5f, refer_low = 0, refer_high = 0;
+  std::string note;
+  bool calibrated = false;
+};
+
+struct RawModel {
+  std::vector<RawTensor> tensors;
+  std::vector<RawNode> nodes;
+  uint32_t input = 0;
+  std::vector<uint32_t> outputs;
+  uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;
+
+  bool has_preprocess = true;
+  std::string decoder = "stb";
+  std::vector<RawStep> steps;
+  std::vector<float> mean, std;
+
+  bool has_verdict = true;
+  std::vector<std::string> labels;
+  uint32_t positive = 0;
+  uint8_t scores = 1;
+  float temperature = 1;
+  std::vector<RawPoint> points;
+  uint32_t default_point = 0;
+
+  std::string name = "test", card = "made by a test";
+};
+
+// 64-byte aligned bytes.
+struct Bytes {
+  std::unique_ptr<uint8_t[], MallocDeleter> data;
+  size_t size = 0;
+};
+Bytes MakeBytes(const void* data, size_t size);
+
+// Writes the model as it stands.
+Bytes Write(const RawModel& model);
+// Puts the right sizes and hash into the header of a file of at least 64 bytes whose FlatBuffer or segment was altered.
+void FixHash(Bytes* file);
+uint64_t GraphBytes(const Bytes& file);
+
+// Sets offsets and activation_bytes by first fit, and a scratch that is enough for these small networks.
+void MakePlan(RawModel* model);
+
+// 12 x 12 RGB through every uint8 operator to 7 real logits; with recipe and verdict.
+RawModel SmallU8Model();
+// The same shape of network in float32, with 7 probabilities.
+RawModel SmallF32Model();
+// One lookup on 4 x 4 x 3, without recipe and verdict: the smallest file that there is.
+RawModel TinyModel();
+
+}  // namespace cutis::test
+
+#endif  // CUTIS_TESTS_RUNTIME_TEST_FILE_H_

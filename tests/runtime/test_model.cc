@@ -1,0 +1,456 @@
+// Opening a .cutis file: what is accepted, what is refused, and with which words.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "runtime/file.h"
+#include "runtime/header.h"
+#include "runtime/model.h"
+#include "runtime/verify.h"
+#include "tests/runtime/test_file.h"
+
+namespace cutis {
+namespace {
+
+using test::Bytes;
+using test::RawModel;
+
+Status OpenStatus(const Bytes& file) { return Model::OpenMemory(file.data.get(), file.size).status(); }
+
+// Refused, with that code and those words in the text.
+void CheckRefused(const Bytes& file, Code code, const char* words) {
+  const Status status = OpenStatus(file);
+  CAPTURE(std::string(status.text()));
+  CAPTURE(std::string(words));
+  CHECK(status.code() == code);
+  CHECK(std::strstr(status.text(), words) != nullptr);
+}
+
+struct TemporaryFile {
+  std::string path = "/tmp/cutis_test_XXXXXX";
+  explicit TemporaryFile(const Bytes& bytes) {
+    const int fd = ::mkstemp(path.data());
+    REQUIRE(fd >= 0);
+    REQUIRE(::write(fd, bytes.data.get(), bytes.size) == static_cast<ssize_t>(bytes.size));
+    ::close(fd);
+  }
+  ~TemporaryFile() { ::unlink(path.c_str()); }
+};
+
+TEST_CASE("a sound file opens, and what it says is what was written") {
+  const RawModel raw = test::SmallU8Model();
+  const Bytes file = test::Write(raw);
+  const auto result = Model::OpenMemory(file.data.get(), file.size);
+  REQUIRE_MESSAGE(result.ok(), result.status().text());
+  const Model& model = *result.value();
+  REQUIRE(model.tensors().size() == raw.tensors.size());
+  for (size_t i = 0; i < raw.tensors.size(); ++i) {
+    CHECK(raw.tensors[i].name == model.tensors()[i].name);
+    CHECK(model.tensors()[i].info.shape.channels == static_cast<int32_t>(raw.tensors[i].dims[2]));
+    CHECK(model.tensors()[i].offset == raw.tensors[i].offset);
+  }
+  CHECK(model.tensors()[static_cast<size_t>(model.input())].first_step == -1);
+  CHECK(model.tensors()[1].first_step == 0);
+  CHECK(model.tensors()[1].last_step == 3);  // the stem is read by the sum, node 3
+  CHECK(model.tensors()[static_cast<size_t>(model.outputs()[0])].last_step == static_cast<int32_t>(raw.nodes.size()));
+  CHECK(model.plan().activation_bytes == raw.activation_bytes);
+  CHECK(model.plan().ArenaBytes(8, 3) == 3 * raw.scratch_bytes + 8 * raw.activation_bytes);
+  CHECK(model.lower_bound(1, 1) <= model.plan().ArenaBytes(1, 1));
+  // The stem's step: the image of 12*12*4 bytes and the stem of 6*6*20, each rounded to 64, or a later step.
+  CHECK(model.lower_bound(1, 1) - raw.scratch_bytes >= 576 + 768);
+  REQUIRE(model.preprocess() != nullptr);
+  CHECK(model.preprocess()->steps.size() == 3);
+  CHECK(model.preprocess()->steps[1].filter == Filter::kBicubic);
+  CHECK(model.preprocess()->std[2] == 57.4f);
+  REQUIRE(model.verdict() != nullptr);
+  CHECK(std::string(model.verdict()->labels[4]) == "akiec_scc");
+  CHECK(std::string(model.verdict()->operating_points[0].note) == "not fitted");
+  CHECK(model.verdict()->operating_points[1].calibrated);
+  CHECK(std::string(model.provenance().name) == "test");
+  CHECK(std::string(model.provenance().licence).empty());
+  CHECK(model.file_bytes() == file.size);
+  CHECK(model.memory_bytes() > 0);
+  CHECK(std::memcmp(model.sha256().data(), file.data.get() + offsetof(FileHeader, sha256), 32) == 0);
+}
+
+TEST_CASE("float32 and tiny files open; a file, a copy and memory give the same") {
+  for (const RawModel& raw : {test::SmallU8Model(), test::SmallF32Model(), test::TinyModel()}) {
+    const Bytes bytes = test::Write(raw);
+    const TemporaryFile file(bytes);
+    for (bool copy : {false, true}) {
+      OpenOptions options;
+      options.copy = copy;
+      const auto mapped = Model::Open(file.path.c_str(), options);
+      REQUIRE_MESSAGE(mapped.ok(), mapped.status().text());
+      CHECK((mapped.value()->memory_bytes() > bytes.size) == (copy || bytes.size < 17000));
+      const auto memory = Model::OpenMemory(bytes.data.get(), bytes.size, options);
+      REQUIRE_MESSAGE(memory.ok(), memory.status().text());
+      CHECK((raw.has_verdict) == (memory.value()->verdict() != nullptr));
+    }
+  }
+}
+
+TEST_CASE("a copy may lie anywhere and its source may go; memory in place must be aligned") {
+  const Bytes file = test::Write(test::TinyModel());
+  Bytes shifted{AllocateAligned(file.size + 1), file.size + 1};
+  std::memcpy(shifted.data.get() + 1, file.data.get(), file.size);
+  CHECK(Model::OpenMemory(shifted.data.get() + 1, file.size).status().code() == Code::kUsage);
+  OpenOptions options;
+  options.copy = true;
+  const auto model = Model::OpenMemory(shifted.data.get() + 1, file.size, options);
+  REQUIRE(model.ok());
+  std::memset(shifted.data.get(), 0xee, file.size + 1);
+  CHECK(std::string(model.value()->tensors()[0].name) == "in");
+}
+
+TEST_CASE("instruction sets that the machine lacks are refused") {
+  const Bytes file = test::Write(test::TinyModel());
+  OpenOptions options;
+  options.cpu = CpuFeatures{1} << 31;
+  CHECK(Model::OpenMemory(file.data.get(), file.size, options).status().code() == Code::kUsage);
+  options.cpu = FeatureOf(Isa::kScalar);
+  const auto model = Model::OpenMemory(file.data.get(), file.size, options);
+  REQUIRE(model.ok());
+  CHECK(model.value()->nodes()[0].kernel->isa == Isa::kScalar);
+}
+
+TEST_CASE("paths that lead to no file") {
+  CHECK(Model::Open("/nonexistent/bcc.cutis").status().code() == Code::kBadInput);
+  CHECK(std::strstr(Model::Open("/nonexistent/bcc.cutis").status().text(), "/nonexistent/bcc.cutis") != nullptr);
+  CHECK(Model::Open("/tmp").status().code() == Code::kBadInput);
+  CHECK(Model::Open("/dev/null").status().code() == Code::kBadInput);
+  CHECK(Model::Open(nullptr).status().code() == Code::kUsage);
+  const TemporaryFile empty(Bytes{AllocateAligned(64), 0});
+  CHECK(Model::Open(empty.path.c_str()).status().code() == Code::kBadInput);
+}
+
+TEST_CASE("every truncation and every single altered byte is refused") {
+  Bytes file = test::Write(test::TinyModel());
+  for (size_t size = 0; size < file.size; ++size) {
+    const Bytes shorter = test::MakeBytes(file.data.get(), size);
+    CHECK_FALSE(OpenStatus(shorter).ok());
+  }
+  for (size_t i = 0; i < file.size; ++i) {
+    for (int change : {1, 0x80}) {
+      file.data[i] = static_cast<uint8_t>(file.data[i] ^ change);
+      CAPTURE(i);
+      CHECK_FALSE(OpenStatus(file).ok());
+      file.data[i] = static_cast<uint8_t>(file.data[i] ^ change);
+    }
+  }
+  CHECK(OpenStatus(file).ok());
+}
+
+TEST_CASE("headers of other files, other versions, signed files") {
+  const Bytes file = test::Write(test::TinyModel());
+  auto with = [&](const std::function<void(FileHeader*)>& change) {
+    Bytes altered = test::MakeBytes(file.data.get(), file.size);
+    FileHeader header;
+    std::memcpy(&header, altered.data.get(), sizeof header);
+    change(&header);
+    std::memcpy(altered.data.get(), &header, sizeof header);
+    return altered;
+  };
+  CheckRefused(with([](FileHeader* h) { std::memcpy(h->magic, "\x89PNG\r\n\x1a\n", 8); }), Code::kBadInput,
+               "not a .cutis file");
+  CheckRefused(with([](FileHeader* h) { h->version = kFormatVersion + 1; }), Code::kUnsupported, "newer version");
+  CheckRefused(with([](FileHeader* h) { h->version = 0; }), Code::kBadInput, "version 0");
+  CheckRefused(with([](FileHeader* h) { h->signature_bytes = 128; }), Code::kUnsupported, "signed");
+  CheckRefused(with([](FileHeader* h) { h->graph_bytes = 0; }), Code::kBadInput, "sizes");
+  CheckRefused(with([](FileHeader* h) { h->graph_bytes += 1; }), Code::kBadInput, "sizes");
+  CheckRefused(with([](FileHeader* h) { h->graph_bytes = 0ull - 64; }), Code::kBadInput, "sizes");
+  CheckRefused(with([](FileHeader* h) { h->segment_bytes = 0ull - h->graph_bytes; }), Code::kBadInput, "sizes");
+  CheckRefused(with([](FileHeader* h) { h->segment_bytes = 64; }), Code::kBadInput, "truncated");
+  CheckRefused(with([](FileHeader* h) { h->graph_bytes -= 64; }), Code::kBadInput, "too long");
+  CheckRefused(with([](FileHeader* h) { h->sha256[31] ^= 1; }), Code::kBadInput, "SHA-256");
+}
+
+struct BadModel {
+  const char* words;
+  std::function<void(RawModel*)> change;
+  Code code = Code::kBadInput;
+};
+
+void CheckAllRefused(const std::vector<BadModel>& cases, const RawModel& sound) {
+  REQUIRE(OpenStatus(test::Write(sound)).ok());
+  for (const BadModel& bad : cases) {
+    CAPTURE(&bad - cases.data());
+    RawModel model = sound;
+    bad.change(&model);
+    CheckRefused(test::Write(model), bad.code, bad.words);
+  }
+}
+
+TEST_CASE("tensors and graphs without sense") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  CheckAllRefused(
+      {
+          {"no name", [](RawModel* m) { m->tensors[2].name.clear(); }},
+          {"printable", [](RawModel* m) { m->tensors[2].name = "a\nb"; }},
+          {"printable", [](RawModel* m) { m->tensors[2].name = "\xc0\x80"; }},
+          {"printable", [](RawModel* m) { m->tensors[2].name = "\xed\xa0\x80"; }},
+          {"printable", [](RawModel* m) { m->tensors[2].name = "\xe2\x80\xae"; }},
+          {"printable", [](RawModel* m) { m->tensors[2].name = std::string("a\0b", 3); }},
+          {"longer", [](RawModel* m) { m->tensors[2].name = std::string(kMaxName + 1, 'a'); }},
+          {"data type", [](RawModel* m) { m->tensors[2].type = 2; }},
+          {"3 dimensions",
+           [](RawModel* m) {
+             m->tensors[2].dims = {6, 6};
+           }},
+          {"3 dimensions",
+           [](RawModel* m) {
+             m->tensors[2].dims = {1, 6, 6, 20};
+           }},
+          {"1 .. 16384",
+           [](RawModel* m) {
+             m->tensors[2].dims = {0, 6, 20};
+           }},
+          {"1 .. 16384",
+           [](RawModel* m) {
+             m->tensors[2].dims = {6, 6, 16385};
+           }},
+          {"1 .. 16384",
+           [](RawModel* m) {
+             m->tensors[2].dims = {6, 0xffffffffu, 20};
+           }},
+          {"256 MiB",
+           [](RawModel* m) {
+             m->tensors[2].dims = {16384, 16384, 16384};
+           }},
+          {"scale", [](RawModel* m) { m->tensors[2].scale = 0; }},
+          {"scale", [](RawModel* m) { m->tensors[2].scale = -1; }},
+          {"scale", [=](RawModel* m) { m->tensors[2].scale = nan; }},
+          {"scale", [=](RawModel* m) { m->tensors[2].scale = infinity; }},
+          {"input is no tensor", [](RawModel* m) { m->nodes[1].inputs = {999}; }},
+          {"no inputs", [](RawModel* m) { m->nodes[1].inputs = {}; }},
+          {"no inputs, or too many", [](RawModel* m) { m->nodes[1].inputs.assign(kMaxNodeInputs + 1, 1); }},
+          {"before it is made", [](RawModel* m) { m->nodes[1].inputs = {2}; }},
+          {"before it is made", [](RawModel* m) { std::swap(m->nodes[0], m->nodes[1]); }},
+          {"output is no tensor", [](RawModel* m) { m->nodes[1].output = 999; }},
+          {"by another node", [](RawModel* m) { m->nodes[1].output = 1; }},
+          {"by another node", [](RawModel* m) { m->nodes[1].output = 0; }},
+          {"no name", [](RawModel* m) { m->nodes[1].name.clear(); }},
+          {"unknown kind", [](RawModel* m) { m->nodes[1].kind = 11; }},
+          {"unknown kind", [](RawModel* m) { m->nodes[1].kind = 255; }},
+          {"another operator", [](RawModel* m) { m->nodes[1].options.type = static_cast<uint8_t>(format::Options::Reshape); }},
+          {"another operator", [](RawModel* m) { m->nodes[1].options.type = 0; }},
+          {"another operator", [](RawModel* m) { m->nodes[1].options.type = 200; }},
+          {"no operator", [](RawModel* m) { m->nodes.back().kind = static_cast<uint8_t>(OpKind::kClamp); }, Code::kUnsupported},
+          {"made by no node", [](RawModel* m) { m->tensors.push_back(m->tensors[2]); }},
+          {"no tensor", [](RawModel* m) { m->input = 1000; }},
+          {"made by no node", [](RawModel* m) { m->outputs = {1000}; }},
+          {"made by no node", [](RawModel* m) { m->outputs = {m->input}; }},
+          {"no outputs", [](RawModel* m) { m->outputs = {}; }},
+          {"twice", [](RawModel* m) { m->outputs.push_back(m->outputs[0]); }},
+          {"empty", [](RawModel* m) { m->nodes.clear(); }},
+          {"too large", [](RawModel* m) { m->tensors.resize(kMaxTensors + 1, m->tensors[1]); }},
+      },
+      test::SmallU8Model());
+}
+
+TEST_CASE("options and buffers without sense") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  auto window = [](format::Window value) { return [=](RawModel* m) { m->nodes[0].options.window = value; }; };
+  CheckAllRefused(
+      {
+          {"window", window({0, 3, 2, 2, 1, 1, 0, 0, 1, 1})},
+          {"window", window({3, 3, 0, 2, 1, 1, 0, 0, 1, 1})},
+          {"window", window({3, 3, 2, 2, -1, 1, 0, 0, 1, 1})},
+          {"window", window({3, 3, 2, 2, 1, 16385, 0, 0, 1, 1})},
+          {"padding", window({3, 3, 2, 2, 1, 1, -1, 0, 1, 1})},
+          {"padding", window({3, 3, 2, 2, 1, 1, 0, 0, 2147483647, 1})},
+          {"", window({3, 3, 1, 1, 1, 1, 0, 0, 1, 1})},  // another shape than the output has
+          {"", window({5, 3, 2, 2, 1, 1, 1, 0, 2, 1})},  // other weights than there are
+          {"groups", [](RawModel* m) { m->nodes[0].options.groups = 0; }},
+          {"groups", [](RawModel* m) { m->nodes[0].options.groups = 2147483647; }},
+          {"", [](RawModel* m) { m->nodes[0].options.groups = 3; }},
+          {"groups", [](RawModel* m) { m->nodes[1].options.groups = 20; }},
+          {"clamp",
+           [](RawModel* m) {
+             m->nodes[0].options.clamp = {9, 8};
+           }},
+          {"weights", [](RawModel* m) { m->nodes[0].options.weights.move = 1; }},
+          {"weights", [](RawModel* m) { m->nodes[0].options.weights.move = 1u << 20; }},
+          {"weights", [](RawModel* m) { m->nodes[0].options.weights.move = 0ull - 64; }},
+          {"weights", [](RawModel* m) { m->nodes[0].options.weights.grow = 1u << 20; }},
+          {"weights", [](RawModel* m) { m->nodes[0].options.weights.grow = 0ull - 64; }},
+          {"biases", [](RawModel* m) { m->nodes[0].options.bias.grow = 2; }},
+          {"", [](RawModel* m) { m->nodes[0].options.bias.grow = 64; }},
+          {"", [](RawModel* m) { m->nodes[0].options.weights.bytes.resize(64); }},
+          {"", [](RawModel* m) { m->nodes[0].options.multiplier.bytes.resize(64); }},
+          {"", [](RawModel* m) { m->nodes[0].options.weights.bytes[5] = 0x80; }},  // -128
+          {"",
+           [](RawModel* m) {
+             m->nodes[0].options.bias.bytes[2] = 0xff, m->nodes[0].options.bias.bytes[3] = 0x7f;
+           }},  // sums beyond int32
+          {"", [](RawModel* m) { m->nodes[0].options.multiplier.bytes[3] = 0x7f; }},
+          {"",
+           [](RawModel* m) {
+             m->nodes[0].options.padding = {1, 2};
+           }},
+          {"", [](RawModel* m) { m->nodes[0].options.padding.assign(20000, 1); }},
+          {"", [](RawModel* m) { m->nodes[3].inputs = {1}; }},
+          {"",
+           [](RawModel* m) {
+             m->nodes[3].inputs = {1, 3, 3};
+           }},
+          {"", [=](RawModel* m) { m->nodes[3].options.multiplier_a = nan; }},
+          {"", [](RawModel* m) { m->nodes[5].options.table.resize(255); }},
+          {"", [](RawModel* m) { m->nodes[5].options.table.resize(257); }},
+          {"", [](RawModel* m) { m->nodes[6].options.counts = {}; }},
+          {"", [](RawModel* m) { m->nodes[6].options.counts = {8}; }},
+          {"", [](RawModel* m) { m->nodes[6].options.counts.assign(20000, 9); }},
+          {"", [](RawModel* m) { m->nodes[6].options.multipliers = {}; }},
+      },
+      test::SmallU8Model());
+  CheckAllRefused(
+      {
+          {"not a number",
+           [=](RawModel* m) {
+             m->nodes[5].options.clamp_f32 = {nan, 1};
+           }},
+          {"above",
+           [](RawModel* m) {
+             m->nodes[5].options.clamp_f32 = {2, 1};
+           }},
+          {"another operator", [](RawModel* m) { m->nodes[0].options.type = static_cast<uint8_t>(format::Options::ConvU8); }},
+      },
+      test::SmallF32Model());
+}
+
+TEST_CASE("plans that do not hold") {
+  CheckAllRefused(
+      {
+          {"aligned", [](RawModel* m) { m->tensors[2].offset += 16; }},
+          {"share bytes", [](RawModel* m) { m->tensors[1].offset = m->tensors[0].offset; }},
+          {"beyond", [](RawModel* m) { m->tensors[2].offset = 0ull - 64; }},
+          {"beyond", [](RawModel* m) { m->tensors[2].offset = m->activation_bytes; }},
+          {"beyond", [](RawModel* m) { m->activation_bytes -= 64; }},
+          {"the buffers end at", [](RawModel* m) { m->activation_bytes += 64; }},
+          {"too large", [](RawModel* m) { m->activation_bytes = 0ull - 64; }},
+          {"too large", [](RawModel* m) { m->scratch_bytes = 1ull << 40; }},
+          {"convert the model again", [](RawModel* m) { m->scratch_bytes = 0; }, Code::kUnsupported},
+          {"shared", [](RawModel* m) { m->shared_bytes = 64; }, Code::kUnsupported},
+      },
+      test::SmallU8Model());
+}
+
+TEST_CASE("recipes and verdicts without sense") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CheckAllRefused(
+      {
+          {"decoder", [](RawModel* m) { m->decoder.clear(); }},
+          {"no steps", [](RawModel* m) { m->steps.clear(); }},
+          {"no steps", [](RawModel* m) { m->steps.insert(m->steps.begin(), kMaxSteps, m->steps[0]); }},
+          {"unknown to this version", [](RawModel* m) { m->steps[0].type = 9; }, Code::kUnsupported},
+          {"unknown to this version", [](RawModel* m) { m->steps[0].type = 0; }, Code::kUnsupported},
+          {"filter", [](RawModel* m) { m->steps[1].filter = 7; }},
+          {"width or height", [](RawModel* m) { m->steps[1].width = 0; }},
+          {"width or height", [](RawModel* m) { m->steps[1].height = 0x80000000u; }},
+          {"larger than what it crops", [](RawModel* m) { m->steps[1].width = 11; }},
+          {"the network takes", [](RawModel* m) { m->steps.pop_back(); }},
+          {"the network takes", [](RawModel* m) { m->steps.resize(1); }},
+          {"each of 3 channels", [](RawModel* m) { m->mean = {1}; }},
+          {"channel 1", [](RawModel* m) { m->std[1] = 0; }},
+          {"channel 2", [=](RawModel* m) { m->mean[2] = nan; }},
+          {"6 labels", [](RawModel* m) { m->labels.pop_back(); }},
+          {"label 3", [](RawModel* m) { m->labels[3].clear(); }},
+          {"equal", [](RawModel* m) { m->labels[3] = m->labels[0]; }},
+          {"printable", [](RawModel* m) { m->labels[3] = "\x1b[2J"; }},
+          {"positive", [](RawModel* m) { m->positive = 7; }},
+          {"scores", [](RawModel* m) { m->scores = 3; }},
+          {"temperature", [](RawModel* m) { m->temperature = 0; }},
+          {"temperature", [=](RawModel* m) { m->temperature = nan; }},
+          {"no name", [](RawModel* m) { m->points[0].name.clear(); }},
+          {"two operating points", [](RawModel* m) { m->points[1].name = m->points[0].name; }},
+          {"0 .. 1", [](RawModel* m) { m->points[0].threshold = 1.5f; }},
+          {"0 .. 1", [=](RawModel* m) { m->points[0].threshold = nan; }},
+          {"0 .. 1", [](RawModel* m) { m->points[1].refer_low = 0.5f; }},
+          {"default", [](RawModel* m) { m->default_point = 2; }},
+          {"default", [](RawModel* m) { m->points.clear(), m->default_point = 1; }},
+          {"operating points", [](RawModel* m) { m->points.resize(kMaxOperatingPoints + 1, m->points[0]); }},
+          {"card", [](RawModel* m) { m->card = std::string(kMaxText + 1, 'a'); }},
+          {"name", [](RawModel* m) { m->name.assign(1, 0x7f); }},
+      },
+      test::SmallU8Model());
+  RawModel none = test::SmallU8Model();
+  none.points.clear();
+  CHECK(OpenStatus(test::Write(none)).ok());
+  RawModel grey = test::TinyModel();
+  grey.tensors[0].dims = grey.tensors[1].dims = {4, 4, 1};
+  grey.has_preprocess = true;
+  grey.steps = {{static_cast<uint8_t>(format::Step::Resize), 4, 4, 0}};
+  grey.mean = grey.std = {1};
+  CheckRefused(test::Write(grey), Code::kBadInput, "RGB");
+}
+
+TEST_CASE("names may be in any language") {
+  RawModel model = test::SmallU8Model();
+  model.labels[0] = "Basalzellkarzinom \xc3\xa4\xe2\x82\xac\xf0\x9f\x94\xac";
+  const Bytes file = test::Write(model);
+  CHECK(OpenStatus(file).ok());
+}
+
+// -- the plan alone
+// -----------------------------------------------------------------------------------------------------------------
+
+TEST_CASE("the plan is checked exactly, the bound is the largest step") {
+  const PlannedBuffer sound[] = {{0, 64, -1, 0}, {64, 128, 0, 1}, {0, 64, 1, 2}};
+  CHECK(CheckPlan(sound, 192).ok());
+  CHECK(LiveBytesBound(sound, 2) == 192);
+  const PlannedBuffer touching[] = {{0, 64, 0, 1}, {0, 64, 2, 3}};
+  CHECK(CheckPlan(touching, 64).ok());
+  CHECK(LiveBytesBound(touching, 3) == 64);
+  const PlannedBuffer shared[] = {{0, 64, 0, 2}, {0, 64, 2, 3}};
+  CHECK_FALSE(CheckPlan(shared, 64).ok());
+  CHECK(LiveBytesBound(shared, 3) == 128);
+  const PlannedBuffer late[] = {{0, 128, 0, 9}, {128, 64, 1, 1}, {64, 64, 5, 5}};
+  CHECK(std::strstr(CheckPlan(late, 192).text(), "0 and 2") != nullptr);
+  const PlannedBuffer backwards[] = {{0, 64, 3, 1}};
+  CHECK_FALSE(CheckPlan(backwards, 64).ok());
+  CHECK_FALSE(CheckPlan({}, 0).ok());
+}
+
+TEST_CASE("the plan check agrees with one that looks at every byte of every step") {
+  uint32_t random = 7;
+  int sound = 0, broken = 0;
+  for (int round = 0; round < 2000; ++round) {
+    PlannedBuffer buffers[5];
+    uint64_t end = 0;
+    for (PlannedBuffer& buffer : buffers) {
+      auto next = [&] { return random = random * 1664525u + 1013904223u, random >> 16; };
+      buffer.offset = next() % 6 * 64;
+      buffer.bytes = (next() % 3 + 1) * 64;
+      buffer.first_step = static_cast<int32_t>(next() % 6) - 1;
+      buffer.last_step = buffer.first_step + static_cast<int32_t>(next() % 3);
+      end = std::max(end, buffer.offset + buffer.bytes);
+    }
+    bool overlap = false;
+    uint64_t bound = 0;
+    for (int step = -1; step <= 8; ++step) {
+      int used[16] = {};
+      uint64_t live = 0;
+      for (const PlannedBuffer& buffer : buffers) {
+        if (step < buffer.first_step || step > buffer.last_step) continue;
+        live += buffer.bytes;
+        for (uint64_t line = buffer.offset / 64; line < (buffer.offset + buffer.bytes) / 64; ++line)
+          overlap |= ++used[line] > 1;
+      }
+      bound = std::max(bound, live);
+    }
+    CHECK(CheckPlan(buffers, end).ok() == !overlap);
+    CHECK(LiveBytesBound(buffers, 8) == bound);
+    ++(overlap ? broken : sound);
+  }
+  CHECK(sound > 20);
+  CHECK(broken > 20);
+}
+
+}  // namespace
+}  // namespace cutis

@@ -1,0 +1,501 @@
+"""Tests of the programs `cutis` and `cutis-convert` as a user sees them: outputs, errors, exit codes.
+
+Needs in the environment: CUTIS and CUTIS_CONVERT (the programs), CUTIS_MODEL (models/bcc_lite0 converted), CUTIS_ROOT (the
+source tree), CUTIS_SMALL (a folder with the small models that tests/runtime/write_models makes). CUTIS_SLOW_BUILD=1 (sanitizers) leaves out most of the combinations whose
+hashes are compared; CUTIS_FULL=1 (tools/test.sh --all) leaves out none.
+"""
+
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+
+CUTIS = os.environ["CUTIS"]
+CONVERT = os.environ["CUTIS_CONVERT"]
+MODEL = os.environ["CUTIS_MODEL"]
+ROOT = pathlib.Path(os.environ["CUTIS_ROOT"])
+SMALL = pathlib.Path(os.environ["CUTIS_SMALL"])
+SAMPLES = sorted(str(path) for path in (ROOT / "tools/samples").glob("*.jpg"))
+SOURCE = ROOT / "models/bcc_lite0"
+SLOW = os.environ.get("CUTIS_SLOW_BUILD") == "1"
+FULL = os.environ.get("CUTIS_FULL") == "1" and not SLOW
+ISAS = "scalar sse4 avx2 avxvnni avx512vnni amx neon dotprod i8mm".split()
+
+
+def run(*command, env=None, **options):
+    """Runs a program without a terminal; CUTIS_ISA of the caller stays out of it."""
+    environment = {key: value for key, value in os.environ.items() if key != "CUTIS_ISA"} | (env or {})
+    return subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=900, env=environment, check=False, **options)
+
+
+def png(width, height, pixels=b""):
+    """A PNG of RGB pixels; with other dimensions than its data if asked for."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b""))
+
+
+def is_float32(value):
+    """Whether a number read from JSON is what a float32 prints as with the fewest digits."""
+    if value == 0:
+        return True
+    single = struct.unpack("f", struct.pack("f", value))[0]
+    shortest = next(text for text in (f"{single:.{digits}g}" for digits in range(1, 10))
+                    if struct.unpack("f", struct.pack("f", float(text)))[0] == single)
+    return len(repr(value).replace(".", "")) <= len(repr(float(shortest)).replace(".", ""))
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cutis-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name, content=b""):
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+    def assert_error(self, result, code, *fragments, program="cutis"):
+        """Exit code, and exactly one line on stderr that names what and where."""
+        self.assertEqual(result.returncode, code, result.stderr + (result.stdout or ""))
+        lines = result.stderr.splitlines()
+        self.assertEqual(len(lines), 1, result.stderr)
+        self.assertTrue(lines[0].startswith(f"{program}: "), lines[0])
+        for fragment in fragments:
+            self.assertIn(str(fragment), lines[0])
+
+    def good(self, *command, **options):
+        result = run(*command, **options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, "")
+        return result.stdout
+
+
+class Usage(CliTest):
+    def test_help_and_version(self):
+        for arguments in (["--help"], ["classify", "--help"], ["inspect", "--help"], ["bench", "--help"]):
+            text = self.good(CUTIS, *arguments)
+            self.assertIn("--help", text)
+        self.assertRegex(self.good(CUTIS, "--version"), r"^cutis \d+\.\d+\.\d+\n$")
+        self.assertIn("-o", self.good(CONVERT, "--help"))
+
+    def test_wrong_command_lines(self):
+        sample = SAMPLES[0]
+        for arguments in ([], ["frobnicate"], ["classify"], ["classify", MODEL], ["classify", MODEL, sample, "--frobnicate"],
+                          ["inspect"], ["inspect", MODEL, "--frobnicate"], ["bench", MODEL, "extra"],
+                          ["classify", MODEL, sample, "--threads", "0"], ["classify", MODEL, sample, "--threads", "257"],
+                          ["classify", MODEL, sample, "--threads", "two"], ["classify", MODEL, sample, "--threads"],
+                          ["bench", MODEL, "--threads", "0"], ["bench", MODEL, "--threads", "-1"],
+                          ["bench", MODEL, "--threads", "99999999999999"], ["bench", MODEL, "--batch", "0"],
+                          ["bench", MODEL, "--runs", "0"], ["bench", MODEL, "--hash", "some"]):
+            with self.subTest(arguments=arguments):
+                self.assert_error(run(CUTIS, *arguments), 2)
+        self.assert_error(run(CUTIS, "inspect", MODEL, "--frobnicate"), 2, "--frobnicate")
+
+    def test_instruction_sets(self):
+        for command in (["classify", MODEL, SAMPLES[0]], ["inspect", MODEL], ["bench", MODEL, "--runs", "1"]):
+            self.assert_error(run(CUTIS, *command, "--isa", "mmx"), 2, "mmx")
+            self.assert_error(run(CUTIS, *command, env={"CUTIS_ISA": "mmx"}), 2, "mmx")
+        lacking = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode != 0]
+        # No machine has the sets of two architectures.
+        self.assertTrue(lacking)
+        for isa in lacking:
+            self.assert_error(run(CUTIS, "inspect", MODEL, "--isa", isa), 2, isa)
+
+    def test_mask_chooses_kernels(self):
+        scalar = json.loads(self.good(CUTIS, "inspect", MODEL, "--json", "--isa", "scalar"))
+        self.assertEqual(scalar["isa"], "scalar")
+        by_variable = json.loads(self.good(CUTIS, "inspect", MODEL, "--json", env={"CUTIS_ISA": "scalar"}))
+        self.assertEqual(scalar, by_variable)
+        best = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        if best["isa"] != "scalar":
+            self.assertNotEqual([node["kernel"] for node in scalar["nodes"]], [node["kernel"] for node in best["nodes"]])
+        # What the file holds does not depend on the machine.
+        for key in ("model_sha256", "tensors", "plan", "recipe", "verdict", "macs"):
+            self.assertEqual(scalar[key], best[key])
+
+    def test_unknown_operating_point(self):
+        self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--operating-point", "perfect"), 2, "perfect", "uncalibrated")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_full_disk(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = subprocess.run([CUTIS, "inspect", MODEL], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assert_error(result, 1, "standard output")
+
+
+class BadModels(CliTest):
+    def every_command(self, path, code, *fragments):
+        for command in (["classify", path, SAMPLES[0]], ["inspect", path], ["bench", path]):
+            with self.subTest(command=command[0], path=str(path)):
+                self.assert_error(run(CUTIS, *command), code, path, *fragments)
+
+    def test_missing_folder_and_foreign(self):
+        self.every_command(self.folder / "none.cutis", 3)
+        self.every_command(self.folder, 3)
+        self.every_command(self.path("empty.cutis"), 3)
+        self.every_command(self.path("text.cutis", b"hello, I am a letter to my aunt. " * 10), 3)
+        self.every_command(SAMPLES[0], 3)
+
+    def test_truncated(self):
+        whole = pathlib.Path(MODEL).read_bytes()
+        for size in (1, 63, 64, 1000, len(whole) // 2, len(whole) - 1):
+            with self.subTest(size=size):
+                self.assert_error(run(CUTIS, "inspect", self.path("part.cutis", whole[:size])), 3)
+        self.assert_error(run(CUTIS, "inspect", self.path("long.cutis", whole + b"\0")), 3)
+
+    def test_altered_byte(self):
+        whole = bytearray(pathlib.Path(MODEL).read_bytes())
+        for at in (0, 7, 12, 20, 31, 40, 63, 64, 100, 5000, len(whole) // 2, len(whole) - 1):
+            with self.subTest(at=at):
+                whole[at] ^= 0x10
+                self.assert_error(run(CUTIS, "inspect", self.path("altered.cutis", whole)), 3)
+                whole[at] ^= 0x10
+
+    def test_newer_version(self):
+        whole = bytearray(pathlib.Path(MODEL).read_bytes())
+        whole[8:12] = struct.pack("<I", struct.unpack("<I", whole[8:12])[0] + 1)
+        self.every_command(self.path("newer.cutis", whole), 3, "newer", "update")
+
+
+class Classify(CliTest):
+    def classify(self, *arguments, code=0):
+        result = run(CUTIS, "classify", MODEL, *arguments, "--json")
+        self.assertEqual(result.returncode, code, result.stderr)
+        return [json.loads(line) for line in result.stdout.splitlines()], result.stderr
+
+    def test_json(self):
+        recipe = json.loads((SOURCE / "recipe.json").read_text(encoding="utf-8"))
+        lines, _ = self.classify(*SAMPLES)
+        self.assertEqual([line["file"] for line in lines], SAMPLES)
+        header = pathlib.Path(MODEL).read_bytes()[:64]
+        for line in lines:
+            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "operating_point", "reasons", "probabilities", "model_sha256", "ms"])
+            self.assertEqual(list(line["probabilities"]), recipe["labels"])
+            self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
+            self.assertEqual(line["p_bcc"], line["probabilities"]["bcc"])
+            self.assertEqual(line["operating_point"], "uncalibrated")
+            self.assertEqual(line["reasons"], ["uncalibrated"])
+            self.assertEqual(line["verdict"], "bcc" if line["p_bcc"] >= 0.5 else "not_bcc")
+            self.assertEqual(line["model_sha256"], header[32:64].hex())
+            self.assertEqual(list(line["ms"]), ["decode", "preprocess", "inference"])
+            self.assertTrue(all(value > 0 for value in line["ms"].values()))
+            for value in line["probabilities"].values():
+                self.assertTrue(is_float32(value), value)
+
+    def test_same_answer_whatever_the_threads_and_instructions(self):
+        def answers(*options):
+            lines, _ = self.classify(SAMPLES[0], *options)
+            return [{key: value for key, value in line.items() if key != "ms"} for line in lines]
+        first = answers()
+        self.assertEqual(first, answers("--threads", 3))
+        self.assertEqual(first, answers("--isa", "scalar"))
+        self.assertEqual(first, answers("--operating-point", "uncalibrated"))
+
+    def test_for_people(self):
+        text = self.good(CUTIS, "classify", MODEL, *SAMPLES)
+        for sample in SAMPLES:
+            self.assertIn(sample + ": ", text)
+        self.assertEqual(text.count("Not a medical device"), 1)
+        self.assertIn("non-commercial", text)
+        self.assertIn("uncalibrated", text)
+
+    def test_bad_images(self):
+        sample = pathlib.Path(SAMPLES[0]).read_bytes()
+        bad = {
+            "missing": self.folder / "none.jpg",
+            "folder": self.folder,
+            "empty": self.path("empty.jpg"),
+            "header only": self.path("header.jpg", sample[:200]),
+            "text": self.path("text.png", b"this is no picture at all " * 20),
+            "model": pathlib.Path(MODEL),
+            "huge": self.path("huge.png", png(60000, 60000)),
+            "too many pixels": self.path("wide.png", png(1_000_000, 41)),
+            "no data": self.path("nodata.png", png(300, 300)),
+            "gif": self.path("a.gif", b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"),
+        }
+        for name, path in bad.items():
+            with self.subTest(name=name):
+                result = run(CUTIS, "classify", MODEL, path)
+                self.assert_error(result, 3, path)
+                lines, _ = self.classify(path, code=3)
+                self.assertEqual(len(lines), 1)
+                self.assertEqual(list(lines[0]), ["file", "error"])
+                self.assertEqual(lines[0]["file"], str(path))
+                self.assertTrue(lines[0]["error"])
+
+    def test_more_than_64_mebibytes(self):
+        path = self.folder / "sparse.jpg"
+        with open(path, "wb") as file:
+            file.truncate((64 << 20) + 1)
+        self.assert_error(run(CUTIS, "classify", MODEL, path), 3, path, "64 MiB")
+
+    def test_goes_on_after_a_bad_image(self):
+        bad = self.path("bad.jpg", b"nothing")
+        lines, errors = self.classify(SAMPLES[0], bad, SAMPLES[0], code=3)
+        self.assertEqual([("error" in line) for line in lines], [False, True, False])
+        self.assertEqual(len(errors.splitlines()), 1)
+        self.assertEqual(lines[0]["probabilities"], lines[2]["probabilities"])
+
+    def test_small_and_odd_images(self):
+        """Any size down to one pixel is judged: the recipe resizes."""
+        for width, height in ((1, 1), (1, 300), (300, 1), (17, 23)):
+            rows = b"".join(b"\0" + bytes((x * 7 + y * 3) % 256 for x in range(width * 3)) for y in range(height))
+            with self.subTest(width=width, height=height):
+                lines, _ = self.classify(self.path("odd.png", png(width, height, rows)))
+                self.assertAlmostEqual(sum(lines[0]["probabilities"].values()), 1, places=5)
+
+    def test_file_names(self):
+        for name in ("two words.jpg", "Läsion.jpg", "new\nline.jpg"):
+            path = self.path(name, pathlib.Path(SAMPLES[0]).read_bytes())
+            lines, _ = self.classify(path)
+            self.assertEqual(lines[0]["file"], str(path))
+        self.assert_error(run(CUTIS, "classify", MODEL, self.folder / "no\nsuch.jpg"), 3)
+
+
+class SmallModels(CliTest):
+    """What the start model does not show: a refer band, float32, a model of bare tensors."""
+
+    def test_refer_band(self):
+        for sample in SAMPLES:
+            line = json.loads(self.good(CUTIS, "classify", SMALL / "small_u8.cutis", sample, "--operating-point", "screening", "--json"))
+            p = line["p_bcc"]
+            refer = 0.2 <= p < 0.4
+            self.assertEqual(line["verdict"], "refer" if refer else "bcc" if p >= 0.3 else "not_bcc")
+            self.assertEqual(line["reasons"], ["refer_band"] if refer else [])
+            self.assertEqual(line["operating_point"], "screening")
+            text = self.good(CUTIS, "classify", SMALL / "small_u8.cutis", sample, "--operating-point", "screening")
+            self.assertEqual("REFER" in text, refer)
+
+    def test_float32(self):
+        model = json.loads(self.good(CUTIS, "inspect", SMALL / "small_f32.cutis", "--json"))
+        self.assertEqual(model["precision"], "float32")
+        self.assertIn("f32", self.good(CUTIS, "inspect", SMALL / "small_f32.cutis"))
+        json.loads(self.good(CUTIS, "bench", SMALL / "small_f32.cutis", "--json", "--runs", "2", "--threads", "2"))
+
+    def test_bare_tensors(self):
+        tiny = SMALL / "tiny.cutis"
+        self.assert_error(run(CUTIS, "classify", tiny, SAMPLES[0]), 3, tiny, "recipe")
+        model = json.loads(self.good(CUTIS, "inspect", tiny, "--json"))
+        self.assertEqual((model["recipe"], model["verdict"]), (None, None))
+        self.good(CUTIS, "inspect", tiny)
+        self.good(CUTIS, "bench", tiny, "--runs", "1", "--hash", "all")
+
+
+class Inspect(CliTest):
+    def test_json(self):
+        model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        recipe = json.loads((SOURCE / "recipe.json").read_text(encoding="utf-8"))
+        whole = pathlib.Path(MODEL).read_bytes()
+        self.assertEqual(model["file_bytes"], len(whole))
+        self.assertEqual(model["format_version"], struct.unpack("<I", whole[8:12])[0])
+        self.assertEqual(model["model_sha256"], whole[32:64].hex())
+        self.assertEqual(model["precision"], "int8")
+        self.assertEqual(model["verdict"]["labels"], recipe["labels"])
+        self.assertEqual(model["recipe"]["decoder"], recipe["decoder"])
+        self.assertEqual(model["recipe"]["steps"], recipe["steps"])
+        self.assertEqual(model["provenance"]["licence"], recipe["licence"])
+        self.assertEqual(model["macs"], sum(node["macs"] for node in model["nodes"]))
+        # Stem, 16 blocks, head and classifier of EfficientNet-Lite0: 49 convolutions and one dense layer.
+        ops = [node["op"] for node in model["nodes"]]
+        self.assertEqual(ops.count("depthwise"), 16)
+        self.assertEqual(ops.count("add"), 9)
+
+    def test_plan(self):
+        model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        plan = model["plan"]
+        for row in plan["batch_1"]:
+            arena = plan["activation_bytes"] + row["threads"] * plan["scratch_bytes_per_thread"] + plan["shared_bytes"]
+            self.assertEqual(row["arena_bytes"], arena)
+            self.assertGreaterEqual(row["arena_bytes"], row["arena_lower_bound"])
+        self.assertEqual([row["threads"] for row in plan["batch_1"]], [1, 2, 3, 4])
+        # The lower bound, computed here from the tensors: the most bytes alive in one step.
+        steps = range(-1, len(model["nodes"]) + 1)
+        live = max(sum(t["bytes"] for t in model["tensors"] if t["first_step"] <= step <= t["last_step"]) for step in steps)
+        self.assertEqual(plan["batch_1"][0]["arena_lower_bound"] - plan["scratch_bytes_per_thread"] - plan["shared_bytes"], live)
+        for a in model["tensors"]:
+            self.assertLessEqual(a["offset"] + a["bytes"], plan["activation_bytes"])
+            for b in model["tensors"]:
+                together = a is not b and a["first_step"] <= b["last_step"] and b["first_step"] <= a["last_step"]
+                apart = a["offset"] + a["bytes"] <= b["offset"] or b["offset"] + b["bytes"] <= a["offset"]
+                self.assertTrue(apart or not together, (a["name"], b["name"]))
+
+    def test_for_people(self):
+        text = self.good(CUTIS, "inspect", MODEL)
+        for fragment in ("SHA-256", "kernel", "lower bound", "Labels: bcc mel nv", "uncalibrated", "non-commercial", "bicubic"):
+            self.assertIn(fragment, text)
+
+
+class Bench(CliTest):
+    FIELDS = ["median_ms", "p10_ms", "p90_ms", "runs", "threads", "batch", "isa", "load_ms", "first_ms", "arena_bytes",
+              "arena_lower_bound", "peak_rss_bytes", "file_bytes", "output_hash"]
+
+    def bench(self, *arguments, model=MODEL):
+        return json.loads(self.good(CUTIS, "bench", model, "--json", *arguments))
+
+    def test_json(self):
+        result = self.bench("--runs", 5, "--threads", 2, "--batch", 3, "--profile")
+        for field in self.FIELDS:
+            self.assertIn(field, result)
+        self.assertEqual((result["runs"], result["threads"], result["batch"]), (5, 2, 3))
+        self.assertTrue(0 < result["p10_ms"] <= result["median_ms"] <= result["p90_ms"])
+        self.assertGreaterEqual(result["arena_bytes"], result["arena_lower_bound"])
+        self.assertGreater(result["peak_rss_bytes"], result["arena_bytes"])
+        self.assertEqual(result["file_bytes"], os.path.getsize(MODEL))
+        self.assertRegex(result["output_hash"], "^[0-9a-f]{64}$")
+        nodes = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["nodes"]
+        self.assertEqual([row["node"] for row in result["profile"]], [node["name"] for node in nodes])
+        self.assertEqual([row["kernel"] for row in result["profile"]], [node["kernel"] for node in nodes])
+        self.assertEqual([row["macs"] for row in result["profile"]], [3 * node["macs"] for node in nodes])
+
+    def test_for_people(self):
+        text = self.good(CUTIS, "bench", MODEL, "--runs", 2, "--profile")
+        for fragment in ("median", "arena", "output", "depthwise", "GOP/s"):
+            self.assertIn(fragment, text)
+
+    def test_same_bits_everywhere(self):
+        """One output hash for every instruction set, thread count and batch."""
+        isas = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode == 0]
+        self.assertIn("scalar", isas)
+        every = [(isa, threads, batch) for isa in isas for threads in (1, 2, 3, 4) for batch in (1, 8)]
+        # The reference kernels take half a second an image of the start model, so that most of their combinations wait for a full run.
+        slow = {"scalar"} if not SLOW else set(isas) - {isas[-1]}
+        some = [case for case in every if case[0] not in slow or case[1:] == (1, 1)]
+        for model, cases in ((SMALL / "small_u8.cutis", every), (MODEL, every if FULL else some)):
+            hashes = {}
+            for isa, threads, batch in cases:
+                result = self.bench("--runs", 1, "--isa", isa, "--threads", threads, "--batch", batch, model=model)
+                self.assertEqual((result["isa"], result["threads"], result["batch"]), (isa, threads, batch))
+                hashes[isa, threads, batch] = result["output_hash"]
+            self.assertEqual(len(set(hashes.values())), 1, hashes)
+
+    def test_all_tensors_the_same(self):
+        def tensors(*options):
+            return self.bench("--runs", 1, "--hash", "all", *options)["tensor_hashes"]
+        isas = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode == 0]
+        best = tensors("--batch", 8, "--threads", 4)
+        self.assertEqual(len(best), len(json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["tensors"]))
+        self.assertGreater(len({row["sha256"] for row in best}), len(best) // 2)
+        for isa in isas[:1] if SLOW else isas:
+            self.assertEqual(tensors("--isa", isa), best, isa)
+
+
+class Convert(CliTest):
+    def assert_nothing_written(self, output, before=None):
+        """The output is as it was, and nothing else lies beside it."""
+        names = {path.name for path in output.parent.iterdir()}
+        if before is None:
+            self.assertEqual(names, set())
+        else:
+            self.assertEqual(names, {output.name})
+            self.assertEqual(output.read_bytes(), before)
+
+    def output(self, content=None):
+        folder = self.folder / "out"
+        folder.mkdir()
+        path = folder / "model.cutis"
+        if content is not None:
+            path.write_bytes(content)
+        return path
+
+    def source(self):
+        """A copy of models/bcc_lite0 that may be spoilt."""
+        copy = self.folder / "source"
+        copy.mkdir()
+        for path in SOURCE.iterdir():
+            if path.is_file():
+                shutil.copy(path, copy)
+                (copy / path.name).chmod(0o644)
+        return copy
+
+    def test_same_bytes_again(self):
+        output = self.output()
+        result = run(CONVERT, SOURCE, "-o", output)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(output.read_bytes(), pathlib.Path(MODEL).read_bytes())
+        self.assertEqual([path.name for path in output.parent.iterdir()], ["model.cutis"])
+
+    def test_usage(self):
+        output = self.output()
+        for arguments in ([], [SOURCE, "-o", output, "--frobnicate"], ["-o", output]):
+            with self.subTest(arguments=arguments):
+                self.assert_error(run(CONVERT, *arguments), 2, program="cutis-convert")
+        self.assert_nothing_written(output)
+
+    def test_bad_input(self):
+        source = self.source()
+        weights = source / "weights.safetensors"
+        whole = weights.read_bytes()
+        output = self.output()
+        cases = {
+            "missing": self.folder / "none.onnx",
+            "empty": self.path("empty.onnx"),
+            "foreign": self.path("foreign.onnx", pathlib.Path(SAMPLES[0]).read_bytes()),
+            "foreign weights": self.path("foreign.safetensors", b"not weights" * 30),
+        }
+        for name, path in cases.items():
+            with self.subTest(name=name):
+                graph = ["--graph", SOURCE / "graph.json"] if path.suffix == ".safetensors" else []
+                self.assert_error(run(CONVERT, path, *graph, "--float", "-o", output), 3, path, program="cutis-convert")
+        for name, content in {"truncated": whole[:len(whole) // 2], "header length": b"\xff" * 8 + whole[8:], "empty weights": b""}.items():
+            with self.subTest(name=name):
+                weights.write_bytes(content)
+                self.assert_error(run(CONVERT, source, "-o", output), 3, program="cutis-convert")
+        self.assert_nothing_written(output)
+
+    def test_shape_that_does_not_fit(self):
+        source = self.source()
+        graph = source / "graph.json"
+        text = graph.read_text(encoding="utf-8")
+        self.assertIn("_fc.weight", text)
+        graph.write_text(text.replace("_fc.weight", "_conv_stem.weight"), encoding="utf-8")
+        output = self.output(b"the old one")
+        self.assert_error(run(CONVERT, source, "-o", output), 3, program="cutis-convert")
+        self.assert_nothing_written(output, b"the old one")
+
+    def test_without_calibration(self):
+        source = self.source()
+        (source / "calibration.json").unlink()
+        output = self.output()
+        self.assert_error(run(CONVERT, source, "-o", output), 2, "--calibrate", program="cutis-convert")
+        self.assert_nothing_written(output)
+
+    def test_full_disk(self):
+        """Writing stops at 200 kB, as on a full disk: the old file stays, no half of a new one does."""
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        output = self.output(b"the old one")
+        self.assert_error(run(CONVERT, SOURCE, "-o", output, preexec_fn=limit), 1, program="cutis-convert")
+        self.assert_nothing_written(output, b"the old one")
+
+    def test_without_operating_points(self):
+        recipe = json.loads((SOURCE / "recipe.json").read_text(encoding="utf-8"))
+        recipe["operating_points"] = []
+        del recipe["default_operating_point"]
+        output = self.output()
+        self.good(CONVERT, SOURCE, "--recipe", self.path("recipe.json", json.dumps(recipe).encode()), "-o", output)
+        line = json.loads(self.good(CUTIS, "classify", output, SAMPLES[0], "--json"))
+        self.assertEqual((line["verdict"], line["operating_point"]), (None, None))
+        self.assertEqual(line["reasons"], ["no_operating_point"])
+        self.assertEqual(list(line["probabilities"]), recipe["labels"])
+        self.assertIn("no verdict", self.good(CUTIS, "classify", output, SAMPLES[0]))
+        self.assert_error(run(CUTIS, "classify", output, SAMPLES[0], "--operating-point", "any"), 2, "any")
+
+    def test_output_folder_missing(self):
+        result = run(CONVERT, SOURCE, "-o", self.folder / "no" / "such" / "model.cutis")
+        self.assert_error(result, 1, "model.cutis", program="cutis-convert")
+        self.assertFalse((self.folder / "no").exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,271 @@
+// cutis bench: time, memory and output hash of a model on generated inputs.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/golden.h"
+#include "runtime/session.h"
+#include "tools/cutis/common.h"
+
+namespace cutis::cli {
+namespace {
+
+struct BenchOptions {
+  ModelOptions model;
+  int32_t threads = 1, batch = 1, runs = 50;
+  bool profile = false, json = false;
+  std::string hash = "output";
+};
+
+struct NodeTime {
+  double ms = 0;      // median over the runs
+  uint64_t macs = 0;  // of the whole batch
+  double GigaOps() const { return ms > 0 ? 2e-6 * static_cast<double>(macs) / ms : 0; }
+};
+
+struct Measurement {
+  double load_ms = 0, first_ms = 0;
+  std::vector<double> run_ms;  // sorted
+  std::vector<NodeTime> nodes;
+  uint64_t peak_rss_bytes = 0;
+  uint8_t output_hash[32] = {};
+  std::vector<TensorHash> tensor_hashes;
+};
+
+// The value below which `share` of the sorted values lie, interpolated between neighbours.
+double Percentile(const std::vector<double>& sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const size_t low = static_cast<size_t>(at), high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (sorted[high] - sorted[low]) * (at - static_cast<double>(low));
+}
+
+// The most physical memory that the process has held so far: VmHWM, or what getrusage knows where there is no /proc.
+uint64_t PeakRssBytes() {
+  if (std::FILE* file = std::fopen("/proc/self/status", "r")) {
+    char line[256];
+    unsigned long long kib = 0;
+    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "VmHWM: %llu kB", &kib) != 1) {
+    }
+    std::fclose(file);
+    if (kib != 0) return kib * 1024;
+  }
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+// The inputs of one run, generated beforehand: setting them is not part of what is timed.
+class Inputs {
+ public:
+  Inputs(const Shape& shape, int32_t batch)
+      : bytes_(static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * static_cast<size_t>(shape.channels)),
+        kinds_(std::min(batch, kGoldenInputs)),
+        pixels_(bytes_ * static_cast<size_t>(kinds_)) {
+    for (int32_t i = 0; i < kinds_; ++i) GenerateInput(i, shape, pixels_.data() + static_cast<size_t>(i) * bytes_);
+  }
+
+  Status Set(Session& session, int32_t batch) const {
+    for (int32_t i = 0; i < batch; ++i) {
+      CUTIS_TRY(session.SetInputU8(i, pixels_.data() + static_cast<size_t>(i % kinds_) * bytes_, bytes_));
+    }
+    return Status();
+  }
+
+ private:
+  size_t bytes_;
+  int32_t kinds_;
+  std::vector<uint8_t> pixels_;
+};
+
+Status MeasureRuns(const Model& model, const BenchOptions& options, const SessionOptions& session_options,
+                   Measurement& result) {
+  const Inputs inputs(model.tensors()[static_cast<size_t>(model.input())].info.shape, options.batch);
+  const Stopwatch first;
+  CUTIS_ASSIGN(const std::unique_ptr<Session> session, Session::Create(model, session_options));
+  CUTIS_TRY(inputs.Set(*session, options.batch));
+  CUTIS_TRY(session->Run(options.batch));
+  result.first_ms = first.Milliseconds();
+
+  const size_t runs = static_cast<size_t>(options.runs), nodes = options.profile ? model.nodes().size() : 0;
+  const int32_t warm_up = std::min(options.runs, 3);
+  std::vector<std::vector<double>> node_ms(nodes, std::vector<double>(runs));
+  result.run_ms.resize(runs);
+  for (int32_t i = -warm_up; i < options.runs; ++i) {
+    CUTIS_TRY(inputs.Set(*session, options.batch));
+    const Stopwatch run;
+    CUTIS_TRY(session->Run(options.batch));
+    const double ms = run.Milliseconds();
+    if (i < 0) continue;
+    const size_t at = static_cast<size_t>(i);
+    result.run_ms[at] = ms;
+    for (size_t n = 0; n < nodes; ++n) node_ms[n][at] = 1e-6 * static_cast<double>(session->node_nanoseconds()[n]);
+  }
+  result.peak_rss_bytes = PeakRssBytes();
+  std::sort(result.run_ms.begin(), result.run_ms.end());
+  result.nodes.resize(nodes);
+  for (size_t n = 0; n < nodes; ++n) {
+    std::sort(node_ms[n].begin(), node_ms[n].end());
+    const ModelNode& node = model.nodes()[n];
+    result.nodes[n] = {Percentile(node_ms[n], 0.5), node.op->macs(node.node) * static_cast<uint64_t>(options.batch)};
+  }
+  return Status();
+}
+
+struct OpTotal {
+  std::string op;
+  size_t nodes = 0;
+  NodeTime time;
+};
+
+// Per kind of operator, the slowest first.
+std::vector<OpTotal> Totals(const Model& model, const Measurement& result) {
+  std::vector<OpTotal> totals;
+  for (size_t n = 0; n < result.nodes.size(); ++n) {
+    const char* name = model.nodes()[n].op->name;
+    auto at = std::find_if(totals.begin(), totals.end(), [name](const OpTotal& total) { return total.op == name; });
+    if (at == totals.end()) at = totals.insert(totals.end(), {name, 0, {}});
+    ++at->nodes;
+    at->time.ms += result.nodes[n].ms;
+    at->time.macs += result.nodes[n].macs;
+  }
+  std::stable_sort(totals.begin(), totals.end(), [](const OpTotal& a, const OpTotal& b) { return a.time.ms > b.time.ms; });
+  return totals;
+}
+
+Json ProfileJson(const Model& model, const Measurement& result) {
+  Json json = Json::array();
+  for (size_t n = 0; n < result.nodes.size(); ++n) {
+    const ModelNode& node = model.nodes()[n];
+    json.push_back({{"node", node.name},
+                    {"op", node.op->name},
+                    {"kernel", node.kernel->name},
+                    {"ms", result.nodes[n].ms},
+                    {"macs", result.nodes[n].macs},
+                    {"gops", result.nodes[n].GigaOps()}});
+  }
+  return json;
+}
+
+void PrintBenchJson(const Model& model, const BenchOptions& options, const Measurement& result) {
+  Json json;
+  json["model"] = options.model.path;
+  json["model_sha256"] = Hex(model.sha256());
+  json["version"] = CUTIS_VERSION;
+  json["median_ms"] = Percentile(result.run_ms, 0.5);
+  json["p10_ms"] = Percentile(result.run_ms, 0.1);
+  json["p90_ms"] = Percentile(result.run_ms, 0.9);
+  json["ms_per_image"] = Percentile(result.run_ms, 0.5) / options.batch;
+  json["runs"] = options.runs;
+  json["threads"] = options.threads;
+  json["batch"] = options.batch;
+  json["isa"] = NameOf(BestIsa(model.cpu()));
+  json["load_ms"] = result.load_ms;
+  json["first_ms"] = result.first_ms;
+  json["arena_bytes"] = model.plan().ArenaBytes(options.batch, options.threads);
+  json["arena_lower_bound"] = model.lower_bound(options.batch, options.threads);
+  json["peak_rss_bytes"] = result.peak_rss_bytes;
+  json["file_bytes"] = model.file_bytes();
+  json["output_hash"] = Hex(result.output_hash);
+  if (!result.tensor_hashes.empty()) {
+    json["tensor_hashes"] = Json::array();
+    for (const TensorHash& hash : result.tensor_hashes) {
+      json["tensor_hashes"].push_back({{"tensor", hash.name}, {"sha256", Hex(hash.digest)}});
+    }
+  }
+  if (options.profile) json["profile"] = ProfileJson(model, result);
+  PrintJson(json);
+}
+
+void PrintProfile(const Model& model, const Measurement& result) {
+  double all = 0;
+  for (const NodeTime& node : result.nodes) all += node.ms;
+  std::printf("\n%4s  %-12s %9s %14s %8s %6s  %-28s %s\n", "step", "op", "ms", "MACs", "GOP/s", "share", "kernel", "node");
+  for (size_t n = 0; n < result.nodes.size(); ++n) {
+    const ModelNode& node = model.nodes()[n];
+    const NodeTime& time = result.nodes[n];
+    std::printf("%4zu  %-12s %9.4f %14s %8.1f %5.1f%%  %-28s %s\n", n, node.op->name, time.ms, Grouped(time.macs).c_str(),
+                time.GigaOps(), all > 0 ? 100 * time.ms / all : 0, node.kernel->name, PrintableLine(node.name).c_str());
+  }
+  std::printf("\n%6s %-12s %9s %14s %8s %6s\n", "nodes", "op", "ms", "MACs", "GOP/s", "share");
+  for (const OpTotal& total : Totals(model, result)) {
+    std::printf("%6zu %-12s %9.4f %14s %8.1f %5.1f%%\n", total.nodes, total.op.c_str(), total.time.ms,
+                Grouped(total.time.macs).c_str(), total.time.GigaOps(), all > 0 ? 100 * total.time.ms / all : 0);
+  }
+  std::printf(
+      "Medians of each node over the runs, for the whole batch; their sum is %.4f ms. An operation is a multiplication or an "
+      "addition.\n",
+      all);
+}
+
+void PrintBench(const Model& model, const BenchOptions& options, const Measurement& result) {
+  const uint64_t arena = model.plan().ArenaBytes(options.batch, options.threads),
+                 bound = model.lower_bound(options.batch, options.threads);
+  std::printf("%s: %d runs of batch %d, %d thread%s, %s\n", PrintableLine(options.model.path).c_str(), options.runs,
+              options.batch, options.threads, options.threads == 1 ? "" : "s", NameOf(BestIsa(model.cpu())));
+  std::printf("  run        median %.3f ms, p10 %.3f, p90 %.3f", Percentile(result.run_ms, 0.5), Percentile(result.run_ms, 0.1),
+              Percentile(result.run_ms, 0.9));
+  if (options.batch > 1) std::printf(" (%.3f ms an image)", Percentile(result.run_ms, 0.5) / options.batch);
+  std::printf("\n  start      open and check %.3f ms, first run with its session %.3f ms\n", result.load_ms, result.first_ms);
+  std::printf("  memory     arena %s bytes (lower bound %s), peak resident %s, file %s\n", Grouped(arena).c_str(),
+              Grouped(bound).c_str(), Grouped(result.peak_rss_bytes).c_str(), Grouped(model.file_bytes()).c_str());
+  std::printf("  output     %s\n", Hex(result.output_hash).c_str());
+  for (const TensorHash& hash : result.tensor_hashes)
+    std::printf("  tensor     %s  %s\n", Hex(hash.digest).c_str(), PrintableLine(hash.name).c_str());
+  if (options.profile) PrintProfile(model, result);
+}
+
+int RunBench(const BenchOptions& options) {
+  Measurement result;
+  const Stopwatch load;
+  Result<std::unique_ptr<Model>> opened = OpenModel(options.model);
+  result.load_ms = load.Milliseconds();
+  if (!opened.ok()) return Fail(opened.status());
+  const Model& model = *opened.value();
+  SessionOptions session_options;
+  session_options.batch = options.batch;
+  session_options.threads = options.threads;
+  session_options.profile = options.profile;
+  if (Status status = MeasureRuns(model, options, session_options, result); !status.ok()) return Fail(status);
+  session_options.profile = false;
+  if (Status status = OutputHash(model, session_options, result.output_hash); !status.ok()) return Fail(status);
+  if (options.hash == "all") {
+    result.tensor_hashes.resize(model.tensors().size());
+    if (Status status = TensorHashes(model, session_options, result.tensor_hashes); !status.ok()) return Fail(status);
+  }
+  if (options.json) {
+    PrintBenchJson(model, options, result);
+  } else {
+    PrintBench(model, options, result);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command AddBench(CLI::App& app) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* sub = app.add_subcommand("bench", "Measure time, memory and the output hash on generated inputs");
+  AddModelOptions(*sub, options->model);
+  AddThreads(*sub, options->threads);
+  sub->add_option("--batch", options->batch, "Images of one run")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kMaxBatch));
+  sub->add_option("--runs", options->runs, "Timed runs, after a few to warm up")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kMaxRuns));
+  sub->add_flag("--profile", options->profile, "Time every node, and print a row for each");
+  sub->add_option("--hash", options->hash, "What to hash over the generated inputs: the outputs, or all tensors too")
+      ->type_name("output|all")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"output", "all"}));
+  sub->add_flag("--json", options->json, "One JSON object");
+  return {sub, [options] { return RunBench(*options); }};
+}
+
+}  // namespace cutis::cli

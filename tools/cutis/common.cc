@@ -1,0 +1,122 @@
+#include "tools/cutis/common.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "ops/cpu.h"
+#include "tools/exit_code.h"
+
+namespace cutis::cli {
+
+void AddModelOptions(CLI::App& app, ModelOptions& options) {
+  app.add_option("MODEL", options.path, "The .cutis file")->required()->type_name("");
+  app.add_option("--isa", options.isa,
+                 "Use no instruction set after NAME: scalar sse4 avx2 avxvnni avx512vnni amx, or scalar neon dotprod i8mm. "
+                 "Default: all that the machine has, under the variable CUTIS_ISA")
+      ->type_name("NAME");
+}
+
+void AddThreads(CLI::App& app, int32_t& threads) {
+  app.add_option("--threads", threads, "Threads of one run")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kMaxThreads));
+}
+
+Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options) {
+  OpenOptions open;
+  if (options.isa.empty()) {
+    CUTIS_ASSIGN(open.cpu, CpuFromEnvironment());
+  } else {
+    CUTIS_ASSIGN(open.cpu, MaskCpu(DetectCpu(), options.isa.c_str()));
+  }
+  return Model::Open(options.path.c_str(), open);
+}
+
+void PrintError(const std::string& text) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "cutis: %s\n", PrintableLine(text).c_str());
+}
+
+int Fail(const Status& status) {
+  PrintError(status.text());
+  return ExitCode(status);
+}
+
+std::string PrintableLine(const std::string& text) {
+  std::string line = text;
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return line;
+}
+
+Result<std::vector<uint8_t>> ReadFile(const std::string& path, size_t limit) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    const bool missing = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+    return Status::Error(missing ? Code::kBadInput : Code::kIo, "cannot open: %s", std::strerror(errno));
+  }
+  std::vector<uint8_t> bytes;
+  struct stat info;
+  // The size is only a hint (a pipe has none): reading goes on until the end or the limit.
+  if (fstat(fd, &info) == 0 && info.st_size > 0 && static_cast<uint64_t>(info.st_size) <= limit) {
+    bytes.reserve(static_cast<size_t>(info.st_size) + 1);
+  }
+  Status status;
+  for (size_t used = 0; status.ok();) {
+    bytes.resize(used + (used < bytes.capacity() ? bytes.capacity() - used : size_t{1} << 16));
+    const ssize_t got = read(fd, bytes.data() + used, bytes.size() - used);
+    if (got > 0) used += static_cast<size_t>(got);
+    bytes.resize(used);
+    if (used > limit) {
+      status = Status::Error(Code::kBadInput, "larger than the limit of %zu MiB", limit >> 20);
+    } else if (got < 0 && errno != EINTR) {
+      status = Status::Error(errno == EISDIR ? Code::kBadInput : Code::kIo, "cannot read: %s", std::strerror(errno));
+    } else if (got == 0) {
+      break;
+    }
+  }
+  close(fd);
+  if (!status.ok()) return status;
+  return bytes;
+}
+
+void PrintJsonLine(const Json& json) {
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
+void PrintJson(const Json& json) {
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
+int FinishOutput() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
+  return Fail(Status::Error(Code::kIo, "cannot write to the standard output: %s", std::strerror(errno)));
+}
+
+std::string Hex(std::span<const uint8_t> bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (uint8_t byte : bytes) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+std::string Grouped(uint64_t value) {
+  std::string text = std::to_string(value);
+  for (size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, ' ');
+  return text;
+}
+
+}  // namespace cutis::cli

@@ -1,0 +1,81 @@
+// What the subcommands of `cutis` share: options, messages, JSON, files.
+#ifndef CUTIS_TOOLS_CUTIS_COMMON_H_
+#define CUTIS_TOOLS_CUTIS_COMMON_H_
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ops/status.h"
+#include "runtime/model.h"
+
+namespace cutis::cli {
+
+// Keys keep the order in which they were added. Reals are float32, so that a probability is printed with the fewest digits
+// that read back as the same float.
+using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, int64_t, uint64_t, float>;
+
+inline constexpr int32_t kMaxThreads = 256;
+inline constexpr int32_t kMaxBatch = 1024;
+inline constexpr int32_t kMaxRuns = 1'000'000;
+
+// A subcommand: Add*() declares its options, and the function that it leaves in `run` does the work and gives the exit code.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<int()> run;
+};
+Command AddClassify(CLI::App& app);
+Command AddInspect(CLI::App& app);
+Command AddBench(CLI::App& app);
+
+// Options that mean the same everywhere.
+struct ModelOptions {
+  std::string path;
+  std::string isa;  // empty: what the machine has, under CUTIS_ISA
+};
+void AddModelOptions(CLI::App& app, ModelOptions& options);
+void AddThreads(CLI::App& app, int32_t& threads);
+
+// Opens and checks a model for the instruction sets asked for.
+Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options);
+
+// One line on stderr, "cutis: ...", whatever bytes the text holds. Returns the exit code of the status.
+int Fail(const Status& status);
+void PrintError(const std::string& text);
+
+// The file's bytes; kBadInput when it is missing, a folder or longer than `limit`, kIo when it cannot be read.
+Result<std::vector<uint8_t>> ReadFile(const std::string& path, size_t limit);
+
+// One value, one line. Bytes that are not UTF-8 (in a file name) become U+FFFD.
+void PrintJsonLine(const Json& json);
+// The same over several lines.
+void PrintJson(const Json& json);
+
+// Everything printed so far has reached stdout, or the exit code and message for a full disk.
+int FinishOutput();
+
+std::string Hex(std::span<const uint8_t> bytes);
+// Digits in groups of three: 5 111 808.
+std::string Grouped(uint64_t value);
+std::string PrintableLine(const std::string& text);  // control characters replaced by '?'
+
+class Stopwatch {
+ public:
+  Stopwatch() : start_(std::chrono::steady_clock::now()) {}
+  double Milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace cutis::cli
+
+#endif  // CUTIS_TOOLS_CUTIS_COMMON_H_

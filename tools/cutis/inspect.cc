@@ -1,0 +1,357 @@
+// cutis inspect: everything that a model file says, and what the runtime makes of it on this machine.
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <variant>
+
+#include "tools/cutis/common.h"
+
+namespace cutis::cli {
+namespace {
+
+constexpr int32_t kShownThreads = 4;
+
+struct InspectOptions {
+  ModelOptions model;
+  bool json = false;
+};
+
+// What the options of a node store in the file, in bytes; zero for operators without weights.
+struct Stored {
+  size_t weights = 0, others = 0;  // others: bias, multipliers, tables
+};
+
+Stored StoredBytes(const OpOptions& options) {
+  return std::visit(
+      [](const auto& o) -> Stored {
+        using T = std::decay_t<decltype(o)>;
+        if constexpr (std::is_same_v<T, ConvU8Options> || std::is_same_v<T, DepthwiseU8Options>) {
+          return {o.weights.size_bytes(), o.bias.size_bytes() + o.multiplier.size_bytes() + o.padding.size_bytes()};
+        } else if constexpr (std::is_same_v<T, ConvF32Options> || std::is_same_v<T, DepthwiseF32Options>) {
+          return {o.weights.size_bytes(), o.bias.size_bytes()};
+        } else if constexpr (std::is_same_v<T, AveragePoolU8Options>) {
+          return {0, o.counts.size_bytes() + o.multipliers.size_bytes()};
+        } else if constexpr (std::is_same_v<T, LookupOptions>) {
+          return {0, o.table.size_bytes()};
+        } else {
+          return {};
+        }
+      },
+      options);
+}
+
+// "3x3 /2" for a window that is more than one pixel; empty without one.
+std::string WindowText(const OpOptions& options) {
+  return std::visit(
+      [](const auto& o) -> std::string {
+        if constexpr (requires { o.window; }) {
+          const Window& w = o.window;
+          std::string text = std::to_string(w.kernel_h) + "x" + std::to_string(w.kernel_w);
+          if (w.stride_h != 1 || w.stride_w != 1) {
+            text += "/" + std::to_string(w.stride_h);
+            if (w.stride_w != w.stride_h) text += "," + std::to_string(w.stride_w);
+          }
+          if (w.dilation_h != 1 || w.dilation_w != 1)
+            text += " dil " + std::to_string(w.dilation_h) + "," + std::to_string(w.dilation_w);
+          return text;
+        } else {
+          return "";
+        }
+      },
+      options);
+}
+
+std::string ShapeText(const Shape& s) {
+  return std::to_string(s.height) + "x" + std::to_string(s.width) + "x" + std::to_string(s.channels);
+}
+
+const ModelTensor& TensorAt(const Model& model, int32_t index) { return model.tensors()[static_cast<size_t>(index)]; }
+
+uint64_t Macs(const ModelNode& node) { return node.op->macs(node.node); }
+
+// How the layers with weights compute, in a word; of a model without any, its other nodes.
+const char* Precision(const Model& model) {
+  const bool weights = std::any_of(model.nodes().begin(), model.nodes().end(),
+                                   [](const ModelNode& node) { return StoredBytes(node.node.options).weights > 0; });
+  bool u8 = false, f32 = false;
+  for (const ModelNode& node : model.nodes()) {
+    if (weights && StoredBytes(node.node.options).weights == 0) continue;
+    (node.op->type == DataType::kU8 ? u8 : f32) = true;
+  }
+  return u8 && f32 ? "mixed" : u8 ? "int8" : "float32";
+}
+
+const char* NameOfStep(PreprocessStep::Kind kind) {
+  switch (kind) {
+    case PreprocessStep::Kind::kCenterSquare:
+      return "center_square";
+    case PreprocessStep::Kind::kResize:
+      return "resize";
+    case PreprocessStep::Kind::kCenterCrop:
+      return "center_crop";
+  }
+  return "";
+}
+
+const char* NameOfFilter(Filter filter) { return filter == Filter::kBilinear ? "bilinear" : "bicubic"; }
+
+const char* NameOfScores(Scores scores) {
+  switch (scores) {
+    case Scores::kProbabilities:
+      return "probabilities";
+    case Scores::kSoftmax:
+      return "softmax";
+    case Scores::kSigmoid:
+      return "sigmoid";
+  }
+  return "";
+}
+
+// -- JSON ------------------------------------------------------------------------------------------------------------------
+
+Json TensorJson(const ModelTensor& tensor) {
+  const TensorInfo& info = tensor.info;
+  Json json = {{"name", tensor.name},
+               {"type", NameOf(info.type)},
+               {"shape", {info.shape.height, info.shape.width, info.shape.channels}},
+               {"channel_stride", info.channel_stride},
+               {"bytes", info.image_bytes},
+               {"offset", tensor.offset},
+               {"first_step", tensor.first_step},
+               {"last_step", tensor.last_step}};
+  if (info.type == DataType::kU8) {
+    json["scale"] = info.scale;
+    json["zero_point"] = info.zero_point;
+  }
+  return json;
+}
+
+Json NodeJson(const ModelNode& node) {
+  Json json;
+  json["name"] = node.name;
+  json["op"] = node.op->name;
+  json["type"] = NameOf(node.op->type);
+  json["kernel"] = node.kernel->name;
+  json["inputs"] = Json::array();
+  for (int32_t input : node.inputs) json["inputs"].push_back(input);
+  json["output"] = node.output;
+  json["macs"] = Macs(node);
+  const Stored stored = StoredBytes(node.node.options);
+  json["weight_bytes"] = stored.weights;
+  json["other_bytes"] = stored.others;
+  if (const std::string window = WindowText(node.node.options); !window.empty()) json["window"] = window;
+  return json;
+}
+
+Json PlanJson(const Model& model) {
+  const Plan& plan = model.plan();
+  Json json = {{"activation_bytes", plan.activation_bytes},
+               {"scratch_bytes_per_thread", plan.scratch_bytes},
+               {"shared_bytes", plan.shared_bytes},
+               {"batch_1", Json::array()}};
+  for (int32_t threads = 1; threads <= kShownThreads; ++threads) {
+    const uint64_t bytes = plan.ArenaBytes(1, threads), bound = model.lower_bound(1, threads);
+    json["batch_1"].push_back({{"threads", threads},
+                               {"arena_bytes", bytes},
+                               {"arena_lower_bound", bound},
+                               {"ratio", bound == 0 ? 1.0 : static_cast<double>(bytes) / static_cast<double>(bound)}});
+  }
+  return json;
+}
+
+Json RecipeJson(const Preprocess& recipe) {
+  Json steps = Json::array();
+  for (const PreprocessStep& step : recipe.steps) {
+    Json json = {{"step", NameOfStep(step.kind)}};
+    if (step.kind != PreprocessStep::Kind::kCenterSquare) {
+      json["width"] = step.width;
+      json["height"] = step.height;
+    }
+    if (step.kind == PreprocessStep::Kind::kResize) json["filter"] = NameOfFilter(step.filter);
+    steps.push_back(json);
+  }
+  return {{"decoder", recipe.decoder},
+          {"steps", steps},
+          {"mean", std::vector<float>(recipe.mean.begin(), recipe.mean.end())},
+          {"std", std::vector<float>(recipe.std.begin(), recipe.std.end())}};
+}
+
+Json VerdictJson(const VerdictRecipe& recipe) {
+  Json json;
+  json["labels"] = std::vector<std::string>(recipe.labels.begin(), recipe.labels.end());
+  json["positive"] = recipe.labels[static_cast<size_t>(recipe.positive)];
+  json["scores"] = NameOfScores(recipe.scores);
+  json["temperature"] = recipe.temperature;
+  json["operating_points"] = Json::array();
+  for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
+    const OperatingPoint& point = recipe.operating_points[i];
+    json["operating_points"].push_back({{"name", point.name},
+                                        {"threshold", point.threshold},
+                                        {"refer_low", point.refer_low},
+                                        {"refer_high", point.refer_high},
+                                        {"note", point.note},
+                                        {"calibrated", point.calibrated},
+                                        {"default", static_cast<int32_t>(i) == recipe.default_operating_point}});
+  }
+  return json;
+}
+
+Json ModelJson(const Model& model, const std::string& path) {
+  const Provenance& from = model.provenance();
+  Json json;
+  json["file"] = path;
+  json["file_bytes"] = model.file_bytes();
+  json["weight_bytes"] = model.weight_bytes();
+  json["format_version"] = model.format_version();
+  json["model_sha256"] = Hex(model.sha256());
+  json["precision"] = Precision(model);
+  json["isa"] = NameOf(BestIsa(model.cpu()));
+  uint64_t macs = 0;
+  for (const ModelNode& node : model.nodes()) macs += Macs(node);
+  json["macs"] = macs;
+  json["input"] = model.input();
+  json["outputs"] = std::vector<int32_t>(model.outputs().begin(), model.outputs().end());
+  json["tensors"] = Json::array();
+  for (const ModelTensor& tensor : model.tensors()) json["tensors"].push_back(TensorJson(tensor));
+  json["nodes"] = Json::array();
+  for (const ModelNode& node : model.nodes()) json["nodes"].push_back(NodeJson(node));
+  json["plan"] = PlanJson(model);
+  json["recipe"] = model.preprocess() == nullptr ? Json(nullptr) : RecipeJson(*model.preprocess());
+  json["verdict"] = model.verdict() == nullptr ? Json(nullptr) : VerdictJson(*model.verdict());
+  json["provenance"] = {{"name", from.name},       {"converter", from.converter},
+                        {"source", from.source},   {"source_sha256", from.source_sha256},
+                        {"licence", from.licence}, {"card", from.card}};
+  return json;
+}
+
+// -- for people --------------------------------------------------------------------------------------------------------------
+
+void PrintHead(const Model& model, const std::string& path) {
+  const Provenance& from = model.provenance();
+  std::printf("%s: format %u, %s bytes (%s of weights), SHA-256 %s\n", PrintableLine(path).c_str(), model.format_version(),
+              Grouped(model.file_bytes()).c_str(), Grouped(model.weight_bytes()).c_str(), Hex(model.sha256()).c_str());
+  const struct {
+    const char *key, *value;
+  } rows[] = {{"name", from.name},        {"made by", from.converter},
+              {"made from", from.source}, {"source SHA-256", from.source_sha256},
+              {"licence", from.licence},  {"card", from.card}};
+  for (const auto& row : rows) {
+    if (row.value[0] != '\0') std::printf("  %-15s %s\n", row.key, PrintableLine(row.value).c_str());
+  }
+}
+
+void PrintNodes(const Model& model) {
+  std::printf("\nGraph: %zu nodes, %s, kernels chosen for %s\n", model.nodes().size(), Precision(model),
+              NameOf(BestIsa(model.cpu())));
+  std::printf("%4s  %-12s %-9s %-14s %-14s %13s %10s %12s %4s %9s  %s\n", "step", "op", "window", "in", "out", "MACs",
+              "weights", "scale", "zero", "offset", "kernel");
+  const ModelTensor& input = TensorAt(model, model.input());
+  std::printf("%4s  %-12s %-9s %-14s %-14s %13s %10s %12.6g %4d %9llu\n", "-", "input", "", "",
+              ShapeText(input.info.shape).c_str(), "", "", static_cast<double>(input.info.scale), input.info.zero_point,
+              static_cast<unsigned long long>(input.offset));
+  uint64_t macs = 0;
+  for (size_t i = 0; i < model.nodes().size(); ++i) {
+    const ModelNode& node = model.nodes()[i];
+    const ModelTensor &in = TensorAt(model, node.inputs[0]), &out = TensorAt(model, node.output);
+    macs += Macs(node);
+    std::printf("%4zu  %-12s %-9s %-14s %-14s %13s %10s ", i, node.op->name, WindowText(node.node.options).c_str(),
+                ShapeText(in.info.shape).c_str(), ShapeText(out.info.shape).c_str(), Grouped(Macs(node)).c_str(),
+                Grouped(StoredBytes(node.node.options).weights).c_str());
+    if (out.info.type == DataType::kU8) {
+      std::printf("%12.6g %4d", static_cast<double>(out.info.scale), out.info.zero_point);
+    } else {
+      std::printf("%12s %4s", "f32", "");
+    }
+    std::printf(" %9llu  %s\n", static_cast<unsigned long long>(out.offset), node.kernel->name);
+  }
+  std::printf(
+      "%s multiply-adds an image. Activations: uint8 by one scale and zero point a tensor; weights: int8 by one scale an "
+      "output channel\n"
+      "(float32 nodes have neither). Offsets and shapes are those of batch 1.\n",
+      Grouped(macs).c_str());
+}
+
+void PrintPlan(const Model& model) {
+  const Plan& plan = model.plan();
+  std::printf("\nArena = batch * %s (activations) + threads * %s (scratch) + %s (shared) bytes\n",
+              Grouped(plan.activation_bytes).c_str(), Grouped(plan.scratch_bytes).c_str(), Grouped(plan.shared_bytes).c_str());
+  for (int32_t threads = 1; threads <= kShownThreads; ++threads) {
+    const uint64_t bytes = plan.ArenaBytes(1, threads), bound = model.lower_bound(1, threads);
+    std::printf("  batch 1, %d thread%s %13s bytes, lower bound %13s, ratio %.3f\n", threads,
+                threads == 1 ? ": " : "s:", Grouped(bytes).c_str(), Grouped(bound).c_str(),
+                bound == 0 ? 1.0 : static_cast<double>(bytes) / static_cast<double>(bound));
+  }
+}
+
+void PrintRecipe(const Preprocess& recipe) {
+  std::printf("\nImage: decoder %s, EXIF orientation", PrintableLine(recipe.decoder).c_str());
+  for (const PreprocessStep& step : recipe.steps) {
+    switch (step.kind) {
+      case PreprocessStep::Kind::kCenterSquare:
+        std::printf(", centre square");
+        break;
+      case PreprocessStep::Kind::kResize:
+        std::printf(", resize to %dx%d (%s)", step.width, step.height, NameOfFilter(step.filter));
+        break;
+      case PreprocessStep::Kind::kCenterCrop:
+        std::printf(", centre %dx%d", step.width, step.height);
+        break;
+    }
+  }
+  std::printf("\n  network input = (byte - mean) / std; mean");
+  for (float mean : recipe.mean) std::printf(" %g", static_cast<double>(mean));
+  std::printf(", std");
+  for (float std : recipe.std) std::printf(" %g", static_cast<double>(std));
+  std::printf("\n");
+}
+
+void PrintVerdict(const VerdictRecipe& recipe) {
+  std::printf("\nLabels:");
+  for (const char* label : recipe.labels) std::printf(" %s", PrintableLine(label).c_str());
+  std::printf("\n  p_bcc is that of \"%s\"; scores: %s, temperature %g\n",
+              PrintableLine(recipe.labels[static_cast<size_t>(recipe.positive)]).c_str(), NameOfScores(recipe.scores),
+              static_cast<double>(recipe.temperature));
+  if (recipe.operating_points.empty()) std::printf("  no operating point: the model gives probabilities, no verdict\n");
+  for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
+    const OperatingPoint& point = recipe.operating_points[i];
+    std::printf("  operating point \"%s\"%s: bcc when p >= %g", PrintableLine(point.name).c_str(),
+                static_cast<int32_t>(i) == recipe.default_operating_point ? " (default)" : "",
+                static_cast<double>(point.threshold));
+    if (point.refer_low < point.refer_high) {
+      std::printf(", refer when %g <= p < %g", static_cast<double>(point.refer_low), static_cast<double>(point.refer_high));
+    }
+    std::printf(", %s%s%s\n", point.calibrated ? "calibrated" : "uncalibrated", point.note[0] == '\0' ? "" : "; ",
+                PrintableLine(point.note).c_str());
+  }
+}
+
+int RunInspect(const InspectOptions& options) {
+  Result<std::unique_ptr<Model>> opened = OpenModel(options.model);
+  if (!opened.ok()) return Fail(opened.status());
+  const Model& model = *opened.value();
+  if (options.json) {
+    PrintJson(ModelJson(model, options.model.path));
+    return 0;
+  }
+  PrintHead(model, options.model.path);
+  PrintNodes(model);
+  PrintPlan(model);
+  if (model.preprocess() != nullptr) PrintRecipe(*model.preprocess());
+  if (model.verdict() != nullptr) PrintVerdict(*model.verdict());
+  return 0;
+}
+
+}  // namespace
+
+Command AddInspect(CLI::App& app) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* sub =
+      app.add_subcommand("inspect", "Show a model file: graph, quantisation, kernels, memory plan, recipe, labels, provenance");
+  AddModelOptions(*sub, options->model);
+  sub->add_flag("--json", options->json, "The same as one JSON object, with every tensor of the plan");
+  return {sub, [options] { return RunInspect(*options); }};
+}
+
+}  // namespace cutis::cli

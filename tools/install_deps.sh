@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs what Cutis needs from Debian 12's own packages, only what is missing; does nothing where all is there.
+#   tools/install_deps.sh            to build the library, cutis and cutis-convert
+#   tools/install_deps.sh --tests    for the tests too (second compiler, sanitizers, test libraries)
+set -euo pipefail
+
+packages=(
+  g++ meson ninja-build pkg-config            # the build
+  flatbuffers-compiler libflatbuffers-dev     # the file format
+  libhwy-dev                                  # portable SIMD (headers only)
+  libstb-dev                                  # JPEG and PNG decoder (header only)
+  libcli11-dev nlohmann-json3-dev             # command lines, JSON
+  libprotobuf-dev protobuf-compiler libonnx-dev  # ONNX import
+  libxnnpack-dev libpthreadpool-dev           # second float32 backend
+)
+test_packages=(
+  doctest-dev libsimde-dev binutils git python3
+  clang libclang-rt-14-dev llvm               # second compiler, sanitizers, libFuzzer
+)
+
+case "${1-}" in
+  '') ;;
+  --tests) packages+=("${test_packages[@]}") ;;
+  *) echo "usage: tools/install_deps.sh [--tests]" >&2; exit 2 ;;
+esac
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  echo "install_deps: this script knows Debian packages only; install what these stand for: ${packages[*]}" >&2
+  exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null || true)
+  grep -qx installed <<<"$state" || missing+=("$package")
+done
+if [ "${#missing[@]}" -eq 0 ]; then
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "install_deps: run as root, or install: ${missing[*]}" >&2; exit 1; }
+  if [ -t 0 ]; then as_root=(sudo); else as_root=(sudo -n); fi
+fi
+echo "install_deps: installing ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() {
+  "${as_root[@]}" apt-get update -q &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+if ! install >"$log" 2>&1 </dev/null; then
+  tail -n 30 "$log" >&2
+  echo "install_deps: apt-get failed; its last lines stand above" >&2
+  exit 1
+fi

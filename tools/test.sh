@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds Cutis and runs all tests; the last line is "tests: N passed, N failed, N skipped".
+#   tools/test.sh          release build with gcc, then a build with clang, asan and ubsan
+#   tools/test.sh --all    then, in a copy of the tree, every fixture made anew (PyTorch, ONNX Runtime, Pillow; from PyPI by the
+#                          pinned tests/requirements.txt) and a release build with clang tested against them
+# CUTIS_DATA=folder with labels.csv and images/: runs the tests on real images too.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+all=false
+case "${1-}" in
+  '') ;;
+  --all) all=true ;;
+  *) echo "usage: tools/test.sh [--all]" >&2; exit 2 ;;
+esac
+
+if $all; then export CUTIS_FULL=1; fi
+logs=()
+failed=false
+
+# configure FOLDER SOURCE OPTIONS...: a new build folder, or new options for the one that stands.
+configure() {
+  local build=$1 source=$2
+  shift 2
+  if [ -f "$build/build.ninja" ]; then
+    meson setup --reconfigure "$@" "$build" "$source" >"$build/setup.log" 2>&1 || { cat "$build/setup.log"; return 1; }
+  else
+    mkdir -p "$build"
+    meson setup "$@" "$build" "$source" >"$build/setup.log" 2>&1 || { cat "$build/setup.log"; return 1; }
+  fi
+}
+
+# check FOLDER NAME TIMEOUT_FACTOR: builds it and runs its tests. A build that fails ends the whole script: nothing was tested.
+check() {
+  local build=$1 name=$2 factor=$3
+  echo "== $name: building"
+  ninja -C "$build" --quiet || { echo "== $name: the build failed"; exit 1; }
+  echo "== $name: testing"
+  rm -f "$build/meson-logs/testlog.json"
+  meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier "$factor" --logbase testlog </dev/null || failed=true
+  logs+=("$build/meson-logs/testlog.json")
+}
+
+common=(-Dtests=true -Dtools=true -Dwerror=true)
+
+CC=gcc CXX=g++ configure build . -Dbuildtype=release "${common[@]}"
+check build "gcc, release" 1
+
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+CC=clang CXX=clang++ configure build-asan . -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true "${common[@]}"
+check build-asan "clang, asan and ubsan" 6
+
+if $all; then
+  copy=$root/build-fresh
+  echo "== fixtures: made anew in build-fresh/"
+  mkdir -p "$copy"
+  # Build folders stay out (.gitignore); files deleted since the last copy go.
+  find "$copy" -mindepth 1 -maxdepth 1 ! -name 'build*' ! -name .venv -exec rm -rf {} +
+  git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy" --
+  [ -x "$copy/.venv/bin/python" ] || python3 -m venv "$copy/.venv"
+  "$copy/.venv/bin/pip" install --quiet --requirement tests/requirements.txt
+  for script in "$copy"/tests/*/make_*.py "$copy"/tools/samples/make_*.py; do
+    [ -f "$script" ] || continue
+    echo "== fixtures: ${script#"$copy"/}"
+    (cd "$copy" && .venv/bin/python "$script") || { echo "== fixtures: ${script#"$copy"/} failed"; exit 1; }
+  done
+  CC=clang CXX=clang++ configure "$copy/build" "$copy" -Dbuildtype=release "${common[@]}"
+  check "$copy/build" "clang, release, fresh fixtures" 1
+fi
+
+python3 tests/tools/count_tests.py "${logs[@]}" || failed=true
+if $failed; then exit 1; fi
