@@ -62,7 +62,8 @@ Result<Sources> FindSources(const Options& options) {
   Sources sources{options.input, options.graph, options.recipe, options.calibrate};
   if (!Exists(options.input)) return Status::Error(Code::kBadInput, "%s: does not exist", options.input.c_str());
   if (IsFolder(options.input)) {
-    if (!options.graph.empty()) return Status::Error(Code::kUsage, "--graph: the folder %s has a graph.json of its own", options.input.c_str());
+    if (!options.graph.empty())
+      return Status::Error(Code::kUsage, "--graph: the folder %s has a graph.json of its own", options.input.c_str());
     const std::string folder = options.input + (options.input.back() == '/' ? "" : "/");
     sources.weights = folder + "weights.safetensors";
     sources.graph = folder + "graph.json";
@@ -73,7 +74,8 @@ Result<Sources> FindSources(const Options& options) {
     if (sources.calibrate.empty() && Exists(folder + "calibration.json")) sources.calibrate = folder + "calibration.json";
   } else if (EndsWith(options.input, ".safetensors")) {
     if (options.graph.empty()) {
-      return Status::Error(Code::kUsage, "%s holds weights only: give its architecture with --graph graph.json", options.input.c_str());
+      return Status::Error(Code::kUsage, "%s holds weights only: give its architecture with --graph graph.json",
+                           options.input.c_str());
     }
   } else if (EndsWith(options.input, ".onnx")) {
     if (!options.graph.empty()) return Status::Error(Code::kUsage, "--graph: an .onnx file holds its own graph");
@@ -85,26 +87,30 @@ Result<Sources> FindSources(const Options& options) {
 
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
-  for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels,
-                                  &options.write_calibration}) {
+  for (const std::string* path :
+       {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels, &options.write_calibration}) {
     if (!path->empty() && SameFile(*path, options.output)) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
     }
   }
   if (options.float32) {
-    for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate}, {"--write-calibration", &options.write_calibration},
-                                      {"--labels", &options.labels}, {"--evaluate", &options.evaluate}}) {
+    for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate},
+                                      {"--write-calibration", &options.write_calibration},
+                                      {"--labels", &options.labels},
+                                      {"--evaluate", &options.evaluate}}) {
       if (!value->empty()) return Status::Error(Code::kUsage, "%s: has no meaning with --float", name);
     }
     return {};
   }
   if (sources.calibrate.empty()) {
-    return Status::Error(Code::kUsage,
-                         "int8 needs to know the range of every tensor: give --calibrate DIR (a folder of typical images) or --calibrate "
-                         "calibration.json, or write a float32 model with --float");
+    return Status::Error(
+        Code::kUsage,
+        "int8 needs to know the range of every tensor: give --calibrate DIR (a folder of typical images) or --calibrate "
+        "calibration.json, or write a float32 model with --float");
   }
   const bool images = IsFolder(sources.calibrate);
-  if (!images && !Exists(sources.calibrate)) return Status::Error(Code::kBadInput, "%s: does not exist", sources.calibrate.c_str());
+  if (!images && !Exists(sources.calibrate))
+    return Status::Error(Code::kBadInput, "%s: does not exist", sources.calibrate.c_str());
   if (!options.write_calibration.empty() && !images) {
     return Status::Error(Code::kUsage, "--write-calibration: needs --calibrate DIR with images");
   }
@@ -142,7 +148,8 @@ Result<Job> Load(const Options& options, Sources paths) {
   CUTIS_ASSIGN(Graph graph, std::move(imported));
   CUTIS_TRY(RunPasses(graph));
   CUTIS_ASSIGN(job.net, Lower(graph));
-  if (job.recipe.name.empty()) job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
+  if (job.recipe.name.empty())
+    job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
   std::vector<Shape> outputs;
   for (const int output : job.net.outputs) outputs.push_back(job.net.tensors[static_cast<size_t>(output)].shape);
   CUTIS_TRY(CheckRecipe(job.recipe, job.net.tensors[static_cast<size_t>(job.net.input)].shape, outputs));
@@ -172,8 +179,8 @@ Result<Encoded> Encode(FileModel file, const Job& job) {
   return encoded;
 }
 
-Result<Calibration> GetCalibration(const Options& options, const Job& job, const Model& real, const std::vector<std::string>& images,
-                                   ProgressLine& progress) {
+Result<Calibration> GetCalibration(const Options& options, const Job& job, const Model& real,
+                                   const std::vector<std::string>& images, ProgressLine& progress) {
   const std::string& where = job.paths.calibrate;
   if (images.empty()) {
     CUTIS_ASSIGN(const std::string text, ReadText(where));

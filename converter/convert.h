@@ -22,7 +22,7 @@ struct Summary {
   size_t nodes = 0;
   PlanReport plan;
   int64_t calibration_images = 0;
-  std::string calibration;  // where the statistics came from
+  std::string calibration;             // where the statistics came from
   std::optional<Agreement> agreement;  // int8 only
   std::string sha256;
 };

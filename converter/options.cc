@@ -1,9 +1,8 @@
 #include "converter/options.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
-
-#include <CLI/CLI.hpp>
 
 #include "tools/exit_code.h"
 
@@ -13,14 +12,16 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   Options options;
   CLI::App app("Converts a trained network into a .cutis file.", "cutis-convert");
   app.set_version_flag("--version", std::string("cutis-convert " CUTIS_VERSION));
-  app.add_option("INPUT", options.input, "a models/NAME folder, a .safetensors file (with --graph) or an .onnx file")->required();
+  app.add_option("INPUT", options.input, "a models/NAME folder, a .safetensors file (with --graph) or an .onnx file")
+      ->required();
   app.add_option("-o,--output", options.output, "the .cutis file to write")->required();
   app.add_option("--graph", options.graph, "graph.json: the architecture that the .safetensors file belongs to");
   app.add_option("--recipe", options.recipe, "recipe.json: preprocessing, labels, operating points (docs/recipe-json.md)");
   app.add_option("--calibrate", options.calibrate, "a folder of images, or a calibration.json");
   app.add_option("--labels", options.labels, "CSV (file,is_bcc or file,label): print the AUC on the images compared");
   app.add_option("--write-calibration", options.write_calibration, "write what the images gave to this calibration.json");
-  app.add_option("--evaluate", options.evaluate, "a folder of images to compare int8 with float32 on (default: those of --calibrate)");
+  app.add_option("--evaluate", options.evaluate,
+                 "a folder of images to compare int8 with float32 on (default: those of --calibrate)");
   app.add_flag("--float", options.float32, "write a float32 model; nothing is calibrated");
   app.add_option("--threads", options.threads, "threads for calibrating and comparing; never changes the result")
       ->check(CLI::Range(1, 256));

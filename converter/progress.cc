@@ -1,8 +1,8 @@
 #include "converter/progress.h"
 
-#include <cstdio>
-
 #include <unistd.h>
+
+#include <cstdio>
 
 namespace cutis::convert {
 

@@ -22,7 +22,9 @@ void AppendAgreement(std::string& text, const Agreement& agreement) {
          agreement.worst_cosine, 100 * agreement.top1);
   if (!agreement.auc) return;
   const AucComparison& auc = *agreement.auc;
-  Append(text, "AUC          float32 %.4f, int8 %.4f, difference %+.4f (95 %% paired bootstrap %+.4f .. %+.4f); %d positives, %d negatives",
+  Append(text,
+         "AUC          float32 %.4f, int8 %.4f, difference %+.4f (95 %% paired bootstrap %+.4f .. %+.4f); %d positives, %d "
+         "negatives",
          auc.first, auc.second, auc.second - auc.first, auc.low, auc.high, auc.positives, auc.negatives);
   if (agreement.unlabelled > 0) Append(text, "; %" PRId64 " images have no label", agreement.unlabelled);
   text += "\n";
@@ -33,12 +35,15 @@ void AppendAgreement(std::string& text, const Agreement& agreement) {
 std::string SummaryText(const Summary& summary) {
   std::string text;
   Append(text, "model        %s, %s, %zu layers\n", summary.name.c_str(), summary.float32 ? "float32" : "int8", summary.nodes);
-  Append(text, "file         %s, %" PRIu64 " bytes (weights %" PRIu64 ")\n", summary.output.c_str(), summary.file_bytes, summary.weight_bytes);
+  Append(text, "file         %s, %" PRIu64 " bytes (weights %" PRIu64 ")\n", summary.output.c_str(), summary.file_bytes,
+         summary.weight_bytes);
   Append(text, "sha256       %s\n", summary.sha256.c_str());
   const PlanReport& plan = summary.plan;
   const uint64_t fixed = plan.scratch_bytes + plan.shared_bytes;
   const uint64_t bytes = plan.activation_bytes + fixed, bound = plan.live_bytes_bound + fixed;
-  Append(text, "arena        %" PRIu64 " bytes, lower bound %" PRIu64 ", ratio %.4f (activations %" PRIu64 ", scratch %" PRIu64 "; batch 1, 1 thread)\n",
+  Append(text,
+         "arena        %" PRIu64 " bytes, lower bound %" PRIu64 ", ratio %.4f (activations %" PRIu64 ", scratch %" PRIu64
+         "; batch 1, 1 thread)\n",
          bytes, bound, static_cast<double>(bytes) / static_cast<double>(bound), plan.activation_bytes, plan.scratch_bytes);
   if (!summary.float32) {
     Append(text, "calibration  %s, %" PRId64 " images\n", summary.calibration.c_str(), summary.calibration_images);

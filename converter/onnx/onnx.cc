@@ -131,7 +131,10 @@ class Importer {
       node.inputs.push_back(found->second);
     }
     for (const onnx::AttributeProto& attribute : from.attribute()) CUTIS_TRY(AddAttribute(attribute, where, &node));
-    if (node.op == "Softmax" && opset_ < kSoftmaxByAxis) node.attributes.emplace("_flatten", int64_t{1});
+    if (node.op == "Softmax" && opset_ < kSoftmaxByAxis) {
+      node.attributes.emplace("axis", int64_t{1});  // unless it was given
+      node.attributes.emplace("_flatten", int64_t{1});
+    }
     for (const std::string& output : from.output()) {
       if (output.empty()) {
         node.outputs.push_back(kNoValue);

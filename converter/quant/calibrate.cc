@@ -17,7 +17,8 @@ struct Collector {
   void Add(int tensor, const void* data) {
     // float32 activations have no gaps between pixels.
     const Shape& shape = model.tensors()[static_cast<size_t>(tensor)].info.shape;
-    const size_t count = static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * static_cast<size_t>(shape.channels);
+    const size_t count =
+        static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * static_cast<size_t>(shape.channels);
     if (!tensors[static_cast<size_t>(tensor)].Add({static_cast<const float*>(data), count}) && failed < 0) failed = tensor;
   }
 

@@ -93,10 +93,10 @@ std::string WriteCalibrationJson(const Calibration& calibration) {
   text += "\"tensors\": [\n";
   for (size_t i = 0; i < calibration.tensors.size(); ++i) {
     const TensorStatistics& tensor = calibration.tensors[i];
-    text += "{\"name\":" + json(tensor.name).dump() + ",\"min\":" + FloatText(tensor.min) + ",\"max\":" + FloatText(tensor.max) +
-            ",\"zeros\":" + std::to_string(tensor.zeros) + ",\"exponent\":" + std::to_string(tensor.exponent) +
-            ",\"first_bin\":" + std::to_string(tensor.first_bin) + ",\"bins\":" + ListText(tensor.bins) +
-            ",\"channel_means\":" + ListText(tensor.channel_means) + "}";
+    text += "{\"name\":" + json(tensor.name).dump() + ",\"min\":" + FloatText(tensor.min) +
+            ",\"max\":" + FloatText(tensor.max) + ",\"zeros\":" + std::to_string(tensor.zeros) +
+            ",\"exponent\":" + std::to_string(tensor.exponent) + ",\"first_bin\":" + std::to_string(tensor.first_bin) +
+            ",\"bins\":" + ListText(tensor.bins) + ",\"channel_means\":" + ListText(tensor.channel_means) + "}";
     text += i + 1 < calibration.tensors.size() ? ",\n" : "\n";
   }
   return text + "]\n}\n";
@@ -137,8 +137,8 @@ Status FitCalibration(Calibration& calibration, const Net& net, const std::strin
   for (const NetTensor& wanted : net.tensors) {
     const auto found = by_name.find(wanted.name);
     if (found == by_name.end()) {
-      return Status::Error(Code::kBadInput, "%s: has no tensor \"%s\" of the network; calibrate it again with images", where.c_str(),
-                           wanted.name.c_str());
+      return Status::Error(Code::kBadInput, "%s: has no tensor \"%s\" of the network; calibrate it again with images",
+                           where.c_str(), wanted.name.c_str());
     }
     if (found->second.channel_means.size() != static_cast<size_t>(wanted.shape.channels)) {
       return Status::Error(Code::kBadInput, "%s: tensor \"%s\" has %zu channels, that of the network %d", where.c_str(),
@@ -152,11 +152,13 @@ Status FitCalibration(Calibration& calibration, const Net& net, const std::strin
                          by_name.begin()->first.c_str());
   }
   if (calibration.source_sha256 != source_sha256) {
-    return Status::Error(Code::kBadInput, "%s: was made from other weights (SHA-256 %.12s..., these have %.12s...); calibrate again",
+    return Status::Error(Code::kBadInput,
+                         "%s: was made from other weights (SHA-256 %.12s..., these have %.12s...); calibrate again",
                          where.c_str(), calibration.source_sha256.c_str(), source_sha256.c_str());
   }
   if (calibration.preprocessing != preprocessing) {
-    return Status::Error(Code::kBadInput, "%s: was made with other preprocessing than the recipe's; calibrate again", where.c_str());
+    return Status::Error(Code::kBadInput, "%s: was made with other preprocessing than the recipe's; calibrate again",
+                         where.c_str());
   }
   calibration.tensors = std::move(ordered);
   return {};

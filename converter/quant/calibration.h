@@ -4,11 +4,10 @@
 #define CUTIS_CONVERTER_QUANT_CALIBRATION_H_
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "converter/lower/net.h"
 #include "ops/status.h"
@@ -35,8 +34,8 @@ inline constexpr uint32_t kMeanSteps = 4095;
 
 struct Calibration {
   int64_t images = 0;
-  std::string source_sha256;      // of the weights that the network was read from
-  nlohmann::json preprocessing;   // PreprocessRecipe::ToJson(); null for a network that takes tensors
+  std::string source_sha256;              // of the weights that the network was read from
+  nlohmann::json preprocessing;           // PreprocessRecipe::ToJson(); null for a network that takes tensors
   std::vector<TensorStatistics> tensors;  // by index of Net::tensors
 };
 
@@ -45,8 +44,8 @@ std::string WriteCalibrationJson(const Calibration& calibration);
 // `where` (the file's name) begins every message.
 Result<Calibration> ParseCalibrationJson(std::string_view text, const std::string& where);
 
-// Whether the statistics are those of this network: names and channels of the tensors, the same weights, the same preprocessing.
-// Puts the tensors into the network's order.
+// Whether the statistics are those of this network: names and channels of the tensors, the same weights, the same
+// preprocessing. Puts the tensors into the network's order.
 Status FitCalibration(Calibration& calibration, const Net& net, const std::string& source_sha256,
                       const nlohmann::json& preprocessing, const std::string& where);
 

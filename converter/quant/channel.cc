@@ -22,13 +22,14 @@ double RoundChannel(std::span<const double> weights, std::span<const double> mea
     correction += (weights[k] - rounded * scale) * means[k];
   }
   if (!(scale > 0)) return 0;
-  return std::nearbyint((bias + correction) / (input.scale * scale)) - static_cast<double>(input.zero_point) * static_cast<double>(sum);
+  return std::nearbyint((bias + correction) / (input.scale * scale)) -
+         static_cast<double>(input.zero_point) * static_cast<double>(sum);
 }
 
 }  // namespace
 
-ChannelResult QuantizeChannel(std::span<const double> weights, std::span<const double> means, double bias, const ChannelInput& input,
-                              double least_scale, std::span<int8_t> out) {
+ChannelResult QuantizeChannel(std::span<const double> weights, std::span<const double> means, double bias,
+                              const ChannelInput& input, double least_scale, std::span<int8_t> out) {
   double largest = 0;
   for (const double weight : weights) largest = std::max(largest, std::fabs(weight));
   // The room that the products leave for the bias; a layer so long that there is none is refused by the operator's check.

@@ -139,8 +139,10 @@ Result<Agreement> Compare(const Model& real, const Model& quantised, std::span<c
   if (labels != nullptr) {
     const auto positives = std::count_if(scores.begin(), scores.end(), [](const Scored& scored) { return scored.positive; });
     if (positives == 0 || positives == static_cast<ptrdiff_t>(scores.size())) {
-      return Status::Error(Code::kBadInput, "an AUC needs positive and negative images; of %lld images the labels name %zu, %lld of them positive",
-                           static_cast<long long>(result.inputs), scores.size(), static_cast<long long>(positives));
+      return Status::Error(
+          Code::kBadInput,
+          "an AUC needs positive and negative images; of %lld images the labels name %zu, %lld of them positive",
+          static_cast<long long>(result.inputs), scores.size(), static_cast<long long>(positives));
     }
     result.auc = CompareAuc(scores);
   }

@@ -17,12 +17,12 @@ namespace cutis::convert {
 
 struct Agreement {
   int64_t inputs = 0;
-  bool generated = false;      // the inputs of runtime/golden.h, for want of images
-  double mean_cosine = 0;      // of all outputs of an input, as one vector
+  bool generated = false;  // the inputs of runtime/golden.h, for want of images
+  double mean_cosine = 0;  // of all outputs of an input, as one vector
   double worst_cosine = 1;
-  double top1 = 0;             // share of inputs with the same largest element of the first output
+  double top1 = 0;                   // share of inputs with the same largest element of the first output
   std::optional<AucComparison> auc;  // first: float32, second: int8
-  int64_t unlabelled = 0;      // images without a row in the labels
+  int64_t unlabelled = 0;            // images without a row in the labels
 };
 
 // Runs both over `images`, or over the generated inputs when there are none. `labels` (may be null; needs images and a verdict

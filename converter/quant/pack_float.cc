@@ -24,8 +24,8 @@ Options Weighted(const NetNode& node, FileModel& model, int32_t groups, std::vec
 
 OpOptions Conv(const Net& net, const NetNode& node, FileModel& model) {
   const int32_t in = net.tensors[static_cast<size_t>(node.inputs[0])].shape.channels;
-  const ConvWeightShape shape = {static_cast<int32_t>(node.bias.size()), node.window.kernel_h, node.window.kernel_w, in / node.groups,
-                                 node.groups};
+  const ConvWeightShape shape = {static_cast<int32_t>(node.bias.size()), node.window.kernel_h, node.window.kernel_w,
+                                 in / node.groups, node.groups};
   std::vector<float> packed(PackedConvF32Size(shape));
   PackConvF32(shape, node.weights.data(), packed.data());
   auto options = Weighted<ConvF32Options>(node, model, node.groups, std::move(packed));
@@ -43,16 +43,24 @@ OpOptions Depthwise(const NetNode& node, FileModel& model) {
 OpOptions OptionsOf(const Net& net, const NetNode& node, FileModel& model) {
   switch (node.kind) {
     case OpKind::kConv:
-    case OpKind::kDense: return Conv(net, node, model);
-    case OpKind::kDepthwise: return Depthwise(node, model);
-    case OpKind::kAdd: return AddF32Options{node.min, node.max};
-    case OpKind::kMaxPool: return MaxPoolOptions{node.window};
-    case OpKind::kAveragePool: return AveragePoolF32Options{node.window, node.count_include_pad};
-    case OpKind::kClamp: return ClampF32Options{node.min, node.max};
-    case OpKind::kSoftmax: return SoftmaxOptions{};
+    case OpKind::kDense:
+      return Conv(net, node, model);
+    case OpKind::kDepthwise:
+      return Depthwise(node, model);
+    case OpKind::kAdd:
+      return AddF32Options{node.min, node.max};
+    case OpKind::kMaxPool:
+      return MaxPoolOptions{node.window};
+    case OpKind::kAveragePool:
+      return AveragePoolF32Options{node.window, node.count_include_pad};
+    case OpKind::kClamp:
+      return ClampF32Options{node.min, node.max};
+    case OpKind::kSoftmax:
+      return SoftmaxOptions{};
     case OpKind::kLookup:
     case OpKind::kDequantize:
-    case OpKind::kReshape: break;
+    case OpKind::kReshape:
+      break;
   }
   return ReshapeOptions{};
 }
@@ -70,8 +78,8 @@ Status CheckWeights(const Net& net, const NetNode& node) {
   const size_t terms = static_cast<size_t>(node.window.kernel_h) * static_cast<size_t>(node.window.kernel_w) *
                        static_cast<size_t>(depthwise ? 1 : in / node.groups);
   if (node.bias.size() != static_cast<size_t>(out) || node.weights.size() != static_cast<size_t>(out) * terms) {
-    return Status::Error(Code::kInternal, "node \"%s\": %zu weights and %zu biases for %d outputs of %zu terms", node.name.c_str(),
-                         node.weights.size(), node.bias.size(), out, terms);
+    return Status::Error(Code::kInternal, "node \"%s\": %zu weights and %zu biases for %d outputs of %zu terms",
+                         node.name.c_str(), node.weights.size(), node.bias.size(), out, terms);
   }
   for (const std::vector<float>* values : {&node.weights, &node.bias}) {
     for (const float value : *values) {
@@ -96,8 +104,10 @@ FileTensor MakeTensor(const NetTensor& tensor, DataType type) {
 }
 
 Status CheckNetNode(const Net& net, const NetNode& node) {
-  if (node.inputs.size() != (node.kind == OpKind::kAdd ? 2u : 1u) || node.kind == OpKind::kLookup || node.kind == OpKind::kDequantize) {
-    return Status::Error(Code::kInternal, "node \"%s\": not of a kind that a network before quantisation has", node.name.c_str());
+  if (node.inputs.size() != (node.kind == OpKind::kAdd ? 2u : 1u) || node.kind == OpKind::kLookup ||
+      node.kind == OpKind::kDequantize) {
+    return Status::Error(Code::kInternal, "node \"%s\": not of a kind that a network before quantisation has",
+                         node.name.c_str());
   }
   const bool clamped = std::isfinite(node.min) || std::isfinite(node.max);
   if (clamped && !IsWeighted(node.kind) && node.kind != OpKind::kAdd && node.kind != OpKind::kClamp) {

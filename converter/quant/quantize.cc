@@ -77,7 +77,8 @@ class Quantizer {
     return affine;
   }
 
-  // One mean and deviation for all channels are the scale and zero point of the bytes; others go into the layers that read them.
+  // One mean and deviation for all channels are the scale and zero point of the bytes; others go into the layers that read
+  // them.
   Status SetInput() {
     const std::vector<float>&mean = recipe_.mean, &std = recipe_.std;
     if (mean.empty()) {
@@ -85,7 +86,8 @@ class Quantizer {
       SetAffine(net_.input, AffineOf(ChooseRange(Statistics(net_.input), -infinity, infinity)));
       return {};
     }
-    const bool uniform = std::set<float>(mean.begin(), mean.end()).size() == 1 && std::set<float>(std.begin(), std.end()).size() == 1;
+    const bool uniform =
+        std::set<float>(mean.begin(), mean.end()).size() == 1 && std::set<float>(std.begin(), std.end()).size() == 1;
     if (uniform && mean[0] == std::nearbyint(mean[0])) {
       SetAffine(net_.input, {static_cast<float>(1 / static_cast<double>(std[0])), static_cast<int32_t>(mean[0])});
       return {};
@@ -102,7 +104,8 @@ class Quantizer {
       }
     }
     if (std::find(net_.outputs.begin(), net_.outputs.end(), net_.input) != net_.outputs.end()) {
-      return Status::Error(Code::kUnsupported, "the image is an output, and its normalisation is not one whole mean for all channels");
+      return Status::Error(Code::kUnsupported,
+                           "the image is an output, and its normalisation is not one whole mean for all channels");
     }
     return {};
   }
@@ -120,11 +123,16 @@ class Quantizer {
   Result<OpOptions> OptionsOf(const NetNode& node) {
     switch (node.kind) {
       case OpKind::kConv:
-      case OpKind::kDense: return Conv(node);
-      case OpKind::kDepthwise: return Depthwise(node);
-      case OpKind::kAdd: return Add(node);
-      case OpKind::kAveragePool: return AveragePool(node);
-      case OpKind::kClamp: return Clamp(node);
+      case OpKind::kDense:
+        return Conv(node);
+      case OpKind::kDepthwise:
+        return Depthwise(node);
+      case OpKind::kAdd:
+        return Add(node);
+      case OpKind::kAveragePool:
+        return AveragePool(node);
+      case OpKind::kClamp:
+        return Clamp(node);
       case OpKind::kMaxPool:
         KeepType(node);
         return OpOptions(MaxPoolOptions{node.window});
@@ -135,7 +143,8 @@ class Quantizer {
         SetFloat(node.output);
         return OpOptions(SoftmaxOptions{});
       case OpKind::kLookup:
-      case OpKind::kDequantize: break;
+      case OpKind::kDequantize:
+        break;
     }
     return Status::Error(Code::kInternal, "node \"%s\": cannot be quantised", node.name.c_str());
   }
@@ -164,7 +173,8 @@ class Quantizer {
 
   int64_t PaddedTerms(const NetNode& node, size_t terms) const {
     const Window& w = node.window;
-    if (node.kind == OpKind::kDepthwise) return int64_t{w.kernel_h} * static_cast<int64_t>(RoundUp(static_cast<size_t>(w.kernel_w), 4));
+    if (node.kind == OpKind::kDepthwise)
+      return int64_t{w.kernel_h} * static_cast<int64_t>(RoundUp(static_cast<size_t>(w.kernel_w), 4));
     const size_t taps = static_cast<size_t>(w.kernel_h) * static_cast<size_t>(w.kernel_w);
     return static_cast<int64_t>(taps * RoundUp(terms / taps, 4));
   }
@@ -174,7 +184,9 @@ class Quantizer {
     std::vector<double> weights, means, bias;
   };
   RealLayer Unfold(const NetNode& node) const {
-    RealLayer real{{node.weights.begin(), node.weights.end()}, std::vector<double>(node.weights.size()), {node.bias.begin(), node.bias.end()}};
+    RealLayer real{{node.weights.begin(), node.weights.end()},
+                   std::vector<double>(node.weights.size()),
+                   {node.bias.begin(), node.bias.end()}};
     const size_t terms = node.weights.size() / node.bias.size();
     const bool image = folded_ && node.inputs[0] == net_.input;
     const TensorStatistics& statistics = Statistics(node.inputs[0]);
@@ -204,8 +216,8 @@ class Quantizer {
     layer.multiplier.resize(outputs);
     const auto quantize = [&](size_t n, double least_scale) {
       const size_t at = n * terms;
-      return QuantizeChannel(std::span(real.weights).subspan(at, terms), std::span(real.means).subspan(at, terms), real.bias[n], input,
-                             least_scale, std::span(layer.weights).subspan(at, terms));
+      return QuantizeChannel(std::span(real.weights).subspan(at, terms), std::span(real.means).subspan(at, terms), real.bias[n],
+                             input, least_scale, std::span(layer.weights).subspan(at, terms));
     };
     double largest = 0;
     for (size_t n = 0; n < outputs; ++n) largest = std::max(largest, quantize(n, 0).weight_scale);
@@ -241,7 +253,8 @@ class Quantizer {
     if (folded_ && node.inputs[0] == net_.input && (w.pad_top | w.pad_left | w.pad_bottom | w.pad_right) != 0) {
       // A real zero is the mean of its channel.
       std::vector<uint8_t> padding;
-      for (const float mean : recipe_.mean) padding.push_back(static_cast<uint8_t>(std::clamp(std::nearbyint(mean), 0.0f, 255.0f)));
+      for (const float mean : recipe_.mean)
+        padding.push_back(static_cast<uint8_t>(std::clamp(std::nearbyint(mean), 0.0f, 255.0f)));
       options.padding = model_.Own(padding);
     }
     return options;

@@ -39,7 +39,8 @@ Affine AffineOf(const Range& range) {
   affine.scale = static_cast<float>(width / 255);
   // A range too small for a normal float scale holds nothing but zeros for all that uint8 can tell.
   if (!(affine.scale >= 0x1p-100f)) affine.scale = width > 0 ? 0x1p-100f : 1.0f / 255;
-  affine.zero_point = static_cast<int32_t>(std::clamp(std::nearbyint(-range.low / static_cast<double>(affine.scale)), 0.0, 255.0));
+  affine.zero_point =
+      static_cast<int32_t>(std::clamp(std::nearbyint(-range.low / static_cast<double>(affine.scale)), 0.0, 255.0));
   return affine;
 }
 

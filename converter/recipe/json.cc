@@ -47,7 +47,8 @@ Result<json> ParseJson(std::string_view text, const std::string& where) {
   };
   json value = json::parse(text.begin(), text.end(), watch, /*allow_exceptions=*/false);
   if (value.is_discarded()) return Status::Error(Code::kBadInput, "%s: not valid JSON", where.c_str());
-  if (!twice.empty()) return Status::Error(Code::kBadInput, "%s: key \"%s\" stands twice in one object", where.c_str(), twice.c_str());
+  if (!twice.empty())
+    return Status::Error(Code::kBadInput, "%s: key \"%s\" stands twice in one object", where.c_str(), twice.c_str());
   return value;
 }
 

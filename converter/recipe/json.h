@@ -3,12 +3,11 @@
 #define CUTIS_CONVERTER_RECIPE_JSON_H_
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "ops/status.h"
 

@@ -51,14 +51,16 @@ Result<std::map<std::string, bool>> ParseLabels(std::string_view text, const std
   };
   const size_t file = column("file"), is_bcc = column("is_bcc"), label = column("label"), none = header.size();
   if (file == none || (is_bcc == none && label == none)) {
-    return Status::Error(Code::kBadInput, "%s: the first line must name the columns file and is_bcc, or file and label", where.c_str());
+    return Status::Error(Code::kBadInput, "%s: the first line must name the columns file and is_bcc, or file and label",
+                         where.c_str());
   }
   std::map<std::string, bool> labels;
   for (size_t number = 2; !text.empty(); ++number) {
     const Row row = TakeRow(text);
     if (row.size() == 1 && row[0].empty()) continue;
     if (row.size() != header.size()) {
-      return Status::Error(Code::kBadInput, "%s: row %zu has %zu fields, the first %zu", where.c_str(), number, row.size(), header.size());
+      return Status::Error(Code::kBadInput, "%s: row %zu has %zu fields, the first %zu", where.c_str(), number, row.size(),
+                           header.size());
     }
     if (is_bcc != none && row[is_bcc] != "0" && row[is_bcc] != "1") {
       return Status::Error(Code::kBadInput, "%s: row %zu: is_bcc must be 0 or 1", where.c_str(), number);
@@ -66,7 +68,8 @@ Result<std::map<std::string, bool>> ParseLabels(std::string_view text, const std
     const bool truth = is_bcc != none ? row[is_bcc] == "1" : row[label] == positive;
     const auto [at, added] = labels.emplace(FileName(row[file]), truth);
     if (!added && at->second != truth) {
-      return Status::Error(Code::kBadInput, "%s: row %zu contradicts an earlier one about \"%s\"", where.c_str(), number, at->first.c_str());
+      return Status::Error(Code::kBadInput, "%s: row %zu contradicts an earlier one about \"%s\"", where.c_str(), number,
+                           at->first.c_str());
     }
   }
   return labels;

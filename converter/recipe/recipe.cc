@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include "converter/recipe/json.h"
 
@@ -50,7 +49,8 @@ Result<PreprocessRecipe> ParsePreprocess(JsonObject& object) {
   PreprocessRecipe preprocess;
   CUTIS_ASSIGN(preprocess.decoder, object.String("decoder"));
   if (preprocess.decoder != "stb") {
-    return Status::Error(Code::kUnsupported, "%s: this version knows only the decoder \"stb\"", object.Where("decoder").c_str());
+    return Status::Error(Code::kUnsupported, "%s: this version knows only the decoder \"stb\"",
+                         object.Where("decoder").c_str());
   }
   CUTIS_ASSIGN(const json* steps, object.Array("steps"));
   for (const json& value : *steps) {
@@ -111,7 +111,8 @@ Status ParseOperatingPoints(JsonObject& object, VerdictSettings& verdict) {
   if (verdict.operating_points.empty()) return {};
   CUTIS_ASSIGN(const std::string name, object.String("default_operating_point"));
   const auto& all = verdict.operating_points;
-  const auto found = std::find_if(all.begin(), all.end(), [&](const OperatingPointRecipe& point) { return point.name == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const OperatingPointRecipe& point) { return point.name == name; });
   if (found == all.end()) {
     return Status::Error(Code::kBadInput, "%s: there is no operating point \"%s\"",
                          object.Where("default_operating_point").c_str(), name.c_str());
@@ -130,7 +131,8 @@ Result<VerdictSettings> ParseVerdict(JsonObject& object) {
   CUTIS_ASSIGN(const std::string positive, object.String("positive"));
   const auto found = std::find(verdict.labels.begin(), verdict.labels.end(), positive);
   if (found == verdict.labels.end()) {
-    return Status::Error(Code::kBadInput, "%s: \"%s\" is not among the labels", object.Where("positive").c_str(), positive.c_str());
+    return Status::Error(Code::kBadInput, "%s: \"%s\" is not among the labels", object.Where("positive").c_str(),
+                         positive.c_str());
   }
   verdict.positive = static_cast<int32_t>(std::distance(verdict.labels.begin(), found));
   CUTIS_ASSIGN(const std::string scores, object.String("scores"));
@@ -216,7 +218,8 @@ Status CheckRecipe(const Recipe& recipe, const Shape& input, const std::vector<S
   if (recipe.verdict) {
     const auto labels = static_cast<int64_t>(recipe.verdict->labels.size());
     if (outputs.size() != 1 || outputs[0].height != 1 || outputs[0].width != 1 || outputs[0].channels != labels) {
-      return Status::Error(Code::kBadInput, "recipe: %lld labels need a network with one output of as many channels; it has %zu, of %d",
+      return Status::Error(Code::kBadInput,
+                           "recipe: %lld labels need a network with one output of as many channels; it has %zu, of %d",
                            static_cast<long long>(labels), outputs.size(), outputs.empty() ? 0 : outputs[0].channels);
     }
   }

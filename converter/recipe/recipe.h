@@ -2,12 +2,11 @@
 #ifndef CUTIS_CONVERTER_RECIPE_RECIPE_H_
 #define CUTIS_CONVERTER_RECIPE_RECIPE_H_
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "ops/status.h"
 #include "ops/tensor.h"

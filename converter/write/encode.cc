@@ -19,7 +19,8 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 format::Window ToFormat(const Window& w) {
-  return {w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h, w.dilation_w, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right};
+  return {w.kernel_h,   w.kernel_w, w.stride_h, w.stride_w,   w.dilation_h,
+          w.dilation_w, w.pad_top,  w.pad_left, w.pad_bottom, w.pad_right};
 }
 
 format::Clamp ToFormat(const OutputU8& out) { return {static_cast<uint8_t>(out.lo), static_cast<uint8_t>(out.hi)}; }
@@ -71,11 +72,15 @@ class OptionsEncoder {
     const format::ClampF32 clamp(o.min, o.max);
     return {format::Options::ClampOnly, format::CreateClampOnly(builder_, &clamp).Union()};
   }
-  EncodedOptions operator()(const SoftmaxOptions&) { return {format::Options::Softmax, format::CreateSoftmax(builder_).Union()}; }
+  EncodedOptions operator()(const SoftmaxOptions&) {
+    return {format::Options::Softmax, format::CreateSoftmax(builder_).Union()};
+  }
   EncodedOptions operator()(const DequantizeOptions&) {
     return {format::Options::Dequantize, format::CreateDequantize(builder_).Union()};
   }
-  EncodedOptions operator()(const ReshapeOptions&) { return {format::Options::Reshape, format::CreateReshape(builder_).Union()}; }
+  EncodedOptions operator()(const ReshapeOptions&) {
+    return {format::Options::Reshape, format::CreateReshape(builder_).Union()};
+  }
 
  private:
   template <class T>
@@ -176,13 +181,14 @@ Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictS
   for (const OperatingPointRecipe& point : verdict.operating_points) {
     const auto name = builder.CreateString(point.name);
     const auto note = builder.CreateString(point.note);
-    points.push_back(
-        format::CreateOperatingPoint(builder, name, point.threshold, point.refer_low, point.refer_high, note, point.calibrated));
+    points.push_back(format::CreateOperatingPoint(builder, name, point.threshold, point.refer_low, point.refer_high, note,
+                                                  point.calibrated));
   }
   const auto labels = builder.CreateVectorOfStrings(verdict.labels);
   const auto point_vector = builder.CreateVector(points);
-  return format::CreateVerdict(builder, labels, static_cast<uint32_t>(verdict.positive), static_cast<format::Scores>(verdict.scores),
-                               verdict.temperature, point_vector, static_cast<uint32_t>(verdict.default_operating_point));
+  return format::CreateVerdict(builder, labels, static_cast<uint32_t>(verdict.positive),
+                               static_cast<format::Scores>(verdict.scores), verdict.temperature, point_vector,
+                               static_cast<uint32_t>(verdict.default_operating_point));
 }
 
 Offset<format::Provenance> EncodeProvenance(FlatBufferBuilder& builder, const Recipe& recipe, const Source& source) {

@@ -1,13 +1,13 @@
 #include "converter/write/file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace cutis::convert {
 namespace {
@@ -53,8 +53,8 @@ Result<std::vector<std::byte>> ReadFile(const std::string& path, uint64_t limit)
   if (fstat(file.get(), &info) != 0) return Status::Error(Code::kIo, "%s: %s", path.c_str(), std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return Status::Error(Code::kBadInput, "%s: not a regular file", path.c_str());
   if (static_cast<uint64_t>(info.st_size) > limit) {
-    return Status::Error(Code::kBadInput, "%s: %lld bytes; at most %llu are read", path.c_str(), static_cast<long long>(info.st_size),
-                         static_cast<unsigned long long>(limit));
+    return Status::Error(Code::kBadInput, "%s: %lld bytes; at most %llu are read", path.c_str(),
+                         static_cast<long long>(info.st_size), static_cast<unsigned long long>(limit));
   }
   std::vector<std::byte> bytes(static_cast<size_t>(info.st_size));
   size_t done = 0;
@@ -81,8 +81,10 @@ Status WriteFileAtomically(const std::string& path, std::span<const std::byte> b
     return Status::Error(Code::kIo, "%s: cannot create a file beside it: %s", path.c_str(), std::strerror(errno));
   }
   Status status = WriteAll(file.get(), bytes, path);
-  if (status.ok() && fsync(file.get()) != 0) status = Status::Error(Code::kIo, "%s: cannot sync: %s", path.c_str(), std::strerror(errno));
-  if (!file.Close() && status.ok()) status = Status::Error(Code::kIo, "%s: cannot close: %s", path.c_str(), std::strerror(errno));
+  if (status.ok() && fsync(file.get()) != 0)
+    status = Status::Error(Code::kIo, "%s: cannot sync: %s", path.c_str(), std::strerror(errno));
+  if (!file.Close() && status.ok())
+    status = Status::Error(Code::kIo, "%s: cannot close: %s", path.c_str(), std::strerror(errno));
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
     status = Status::Error(Code::kIo, "%s: cannot rename: %s", path.c_str(), std::strerror(errno));
   }

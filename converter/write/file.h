@@ -12,7 +12,8 @@
 
 namespace cutis::convert {
 
-// Reads a regular file of at most `limit` bytes. kBadInput when it is missing, no regular file or larger; kIo when reading fails.
+// Reads a regular file of at most `limit` bytes. kBadInput when it is missing, no regular file or larger; kIo when reading
+// fails.
 Result<std::vector<std::byte>> ReadFile(const std::string& path, uint64_t limit);
 
 // Writes to a temporary name in the same folder, syncs, and renames: `path` holds either what it held before or all of `bytes`.

@@ -20,8 +20,8 @@ struct AlignedAllocator {
   AlignedAllocator() = default;
   template <class U>
   AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT(google-explicit-constructor)
-  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{kAlignment})); }
-  void deallocate(T* memory, size_t) { ::operator delete(memory, std::align_val_t{kAlignment}); }
+  T* allocate(size_t count) { return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{kAlignment})); }
+  void deallocate(T* memory, size_t) { ::operator delete (memory, std::align_val_t{kAlignment}); }
   friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) { return true; }
 };
 using AlignedBytes = std::vector<std::byte, AlignedAllocator<std::byte>>;
@@ -46,7 +46,7 @@ struct FileModel {
   int input = -1;
   std::vector<int> outputs;
   uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;  // set by the planner
-  std::deque<AlignedBytes> storage;  // a deque: spans stay valid while it grows
+  std::deque<AlignedBytes> storage;                                    // a deque: spans stay valid while it grows
 
   // Moves `values` into the storage and returns where they lie.
   template <class T>

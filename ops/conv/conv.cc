@@ -44,8 +44,7 @@ struct Layer {
   bool direct;                 // pixels serve as rows
   int64_t pixels;              // outputs of one image
 
-  explicit Layer(const Node& node)
-      : options(std::get_if<ConvU8Options>(&node.options)), in(node.inputs[0]), out(node.output) {
+  explicit Layer(const Node& node) : options(std::get_if<ConvU8Options>(&node.options)), in(node.inputs[0]), out(node.output) {
     const Window& window = options->window;
     const size_t groups = static_cast<size_t>(options->groups);
     taps = static_cast<size_t>(window.kernel_h) * static_cast<size_t>(window.kernel_w);
@@ -123,8 +122,9 @@ size_t ScratchBytes(const Node& node) {
 
 uint64_t Macs(const Node& node) {
   const Layer layer(node);
-  return SaturatingMultiply(SaturatingMultiply(static_cast<uint64_t>(layer.pixels), static_cast<uint64_t>(layer.out->shape.channels)),
-                            layer.taps * layer.group_in);
+  return SaturatingMultiply(
+      SaturatingMultiply(static_cast<uint64_t>(layer.pixels), static_cast<uint64_t>(layer.out->shape.channels)),
+      layer.taps * layer.group_in);
 }
 
 int64_t UnitsOfImage(const Layer& layer) { return (layer.pixels + kUnitPixels - 1) / kUnitPixels; }
@@ -223,8 +223,8 @@ void RunDirect(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint
   }
 }
 
-void RunPatches(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint8_t* image, uint8_t* y, int64_t begin, int64_t end,
-                uint8_t* scratch) {
+void RunPatches(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint8_t* image, uint8_t* y, int64_t begin,
+                int64_t end, uint8_t* scratch) {
   const size_t most = BlockPixels(layer.row_bytes, kPatchBytes);
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
     const PatchCopier copier(layer, group);
@@ -265,8 +265,8 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     const uint8_t* in_image = x + static_cast<size_t>(image) * in_bytes;
     uint8_t* out_image = y + static_cast<size_t>(image) * out_bytes;
     if (layer.direct) {
-      RunDirect(layer, conv, in_image + static_cast<size_t>(first) * in_stride, out_image + static_cast<size_t>(first) * out_stride,
-                static_cast<size_t>(last - first));
+      RunDirect(layer, conv, in_image + static_cast<size_t>(first) * in_stride,
+                out_image + static_cast<size_t>(first) * out_stride, static_cast<size_t>(last - first));
     } else {
       RunPatches(layer, conv, in_image, out_image, first, last, reinterpret_cast<uint8_t*>(scratch));
     }

@@ -31,7 +31,8 @@ struct ConvU8Args {
 };
 
 // y[p][n] = clamp(bias[n] + x[p][0]*w[n][0] + x[p][1]*w[n][1] + ..., min, max): k in order, multiply and add rounded apart.
-//   x  [pixels] rows of k floats, x_stride floats apart;  w [ceil(channels/16)][k][16 n], 64-byte aligned;  bias [ceil16(channels)]
+//   x  [pixels] rows of k floats, x_stride floats apart;  w [ceil(channels/16)][k][16 n], 64-byte aligned;  bias
+//   [ceil16(channels)]
 struct ConvF32Args {
   const float* x;
   size_t x_stride;

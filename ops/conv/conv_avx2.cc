@@ -4,8 +4,8 @@
 // 255*127*2. A 32-bit lane holds the 4 k of one channel: widened in place by shifts, its bytes become the pairs (k0, k2) and
 // (k1, k3), so no shuffle is needed and each lane sums its own channel.
 //
-// Tile: 4 pixels x 16 channels are 8 registers of sums, beside 4 of weights and 3 of pixels. Per k-group 32 multiplies and adds,
-// 6 shifts of weights and 8 operations on pixels.
+// Tile: 4 pixels x 16 channels are 8 registers of sums, beside 4 of weights and 3 of pixels. Per k-group 32 multiplies and
+// adds, 6 shifts of weights and 8 operations on pixels.
 #include <immintrin.h>
 
 #include "ops/conv/conv.h"

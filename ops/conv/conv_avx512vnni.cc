@@ -1,8 +1,8 @@
 // ConvU8 for AVX-512 VNNI: vpdpbusd multiplies 4 unsigned by 4 signed bytes and adds them to a 32-bit lane, exactly (not the
 // saturating vpdpbusds). One 64-byte row of W16x4 is one register: 16 channels times 4 k.
 //
-// Tiles have up to 24 sums, which leaves 8 of the 32 registers for weights and pixels: 6 pixels x 4 panels (4 loads of weights and 6
-// broadcasts for 24 products), 8 x 3, 12 x 2, 12 x 1 where the channels run out.
+// Tiles have up to 24 sums, which leaves 8 of the 32 registers for weights and pixels: 6 pixels x 4 panels (4 loads of weights
+// and 6 broadcasts for 24 products), 8 x 3, 12 x 2, 12 x 1 where the channels run out.
 #if defined(__GNUC__) && !defined(__clang__)
 // gcc 12 takes the deliberately undefined operands of its own intrinsics for mistakes (GCC bug 105593).
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -37,9 +37,9 @@ CUTIS_INLINE int32_t LoadWord(const uint8_t* from) {
   return word;
 }
 
-// Up to four panels of one pixel to bytes; sums beyond kPanels are ignored. The values lie in [-255, 255], so the packs are exact;
-// they work within 128-bit lanes, which leaves 4-byte pieces of the panels in the order 0 4 8 12 | 1 5 9 13 | ...: the permutation
-// undoes it. Sums are passed by value, so that nothing has their address.
+// Up to four panels of one pixel to bytes; sums beyond kPanels are ignored. The values lie in [-255, 255], so the packs are
+// exact; they work within 128-bit lanes, which leaves 4-byte pieces of the panels in the order 0 4 8 12 | 1 5 9 13 | ...: the
+// permutation undoes it. Sums are passed by value, so that nothing has their address.
 template <size_t kPanels>
 CUTIS_INLINE void Store(__m512i sums0, __m512i sums1, __m512i sums2, __m512i sums3, const float* multiplier, const Output& out,
                         uint8_t* to, uint64_t live) {
@@ -65,8 +65,8 @@ CUTIS_INLINE void Tile(const ConvU8Args& args, const uint8_t* x, const int8_t* w
   Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
     Unroll<kPanels>([&](auto v) CUTIS_UNROLLED { sums[p][v] = _mm512_loadu_si512(bias + 16 * v); });
   });
-  // With a loop that tests first, gcc 12 also stores every sum in every step, for the case of no step at all. (It copies them about
-  // as well unless compiled with -fno-tree-coalesce-vars: see ops/meson.build.)
+  // Tested at its end: in a loop that might make no step, gcc 12 stores every sum in every step. See also the flags in
+  // ops/meson.build.
   int32_t left = args.k_groups;
   do {
     __m512i rows[kPanels];
@@ -79,8 +79,8 @@ CUTIS_INLINE void Tile(const ConvU8Args& args, const uint8_t* x, const int8_t* w
     x += 4;
   } while (--left > 0);
   Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
-    Store<kPanels>(sums[p][0], sums[p][kPanels > 1 ? 1 : 0], sums[p][kPanels > 2 ? 2 : 0], sums[p][kPanels > 3 ? 3 : 0], multiplier,
-                   out, y + p * args.y_stride, live);
+    Store<kPanels>(sums[p][0], sums[p][kPanels > 1 ? 1 : 0], sums[p][kPanels > 2 ? 2 : 0], sums[p][kPanels > 3 ? 3 : 0],
+                   multiplier, out, y + p * args.y_stride, live);
   });
 }
 

@@ -1,8 +1,8 @@
 // ConvU8 for every instruction set that Highway knows: the floor on SSE4 and NEON.
 //
-// Exactness: bytes are widened to 16 bits and multiplied in pairs into 32 bits (pmaddwd, smlal), which cannot overflow. A 32-bit
-// lane holds the 4 k of one channel, so its low and high bytes, widened in place by shifts, are the pairs (k0, k2) and (k1, k3):
-// no shuffle is needed, and the lane that sums a pair is the channel's own.
+// Exactness: bytes are widened to 16 bits and multiplied in pairs into 32 bits (pmaddwd, smlal), which cannot overflow. A
+// 32-bit lane holds the 4 k of one channel, so its low and high bytes, widened in place by shifts, are the pairs (k0, k2) and
+// (k1, k3): no shuffle is needed, and the lane that sums a pair is the channel's own.
 #include "ops/conv/conv.h"
 #include "ops/hwy_kernel.h"
 #include "ops/unroll.h"
@@ -52,9 +52,8 @@ template <size_t kPixels>
 HWY_INLINE void Tile(const ConvU8Args& args, const uint8_t* x, const int8_t* w, const int32_t* bias, const float* multiplier,
                      uint8_t* y, size_t live) {
   Sums sums[kPixels][2], more[kPixels][2];  // `more`: where the instruction set sums halves apart
-  Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
-    Unroll<2>([&](auto v) CUTIS_UNROLLED { sums[p][v] = more[p][v] = hn::Zero(d32); });
-  });
+  Unroll<kPixels>([&](auto p)
+                      CUTIS_UNROLLED { Unroll<2>([&](auto v) CUTIS_UNROLLED { sums[p][v] = more[p][v] = hn::Zero(d32); }); });
   const Words low_bytes = hn::Set(d16, 0xff);
   for (int32_t g = 0; g < args.k_groups; ++g, w += 64, x += 4) {
     Words even[2], odd[2];

@@ -23,12 +23,12 @@ Status CheckTensor(const char* op, const char* role, const TensorInfo* tensor, D
       __builtin_mul_overflow(bytes, static_cast<size_t>(tensor->channel_stride), &bytes) ||
       __builtin_mul_overflow(bytes, SizeOf(type), &bytes) || bytes > tensor->image_bytes ||
       tensor->image_bytes > static_cast<size_t>(PTRDIFF_MAX)) {
-    return Status::Error(Code::kBadInput, "%s: the %s of %d x %d x %d does not fit into %zu bytes an image", op, role, shape.height,
-                         shape.width, shape.channels, tensor->image_bytes);
+    return Status::Error(Code::kBadInput, "%s: the %s of %d x %d x %d does not fit into %zu bytes an image", op, role,
+                         shape.height, shape.width, shape.channels, tensor->image_bytes);
   }
   if (tensor->image_bytes % kAlignment != 0) {
-    return Status::Error(Code::kBadInput, "%s: the %s has %zu bytes an image, not a multiple of %zu", op, role, tensor->image_bytes,
-                         kAlignment);
+    return Status::Error(Code::kBadInput, "%s: the %s has %zu bytes an image, not a multiple of %zu", op, role,
+                         tensor->image_bytes, kAlignment);
   }
   if (type == DataType::kU8 && (tensor->zero_point < 0 || tensor->zero_point > 255)) {
     return Status::Error(Code::kBadInput, "%s: the zero point %d of the %s is not a byte", op, tensor->zero_point, role);
@@ -41,8 +41,8 @@ namespace {
 Status CheckAxis(const char* op, const char* axis, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation,
                  int64_t pad_begin, int64_t pad_end) {
   if (kernel < 1 || stride < 1 || dilation < 1 || pad_begin < 0 || pad_end < 0) {
-    return Status::Error(Code::kBadInput, "%s: kernel, stride and dilation must be at least 1 and padding at least 0 along the %s", op,
-                         axis);
+    return Status::Error(Code::kBadInput,
+                         "%s: kernel, stride and dilation must be at least 1 and padding at least 0 along the %s", op, axis);
   }
   // All are below 2^31, so nothing here leaves int64.
   const int64_t span = in + pad_begin + pad_end - dilation * (kernel - 1) - 1;
@@ -86,8 +86,8 @@ Status CheckWeightsS8(const char* op, std::span<const int8_t> weights) {
   return Status();
 }
 
-Status CheckChannels(const char* op, std::span<const int32_t> bias, std::span<const float> multiplier, size_t live, size_t block,
-                     int64_t terms) {
+Status CheckChannels(const char* op, std::span<const int32_t> bias, std::span<const float> multiplier, size_t live,
+                     size_t block, int64_t terms) {
   constexpr int64_t kLargestTerm = 32512;  // 256 * 127: also covers x^0x80 with the bias b + 128 * sum(w)
   constexpr int64_t kLimit = int64_t{1} << 31;
   if (terms > kLimit / kLargestTerm) {

@@ -12,8 +12,8 @@
 
 namespace cutis {
 
-// Positive dimensions, the wanted type, a channel stride that holds the channels (uint8: a multiple of 4), image_bytes a multiple
-// of kAlignment that holds the image, uint8: a zero point in [0, 255]. `role` is "input" or "output".
+// Positive dimensions, the wanted type, a channel stride that holds the channels (uint8: a multiple of 4), image_bytes a
+// multiple of kAlignment that holds the image, uint8: a zero point in [0, 255]. `role` is "input" or "output".
 Status CheckTensor(const char* op, const char* role, const TensorInfo* tensor, DataType type);
 
 // A window of sane values over `in` gives the height and width of `out`. A window that lies whole in the padding is allowed.
@@ -28,8 +28,8 @@ Status CheckWeightsS8(const char* op, std::span<const int8_t> weights);
 // For `live` channels out of each block of `block` entries: 32512*terms + |bias| < 2^31, so that neither the sum nor that of a
 // signed dot product on x^0x80 leaves int32; kMinMultiplier <= multiplier < kMaxMultiplier. Both spans have equal sizes, a
 // multiple of `block`.
-Status CheckChannels(const char* op, std::span<const int32_t> bias, std::span<const float> multiplier, size_t live, size_t block,
-                     int64_t terms);
+Status CheckChannels(const char* op, std::span<const int32_t> bias, std::span<const float> multiplier, size_t live,
+                     size_t block, int64_t terms);
 
 // a * b, or UINT64_MAX where that does not fit.
 inline uint64_t SaturatingMultiply(uint64_t a, uint64_t b) {

@@ -92,6 +92,8 @@ size_t PackedChannelsSize(int32_t out, int32_t groups) { return Size(groups) * R
 void PackChannels(int32_t out, int32_t groups, const int32_t* plain, int32_t* packed) {
   PackChannelsOf(out, groups, plain, packed);
 }
-void PackChannels(int32_t out, int32_t groups, const float* plain, float* packed) { PackChannelsOf(out, groups, plain, packed); }
+void PackChannels(int32_t out, int32_t groups, const float* plain, float* packed) {
+  PackChannelsOf(out, groups, plain, packed);
+}
 
 }  // namespace cutis

@@ -32,7 +32,8 @@ Status Check(const Node& node) {
   if (in.shape.height != 1 || in.shape.width != 1 || out.shape.height != 1 || out.shape.width != 1 || window.kernel_h != 1 ||
       window.kernel_w != 1 || window.stride_h != 1 || window.stride_w != 1 || window.pad_top != 0 || window.pad_left != 0 ||
       window.pad_bottom != 0 || window.pad_right != 0 || options->groups != 1 || !options->padding.empty()) {
-    return Status::Error(Code::kBadInput, "%s: wants 1 x 1 images, a 1 x 1 window without stride or padding, and one group", kName);
+    return Status::Error(Code::kBadInput, "%s: wants 1 x 1 images, a 1 x 1 window without stride or padding, and one group",
+                         kName);
   }
   const size_t channels = RoundUp(static_cast<size_t>(out.shape.channels), 16), terms = PaddedInputs(node);
   if (options->bias.size() != channels || options->multiplier.size() != channels) {

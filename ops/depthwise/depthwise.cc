@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kName = "depthwise";
 
-// Far above any real layer (a padded row of 1024 pixels and a 7x7 window take 230 KB); bounds what a strange window can ask for.
+// Far above any real layer (a padded row of 1024 pixels and a 7x7 window take 230 KB); bounds what a strange window can ask
+// for.
 constexpr uint64_t kMostScratch = uint64_t{1} << 28;
 
 const DepthwiseU8Options& OptionsOf(const Node& node) { return *std::get_if<DepthwiseU8Options>(&node.options); }
@@ -63,8 +64,9 @@ Status Check(const Node& node) {
   }
   CUTIS_TRY(CheckWeightsS8(kName, options->weights));
   if (ScratchBytes64(node) > kMostScratch) {
-    return Status::Error(Code::kUnsupported, "%s: a window of %d x %d with dilation %d x %d over %d x %d pixels is too large", kName,
-                         window.kernel_h, window.kernel_w, window.dilation_h, window.dilation_w, in.shape.height, in.shape.width);
+    return Status::Error(Code::kUnsupported, "%s: a window of %d x %d with dilation %d x %d over %d x %d pixels is too large",
+                         kName, window.kernel_h, window.kernel_w, window.dilation_h, window.dilation_w, in.shape.height,
+                         in.shape.width);
   }
   // A kernel may multiply the taps that pad a row to four by any pixel, so they must be zero.
   const size_t quads = CeilDiv(static_cast<size_t>(window.kernel_w), 4), used = static_cast<size_t>(window.kernel_w) % 4;
@@ -125,7 +127,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 
 }  // namespace
 
-const Op kDepthwiseU8Op = {OpKind::kDepthwise,   DataType::kU8, KernelKind::kDepthwiseU8, kName, Check, ScratchBytes, Macs,
-                           Units,                Run};
+const Op kDepthwiseU8Op = {
+    OpKind::kDepthwise, DataType::kU8, KernelKind::kDepthwiseU8, kName, Check, ScratchBytes, Macs, Units, Run};
 
 }  // namespace cutis

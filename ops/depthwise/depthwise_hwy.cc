@@ -1,8 +1,8 @@
 // DepthwiseU8 for every instruction set that Highway knows.
 //
-// A block of channels (one vector of 16-bit lanes) at a time: the input rows that some output rows need are padded and widened to
-// 16 bits once, so that every output is an interior one and each pixel is widened once, not once for each tap. Then two taps are
-// interleaved and multiplied in pairs into 32 bits (pmaddwd, smlal), which cannot overflow.
+// A block of channels (one vector of 16-bit lanes) at a time: the input rows that some output rows need are padded and widened
+// to 16 bits once, so that every output is an interior one and each pixel is widened once, not once for each tap. Then two taps
+// are interleaved and multiplied in pairs into 32 bits (pmaddwd, smlal), which cannot overflow.
 #include "ops/depthwise/depthwise.h"
 #include "ops/hwy_kernel.h"
 #include "ops/unroll.h"
@@ -24,8 +24,8 @@ constexpr size_t kHalf = kBlock / 2;
 // What stays the same for all outputs of a block. Interleaving two vectors of words leaves the channels in an order of the
 // instruction set's own: half 0 and half 1 are what InterleaveLower and InterleaveUpper make of them.
 struct Block {
-  const int16_t* weights;   // [pairs of taps][2 halves][kBlock]
-  const int64_t* offsets;   // [pairs of taps][2] from an output's first tap, in words
+  const int16_t* weights;  // [pairs of taps][2 halves][kBlock]
+  const int64_t* offsets;  // [pairs of taps][2] from an output's first tap, in words
   size_t pairs;
   Sums bias[2];
   hn::Vec<decltype(df)> multiplier[2];
@@ -117,8 +117,8 @@ HWY_INLINE void PrepareChannels(const DepthwiseU8Args& args, size_t c, Block* bl
   for (size_t half = 0; half < 2; ++half) {
     alignas(32) int32_t order[kHalf], bias[kHalf];
     alignas(32) float multiplier[kHalf];
-    hn::Store(hn::BitCast(d32, half == 0 ? hn::InterleaveLower(d16, channel, zero) : hn::InterleaveUpper(d16, channel, zero)), d32,
-              order);
+    hn::Store(hn::BitCast(d32, half == 0 ? hn::InterleaveLower(d16, channel, zero) : hn::InterleaveUpper(d16, channel, zero)),
+              d32, order);
     for (size_t i = 0; i < kHalf; ++i) {
       bias[i] = args.bias[c + static_cast<size_t>(order[i])];
       multiplier[i] = args.multiplier[c + static_cast<size_t>(order[i])];

@@ -8,12 +8,14 @@ and the images it names. Both models run through `cutis classify --json`, so thi
 
 Printed: AUC of each model, the difference with a 95 % interval from a paired bootstrap over lesions (group_id: all images of a
 lesion are drawn together), the mean cosine of the centred log-probabilities (the logits up to the constant that softmax drops) and
-the share of images on which the most likely label is the same. Exit 1 when a limit given by --max-auc-loss or --min-cosine is missed.
+the share of images on which the most likely label is the same. Exit 1 when a limit given by --max-auc-loss or --min-cosine is missed,
+77 (skipped) when neither --data nor the environment variable CUTIS_DATA names a folder.
 """
 import argparse
 import csv
 import json
 import math
+import os
 import random
 import subprocess
 import sys
@@ -81,7 +83,7 @@ def main():
     parser.add_argument("--cutis", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--reference", required=True)
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", default=os.environ.get("CUTIS_DATA"))
     parser.add_argument("--fold", type=int, required=True)
     parser.add_argument("--modality", default="dermoscopic")
     parser.add_argument("--threads", type=int, default=2)
@@ -90,6 +92,9 @@ def main():
     parser.add_argument("--min-cosine", type=float)
     options = parser.parse_args()
 
+    if not options.data:
+        print("skipped: CUTIS_DATA is not set")
+        sys.exit(77)
     with open(f"{options.data}/labels.csv", newline="", encoding="utf-8") as table:
         rows = [row for row in csv.DictReader(table) if int(row["fold10"]) == options.fold and row["modality"] == options.modality]
     if not rows:

@@ -1,11 +1,12 @@
 // Statistics, and calibration.json: what is written comes back, and what does not fit is refused.
+#include "converter/quant/calibration.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "converter/quant/auc.h"
-#include "converter/quant/calibration.h"
 #include "converter/quant/quantize.h"
 #include "converter/quant/range.h"
 #include "tests/converter/small_net.h"
@@ -34,8 +35,9 @@ Calibration SmallCalibration(const Net& net) {
 bool SameTensors(const Calibration& a, const Calibration& b) {
   return std::equal(a.tensors.begin(), a.tensors.end(), b.tensors.begin(), b.tensors.end(),
                     [](const TensorStatistics& x, const TensorStatistics& y) {
-                      return x.name == y.name && x.min == y.min && x.max == y.max && x.zeros == y.zeros && x.exponent == y.exponent &&
-                             x.first_bin == y.first_bin && x.bins == y.bins && x.channel_means == y.channel_means;
+                      return x.name == y.name && x.min == y.min && x.max == y.max && x.zeros == y.zeros &&
+                             x.exponent == y.exponent && x.first_bin == y.first_bin && x.bins == y.bins &&
+                             x.channel_means == y.channel_means;
                     });
 }
 
@@ -102,7 +104,8 @@ TEST_CASE("calibration.json comes back as it was, and gives the same model") {
   CHECK(read.value().images == 3);
   CHECK(WriteCalibrationJson(read.value()) == text);
   REQUIRE(FitCalibration(read.value(), net, "0123", nullptr, "calibration.json").ok());
-  auto a = Quantize(net, calibration, {{127, 127, 127}, {64, 64, 64}}), b = Quantize(net, read.value(), {{127, 127, 127}, {64, 64, 64}});
+  auto a = Quantize(net, calibration, {{127, 127, 127}, {64, 64, 64}}),
+       b = Quantize(net, read.value(), {{127, 127, 127}, {64, 64, 64}});
   REQUIRE(a.ok());
   REQUIRE(b.ok());
   CHECK(std::equal(a.value().storage.begin(), a.value().storage.end(), b.value().storage.begin(), b.value().storage.end()));

@@ -35,7 +35,7 @@ Result<Net> Convert(const std::string& path) {
 
 Net MustConvert(const std::string& name) {
   auto net = Convert(Folder() + name + ".onnx");
-  REQUIRE_MESSAGE(net.ok(), name << ": " << net.status().text());
+  REQUIRE_MESSAGE(net.ok(), name << ": " << std::string(net.status().text()));
   return std::move(net.value());
 }
 

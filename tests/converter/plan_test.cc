@@ -1,9 +1,10 @@
 // The planner: valid plans, never below the bound, at the bound where that is known to be reachable.
+#include "converter/plan/plan.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "converter/plan/plan.h"
 #include "tests/converter/small_net.h"
 
 namespace cutis::convert {

@@ -1,4 +1,6 @@
 // Quantised small networks against their evaluation in double, and the numbers in them against the formulas.
+#include "converter/quant/quantize.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 
 #include "converter/plan/plan.h"
 #include "converter/quant/channel.h"
-#include "converter/quant/quantize.h"
 #include "converter/quant/range.h"
 #include "converter/write/encode.h"
 #include "ops/requant.h"
@@ -25,7 +26,8 @@ struct Sample {
   std::vector<double> real;
 };
 
-std::vector<Sample> Samples(const Shape& shape, const std::vector<float>& mean, const std::vector<float>& std, int count, uint64_t seed) {
+std::vector<Sample> Samples(const Shape& shape, const std::vector<float>& mean, const std::vector<float>& std, int count,
+                            uint64_t seed) {
   Random random(seed);
   std::vector<Sample> samples(static_cast<size_t>(count));
   for (Sample& sample : samples) {
@@ -40,7 +42,8 @@ std::vector<Sample> Samples(const Shape& shape, const std::vector<float>& mean, 
 
 Recipe RecipeOf(const std::vector<float>& mean, const std::vector<float>& std, const Shape& shape) {
   Recipe recipe;
-  PreprocessRecipe preprocess{"stb", {{PreprocessStep::Kind::kResize, shape.width, shape.height, Filter::kBilinear}}, mean, std};
+  PreprocessRecipe preprocess{
+      "stb", {{PreprocessStep::Kind::kResize, shape.width, shape.height, Filter::kBilinear}}, mean, std};
   recipe.preprocess = preprocess;
   return recipe;
 }
@@ -110,8 +113,9 @@ Errors ErrorsOf(const Net& net, const std::vector<float>& mean, const std::vecto
 }
 
 void CheckNet(const Net& net, double tolerance) {
-  for (const auto& [mean, std] : {std::pair{std::vector<float>(3, 127), std::vector<float>(3, 128)},
-                                  std::pair{std::vector<float>{123.675f, 116.28f, 103.53f}, std::vector<float>{58.395f, 57.12f, 57.375f}}}) {
+  for (const auto& [mean, std] :
+       {std::pair{std::vector<float>(3, 127), std::vector<float>(3, 128)},
+        std::pair{std::vector<float>{123.675f, 116.28f, 103.53f}, std::vector<float>{58.395f, 57.12f, 57.375f}}}) {
     const Errors errors = ErrorsOf(net, mean, std);
     CHECK(errors.real < 1e-5);
     CHECK(errors.quantised < tolerance);
@@ -182,7 +186,8 @@ TEST_CASE("the numbers of a layer follow the formulas") {
   const NetNode& node = net.nodes[0];
   for (size_t n = 0; n < 5; ++n) {
     double largest = 0;
-    for (size_t k = 0; k < 27; ++k) largest = std::max(largest, std::fabs(node.weights[n * 27 + k] / static_cast<double>(std[k % 3])));
+    for (size_t k = 0; k < 27; ++k)
+      largest = std::max(largest, std::fabs(node.weights[n * 27 + k] / static_cast<double>(std[k % 3])));
     const double scale = largest / 127;
     CHECK(options.multiplier[n] == static_cast<float>(scale / static_cast<double>(out.scale)));
     double bias = node.bias[n], correction = 0;
@@ -190,8 +195,10 @@ TEST_CASE("the numbers of a layer follow the formulas") {
       const double real = node.weights[n * 27 + k] / static_cast<double>(std[k % 3]);
       const int8_t byte = options.weights[(k / 3) * 64 + n * 4 + k % 3];
       CHECK(byte == static_cast<int8_t>(std::nearbyint(real / scale)));
-      bias -= static_cast<double>(node.weights[n * 27 + k]) * static_cast<double>(mean[k % 3]) / static_cast<double>(std[k % 3]);
-      const double byte_mean = calibration.tensors[0].ChannelMean(k % 3) * static_cast<double>(std[k % 3]) + static_cast<double>(mean[k % 3]);
+      bias -=
+          static_cast<double>(node.weights[n * 27 + k]) * static_cast<double>(mean[k % 3]) / static_cast<double>(std[k % 3]);
+      const double byte_mean =
+          calibration.tensors[0].ChannelMean(k % 3) * static_cast<double>(std[k % 3]) + static_cast<double>(mean[k % 3]);
       correction += (real - byte * scale) * byte_mean;
     }
     CHECK(std::fabs(options.bias[n] - (bias + correction) / scale) <= 0.51);
@@ -272,7 +279,8 @@ TEST_CASE("degenerate tensors: always zero, tiny, far below their bias") {
       const std::vector<float> got = RunOn(*session.value(), sample);
       double largest = 0;
       for (const double value : expected) largest = std::max(largest, std::fabs(value));
-      for (size_t i = 0; i < got.size(); ++i) CHECK(std::fabs(static_cast<double>(got[i]) - expected[i]) < 0.02 * largest + 1e-30);
+      for (size_t i = 0; i < got.size(); ++i)
+        CHECK(std::fabs(static_cast<double>(got[i]) - expected[i]) < 0.02 * largest + 1e-30);
     }
   }
 }

@@ -1,12 +1,12 @@
 // recipe.json and labels: what is read, and what is refused with its place.
+#include "converter/recipe/recipe.h"
+
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "converter/recipe/labels.h"
-#include "converter/recipe/recipe.h"
 
 namespace cutis::convert {
 namespace {
@@ -97,7 +97,8 @@ TEST_CASE("errors in a recipe name their place") {
   Refused(Edited(kRecipe, "0.125", "0.75"), "refer_low");
   Refused(Edited(kRecipe, "\"refer_low\": 0.125,", ""), "refer_low");
   Refused(Edited(kRecipe, "\"name\": \"b\"", "\"name\": \"a\""), "twice");
-  Refused(Edited(kRecipe, "\"default_operating_point\": \"b\"", "\"default_operating_point\": \"z\""), "default_operating_point");
+  Refused(Edited(kRecipe, "\"default_operating_point\": \"b\"", "\"default_operating_point\": \"z\""),
+          "default_operating_point");
   Refused(Edited(kRecipe, "\"labels\": [\"bcc\", \"nv\"],", ""), "labels");
 }
 

@@ -69,12 +69,22 @@ std::vector<double> EvaluateNode(const Net& net, const NetNode& node, const Valu
         switch (node.kind) {
           case OpKind::kConv:
           case OpKind::kDense:
-          case OpKind::kDepthwise: value = Convolve(node, image(0), out, y, x, c); break;
-          case OpKind::kAdd: value = image(0).At(y, x, c) + image(1).At(y, x, c); break;
+          case OpKind::kDepthwise:
+            value = Convolve(node, image(0), out, y, x, c);
+            break;
+          case OpKind::kAdd:
+            value = image(0).At(y, x, c) + image(1).At(y, x, c);
+            break;
           case OpKind::kMaxPool:
-          case OpKind::kAveragePool: value = Pool(node, image(0), y, x, c); break;
-          case OpKind::kSoftmax: value = Softmax(image(0), y, x, c); break;
-          default: value = image(0).At(y, x, c); break;
+          case OpKind::kAveragePool:
+            value = Pool(node, image(0), y, x, c);
+            break;
+          case OpKind::kSoftmax:
+            value = Softmax(image(0), y, x, c);
+            break;
+          default:
+            value = image(0).At(y, x, c);
+            break;
         }
         result.push_back(std::clamp(value, static_cast<double>(node.min), static_cast<double>(node.max)));
       }

@@ -1,5 +1,5 @@
-// Small networks for the tests of the converter's back half, and their evaluation in double, written from the definitions of the
-// operators and sharing nothing with ops/.
+// Small networks for the tests of the converter's back half, and their evaluation in double, written from the definitions of
+// the operators and sharing nothing with ops/.
 #ifndef CUTIS_TESTS_CONVERTER_SMALL_NET_H_
 #define CUTIS_TESTS_CONVERTER_SMALL_NET_H_
 
@@ -50,7 +50,8 @@ class NetBuilder {
   int Depthwise(int x, const Window& window) {
     NetNode node = Start(OpKind::kDepthwise, {x}, window);
     Fill(node, ShapeOf(x).channels, 1);
-    return Finish(node, {Extent(ShapeOf(x).height, window, true), Extent(ShapeOf(x).width, window, false), ShapeOf(x).channels});
+    return Finish(node,
+                  {Extent(ShapeOf(x).height, window, true), Extent(ShapeOf(x).width, window, false), ShapeOf(x).channels});
   }
   int Dense(int x, int32_t out) {
     NetNode node = Start(OpKind::kDense, {x}, {});
@@ -64,7 +65,8 @@ class NetBuilder {
   int Pool(OpKind kind, int x, const Window& window, bool count_include_pad = false) {
     NetNode node = Start(kind, {x}, window);
     node.count_include_pad = count_include_pad;
-    return Finish(node, {Extent(ShapeOf(x).height, window, true), Extent(ShapeOf(x).width, window, false), ShapeOf(x).channels});
+    return Finish(node,
+                  {Extent(ShapeOf(x).height, window, true), Extent(ShapeOf(x).width, window, false), ShapeOf(x).channels});
   }
   int Simple(OpKind kind, int x, const Shape& shape) {
     NetNode node = Start(kind, {x}, {});

@@ -16,7 +16,8 @@ struct Case {
 
 void RunCase(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name, const Case& c, uint64_t seed) {
   Random random(seed);
-  const size_t k = static_cast<size_t>(c.k_groups) * 4, channels = static_cast<size_t>(c.channels), padded = RoundUp(channels, 16);
+  const size_t k = static_cast<size_t>(c.k_groups) * 4, channels = static_cast<size_t>(c.channels),
+               padded = RoundUp(channels, 16);
   ConvU8Args args = {};
   args.pixels = c.pixels;
   args.channels = c.channels;
@@ -126,9 +127,9 @@ CUTIS_KERNEL_BENCH(ConvU8) {
     int32_t k, channels;
   };
   constexpr Layer kLayers[] = {
-      {"stem 40x80x28 -> 32", 3200, 28, 32},     {"40x40x32 -> 16", 1600, 32, 16},     {"40x40x24 -> 144", 1600, 24, 144},
-      {"20x20x240 -> 40", 400, 240, 40},         {"10x10x480 -> 80", 100, 480, 80},    {"10x10x112 -> 672", 100, 112, 672},
-      {"5x5x1152 -> 320", 25, 1152, 320},        {"dense 1280 -> 1000", 1, 1280, 1000},
+      {"stem 40x80x28 -> 32", 3200, 28, 32}, {"40x40x32 -> 16", 1600, 32, 16},      {"40x40x24 -> 144", 1600, 24, 144},
+      {"20x20x240 -> 40", 400, 240, 40},     {"10x10x480 -> 80", 100, 480, 80},     {"10x10x112 -> 672", 100, 112, 672},
+      {"5x5x1152 -> 320", 25, 1152, 320},    {"dense 1280 -> 1000", 1, 1280, 1000},
   };
   Random random(1);
   for (const Layer& layer : kLayers) {

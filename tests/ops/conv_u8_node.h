@@ -50,8 +50,10 @@ struct ConvU8TestNode {
     TensorInfo info;
     info.shape = {height, width, channels};
     info.channel_stride = ChannelStride(DataType::kU8, channels) + l.stride_gap;
-    info.image_bytes = RoundUp(static_cast<size_t>(height) * static_cast<size_t>(width) * static_cast<size_t>(info.channel_stride),
-                               kAlignment) + l.image_gap;
+    info.image_bytes =
+        RoundUp(static_cast<size_t>(height) * static_cast<size_t>(width) * static_cast<size_t>(info.channel_stride),
+                kAlignment) +
+        l.image_gap;
     return info;
   }
   static TensorInfo Input(const ConvLayer& l) { return Tensor(l, l.in_h, l.in_w, l.in_c); }
@@ -135,8 +137,8 @@ struct ConvU8TestNode {
     for (int32_t ky = 0; ky < w.kernel_h; ++ky) {
       for (int32_t kx = 0; kx < w.kernel_w; ++kx) {
         for (int32_t c = first; c < first + ins; ++c, ++k) {
-          sum += int64_t{plain[k]} * Input(b, oy * w.stride_h - w.pad_top + ky * w.dilation_h,
-                                           ox * w.stride_w - w.pad_left + kx * w.dilation_w, c);
+          sum += int64_t{plain[k]} *
+                 Input(b, oy * w.stride_h - w.pad_top + ky * w.dilation_h, ox * w.stride_w - w.pad_left + kx * w.dilation_w, c);
         }
       }
     }
@@ -152,7 +154,8 @@ struct ConvU8TestNode {
       return layer.own_padding ? padding.data()[c] : in.zero_point;
     }
     const size_t pixel = static_cast<size_t>(iy) * static_cast<size_t>(layer.in_w) + static_cast<size_t>(ix);
-    return x.data()[static_cast<size_t>(b) * in.image_bytes + pixel * static_cast<size_t>(in.channel_stride) + static_cast<size_t>(c)];
+    return x.data()[static_cast<size_t>(b) * in.image_bytes + pixel * static_cast<size_t>(in.channel_stride) +
+                    static_cast<size_t>(c)];
   }
 
   // Runs the units in pieces that begin at `cuts`, each with fresh scratch of exactly the stated size.
@@ -170,8 +173,9 @@ struct ConvU8TestNode {
 inline std::string Describe(const ConvLayer& l) {
   const Window& w = l.window;
   char text[256];
-  std::snprintf(text, sizeof text, "%d images %dx%dx%d -> %d, %d groups, kernel %dx%d stride %d %d dilation %d %d padding %d %d %d %d",
-                l.batch, l.in_h, l.in_w, l.in_c, l.out_c, l.groups, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h,
+  std::snprintf(text, sizeof text,
+                "%d images %dx%dx%d -> %d, %d groups, kernel %dx%d stride %d %d dilation %d %d padding %d %d %d %d", l.batch,
+                l.in_h, l.in_w, l.in_c, l.out_c, l.groups, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h,
                 w.dilation_w, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right);
   return text;
 }

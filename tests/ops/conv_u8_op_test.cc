@@ -46,28 +46,28 @@ void CheckLayer(const Layer& layer, uint64_t seed) {
 
 TEST_CASE("conv u8: direct sums, every cut") {
   uint64_t seed = 1;
-  const auto conv = [&](int32_t h, int32_t w, int32_t in, int32_t out, int32_t groups, const Window& window, bool own_padding = false,
-                        int32_t stride_gap = 0, size_t image_gap = 0, int32_t batch = 2) {
+  const auto conv = [&](int32_t h, int32_t w, int32_t in, int32_t out, int32_t groups, const Window& window,
+                        bool own_padding = false, int32_t stride_gap = 0, size_t image_gap = 0, int32_t batch = 2) {
     CheckLayer({OpKind::kConv, batch, h, w, in, out, groups, window, own_padding, stride_gap, image_gap}, seed++);
   };
   const Window one = {};
   const Window three = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
-  conv(8, 8, 8, 24, 1, one);                  // images without a gap: one run of pixels
+  conv(8, 8, 8, 24, 1, one);  // images without a gap: one run of pixels
   conv(4, 4, 16, 16, 1, one, false, 0, 0, 3);
-  conv(5, 7, 6, 17, 1, one);                  // a padded pixel, a gap between images
+  conv(5, 7, 6, 17, 1, one);  // a padded pixel, a gap between images
   conv(3, 3, 5, 3, 1, one, false, 4, 64);
-  conv(5, 5, 16, 20, 2, one);                 // groups in place
-  conv(5, 5, 6, 10, 2, one);                  // groups of 3 channels: copied
-  conv(6, 7, 3, 32, 1, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1});        // the stem, padded at one side
+  conv(5, 5, 16, 20, 2, one);                            // groups in place
+  conv(5, 5, 6, 10, 2, one);                             // groups of 3 channels: copied
+  conv(6, 7, 3, 32, 1, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1});  // the stem, padded at one side
   conv(6, 7, 3, 19, 1, three, true);
-  conv(9, 8, 5, 7, 1, {3, 2, 2, 1, 1, 2, 2, 1, 0, 3}, true);   // dilation, uneven everything
+  conv(9, 8, 5, 7, 1, {3, 2, 2, 1, 1, 2, 2, 1, 0, 3}, true);  // dilation, uneven everything
   conv(9, 9, 8, 16, 1, {3, 3, 1, 1, 2, 3, 2, 3, 2, 3});
   conv(7, 7, 12, 18, 3, three, true);
   conv(7, 7, 9, 6, 3, {3, 3, 2, 1, 1, 1, 1, 0, 0, 2});
-  conv(6, 6, 4, 4, 4, three);                 // as many groups as channels
-  conv(5, 6, 4, 8, 1, {1, 1, 2, 2, 1, 1, 0, 0, 0, 0});         // 1x1 with a stride
-  conv(4, 4, 4, 8, 1, {1, 1, 1, 1, 1, 1, 1, 0, 0, 1});         // 1x1 with padding
-  conv(3, 3, 4, 5, 1, {3, 3, 1, 1, 1, 1, 4, 4, 4, 4});         // windows wholly in the padding
+  conv(6, 6, 4, 4, 4, three);                           // as many groups as channels
+  conv(5, 6, 4, 8, 1, {1, 1, 2, 2, 1, 1, 0, 0, 0, 0});  // 1x1 with a stride
+  conv(4, 4, 4, 8, 1, {1, 1, 1, 1, 1, 1, 1, 0, 0, 1});  // 1x1 with padding
+  conv(3, 3, 4, 5, 1, {3, 3, 1, 1, 1, 1, 4, 4, 4, 4});  // windows wholly in the padding
   conv(7, 7, 40, 33, 1, {7, 7, 1, 1, 1, 1, 0, 0, 0, 0}, false, 0, 0, 1);
 }
 
@@ -91,13 +91,17 @@ TEST_CASE("dense u8: direct sums, every cut") {
 
 TEST_CASE("depthwise u8: direct sums, every cut") {
   uint64_t seed = 1;
-  constexpr Window kWindows[] = {{3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, {5, 5, 2, 1, 1, 1, 2, 1, 2, 3},
-                                 {3, 4, 1, 2, 2, 1, 1, 0, 3, 2}, {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}};
+  constexpr Window kWindows[] = {{3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
+                                 {3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
+                                 {5, 5, 2, 1, 1, 1, 2, 1, 2, 3},
+                                 {3, 4, 1, 2, 2, 1, 1, 0, 3, 2},
+                                 {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}};
   for (const Window& window : kWindows) {
     for (int32_t channels : {3, 16, 18, 40}) {
       const bool own_padding = seed % 2 == 0;
-      CheckLayer({OpKind::kDepthwise, 2, 8, 9, channels, channels, 1, window, own_padding, seed % 3 == 0 ? 4 : 0, seed % 4 * 64},
-                 seed);
+      CheckLayer(
+          {OpKind::kDepthwise, 2, 8, 9, channels, channels, 1, window, own_padding, seed % 3 == 0 ? 4 : 0, seed % 4 * 64},
+          seed);
       ++seed;
     }
   }
@@ -127,7 +131,11 @@ TEST_CASE("damaged nodes are refused") {
       return [change](TestNode& t) {
         std::visit(
             [&](auto& options) {
-              if constexpr (requires { options.multiplier; options.padding; }) change(t, options);
+              if constexpr (requires {
+                              options.multiplier;
+                              options.padding;
+                            })
+                change(t, options);
             },
             t.node.options);
       };
@@ -136,15 +144,29 @@ TEST_CASE("damaged nodes are refused") {
     refused("float input", [](TestNode& t) { t.in.type = DataType::kF32; });
     refused("float output", [](TestNode& t) { t.out.type = DataType::kF32; });
     refused("other options", [](TestNode& t) { t.node.options = ReshapeOptions(); });
-    refused("height", [](TestNode& t) { ++t.out.shape.height; t.out.image_bytes *= 4; });
+    refused("height", [](TestNode& t) {
+      ++t.out.shape.height;
+      t.out.image_bytes *= 4;
+    });
     refused("width", [](TestNode& t) { t.in.shape.width = 1 << 20; });
     refused("no height", [](TestNode& t) { t.in.shape.height = 0; });
     refused("negative height", [](TestNode& t) { t.in.shape.height = -1; });
     refused("huge shape", [](TestNode& t) { t.in.shape = {INT32_MAX, INT32_MAX, t.in.shape.channels}; });
-    refused("channels in", [](TestNode& t) { t.in.shape.channels += 8; t.in.channel_stride += 8; t.in.image_bytes *= 4; });
-    refused("channels out", [](TestNode& t) { t.out.shape.channels += 16; t.out.channel_stride += 16; t.out.image_bytes *= 4; });
+    refused("channels in", [](TestNode& t) {
+      t.in.shape.channels += 8;
+      t.in.channel_stride += 8;
+      t.in.image_bytes *= 4;
+    });
+    refused("channels out", [](TestNode& t) {
+      t.out.shape.channels += 16;
+      t.out.channel_stride += 16;
+      t.out.image_bytes *= 4;
+    });
     refused("channel stride", [](TestNode& t) { t.in.channel_stride = t.in.shape.channels - 1; });
-    refused("odd channel stride", [](TestNode& t) { t.out.channel_stride += 1; t.out.image_bytes *= 4; });
+    refused("odd channel stride", [](TestNode& t) {
+      t.out.channel_stride += 1;
+      t.out.image_bytes *= 4;
+    });
     refused("image bytes", [](TestNode& t) { t.in.image_bytes -= 64; });
     refused("crooked image bytes", [](TestNode& t) { t.out.image_bytes += 1; });
     refused("zero point", [](TestNode& t) { t.in.zero_point = 256; });

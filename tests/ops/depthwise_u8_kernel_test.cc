@@ -21,7 +21,8 @@ struct Case {
   Window window;
 };
 
-void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kernel, const char* name, const Case& c, uint64_t seed) {
+void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kernel, const char* name, const Case& c,
+             uint64_t seed) {
   Random random(seed);
   const Window& v = c.window;
   DepthwiseU8Args args = {};
@@ -43,7 +44,8 @@ void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
   const size_t taps = static_cast<size_t>(v.kernel_h) * RoundUp(static_cast<size_t>(v.kernel_w), 4);
   const GuardedBuffer x(static_cast<size_t>(c.in_h) * static_cast<size_t>(c.in_w) * args.x_stride,
                         random.OneIn(4) ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd);
-  const GuardedBuffer padding(args.x_stride), w(padded * taps), bias(padded * 4), multiplier(padded * 4), scratch(ScratchBytes(args));
+  const GuardedBuffer padding(args.x_stride), w(padded * taps), bias(padded * 4), multiplier(padded * 4),
+      scratch(ScratchBytes(args));
   const bool extreme = random.OneIn(4);
   random.Fill(padding.bytes());
   random.Fill(scratch.bytes());
@@ -68,15 +70,16 @@ void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
   args.multiplier = multiplier.as<float>().data();
   args.out = RandomOutput(random);
   args.scratch = reinterpret_cast<std::byte*>(scratch.data());
-  const OutputPair y((static_cast<size_t>(args.out_h) * static_cast<size_t>(args.out_w) - 1) * args.y_stride +
-                     static_cast<size_t>(c.channels), seed);
+  const OutputPair y(
+      (static_cast<size_t>(args.out_h) * static_cast<size_t>(args.out_w) - 1) * args.y_stride + static_cast<size_t>(c.channels),
+      seed);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
   kernel(args);
-  y.Check(name, "channels=%d %dx%d kernel %dx%d stride %dx%d dilation %dx%d padding %d %d %d %d rows %d..%d seed=%llu", c.channels,
-          c.in_h, c.in_w, v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.dilation_h, v.dilation_w, v.pad_top, v.pad_left,
-          v.pad_bottom, v.pad_right, args.row_begin, args.row_end, static_cast<unsigned long long>(seed));
+  y.Check(name, "channels=%d %dx%d kernel %dx%d stride %dx%d dilation %dx%d padding %d %d %d %d rows %d..%d seed=%llu",
+          c.channels, c.in_h, c.in_w, v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.dilation_h, v.dilation_w, v.pad_top,
+          v.pad_left, v.pad_bottom, v.pad_right, args.row_begin, args.row_end, static_cast<unsigned long long>(seed));
 }
 
 // Sums that meet every rounding of the requantisation.
@@ -106,9 +109,10 @@ void RunTies(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
 
 CUTIS_KERNEL_TEST(DepthwiseU8) {
   constexpr Window kWindows[] = {
-      {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, {3, 3, 2, 2, 1, 1, 1, 1, 0, 1},
-      {5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {5, 5, 2, 2, 1, 1, 1, 2, 2, 1}, {7, 7, 1, 1, 1, 1, 3, 3, 3, 3}, {2, 2, 1, 2, 1, 1, 0, 1, 0, 0},
-      {1, 4, 1, 1, 1, 1, 0, 3, 0, 0}, {4, 1, 3, 1, 1, 1, 1, 0, 2, 0}, {3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, {3, 2, 2, 1, 2, 3, 1, 2, 3, 1},
+      {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
+      {3, 3, 2, 2, 1, 1, 1, 1, 0, 1}, {5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {5, 5, 2, 2, 1, 1, 1, 2, 2, 1},
+      {7, 7, 1, 1, 1, 1, 3, 3, 3, 3}, {2, 2, 1, 2, 1, 1, 0, 1, 0, 0}, {1, 4, 1, 1, 1, 1, 0, 3, 0, 0},
+      {4, 1, 3, 1, 1, 1, 1, 0, 2, 0}, {3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, {3, 2, 2, 1, 2, 3, 1, 2, 3, 1},
       {3, 3, 1, 1, 1, 1, 4, 5, 4, 5},  // windows wholly in the padding
       {3, 3, 5, 5, 1, 1, 0, 0, 0, 0},  // gaps between windows
   };
@@ -138,9 +142,9 @@ CUTIS_KERNEL_BENCH(DepthwiseU8) {
     const char* name;
     int32_t channels, size, kernel, stride;
   };
-  constexpr Layer kLayers[] = {{"80x80x32 3x3", 32, 80, 3, 1},     {"80x80x96 3x3 stride 2", 96, 80, 3, 2},
-                               {"40x40x144 5x5 stride 2", 144, 40, 5, 2}, {"20x20x240 5x5", 240, 20, 5, 1},
-                               {"10x10x480 3x3", 480, 10, 3, 1},   {"5x5x1152 5x5", 1152, 5, 5, 1}};
+  constexpr Layer kLayers[] = {
+      {"80x80x32 3x3", 32, 80, 3, 1},   {"80x80x96 3x3 stride 2", 96, 80, 3, 2}, {"40x40x144 5x5 stride 2", 144, 40, 5, 2},
+      {"20x20x240 5x5", 240, 20, 5, 1}, {"10x10x480 3x3", 480, 10, 3, 1},        {"5x5x1152 5x5", 1152, 5, 5, 1}};
   Random random(1);
   for (const Layer& layer : kLayers) {
     const int32_t pad = layer.kernel / 2, out = (layer.size + 2 * pad - layer.kernel) / layer.stride + 1;

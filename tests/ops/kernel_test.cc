@@ -21,7 +21,9 @@ ExtraKernel* first_extra = nullptr;
 }  // namespace
 
 TestEntry::TestEntry(KernelKind kind_, ErasedTest test_) : kind(kind_), test(test_), next(first_test) { first_test = this; }
-BenchEntry::BenchEntry(KernelKind kind_, ErasedBench bench_) : kind(kind_), bench(bench_), next(first_bench) { first_bench = this; }
+BenchEntry::BenchEntry(KernelKind kind_, ErasedBench bench_) : kind(kind_), bench(bench_), next(first_bench) {
+  first_bench = this;
+}
 ExtraKernel::ExtraKernel(const Kernel& kernel_) : kernel(kernel_), next(first_extra) { first_extra = this; }
 TestEntry* FirstTest() { return first_test; }
 BenchEntry* FirstBench() { return first_bench; }
@@ -92,8 +94,8 @@ void OutputPair::Check(const char* kernel, const char* format, ...) const {
   va_end(args);
   size_t at = 0;
   while (expected_.data()[at] == actual_.data()[at]) ++at;
-  FailCheck(std::string(kernel) + ", " + text + ": byte " + std::to_string(at) + " of " + std::to_string(expected_.size()) + " is " +
-            std::to_string(actual_.data()[at]) + ", not " + std::to_string(expected_.data()[at]));
+  FailCheck(std::string(kernel) + ", " + text + ": byte " + std::to_string(at) + " of " + std::to_string(expected_.size()) +
+            " is " + std::to_string(actual_.data()[at]) + ", not " + std::to_string(expected_.data()[at]));
 }
 
 OutputU8 RandomOutput(Random& random) {
@@ -114,7 +116,8 @@ void FillMultipliers(Random& random, double magnitude, std::span<float> multipli
     } else if (kind == 1) {
       multiplier = random.Uniform(1.0f, 255.9f);
     } else {
-      multiplier = static_cast<float>(std::clamp(128.0 / magnitude * static_cast<double>(random.Uniform(0.1f, 4.0f)), 0x1p-32, 255.0));
+      multiplier =
+          static_cast<float>(std::clamp(128.0 / magnitude * static_cast<double>(random.Uniform(0.1f, 4.0f)), 0x1p-32, 255.0));
     }
   }
 }

@@ -1,6 +1,6 @@
 // The frame of the kernel tests and micro-benchmarks. Both are driven by Kernels(), the table made from ops/kernels.inc: every
-// kernel that this CPU can run is compared with the first kernel of its kind, the reference, by memcmp; a kind without a test fails
-// the run.
+// kernel that this CPU can run is compared with the first kernel of its kind, the reference, by memcmp; a kind without a test
+// fails the run.
 //
 // To cover a kind, write in a file of tests/ops (listed in ops_test_sources there):
 //
@@ -149,23 +149,23 @@ TestEntry* FirstTest();
 BenchEntry* FirstBench();
 ExtraKernel* FirstExtraKernel();
 
-#define CUTIS_KERNEL_TEST(Kind)                                                                                          \
+#define CUTIS_KERNEL_TEST(Kind)                                                                                           \
   static void TestKernel##Kind(::cutis::test::KernelOf<Kind##Args> reference, ::cutis::test::KernelOf<Kind##Args> kernel, \
-                               const char* name);                                                                        \
-  static ::cutis::test::TestEntry test_entry_##Kind(                                                                     \
-      ::cutis::KernelKind::k##Kind, [](::cutis::KernelFn reference, ::cutis::KernelFn kernel, const char* name) {        \
-        TestKernel##Kind(reinterpret_cast<::cutis::test::KernelOf<Kind##Args>>(reference),                               \
-                         reinterpret_cast<::cutis::test::KernelOf<Kind##Args>>(kernel), name);                           \
-      });                                                                                                                \
-  static void TestKernel##Kind([[maybe_unused]] ::cutis::test::KernelOf<Kind##Args> reference,                           \
+                               const char* name);                                                                         \
+  static ::cutis::test::TestEntry test_entry_##Kind(                                                                      \
+      ::cutis::KernelKind::k##Kind, [](::cutis::KernelFn reference, ::cutis::KernelFn kernel, const char* name) {         \
+        TestKernel##Kind(reinterpret_cast<::cutis::test::KernelOf<Kind##Args>>(reference),                                \
+                         reinterpret_cast<::cutis::test::KernelOf<Kind##Args>>(kernel), name);                            \
+      });                                                                                                                 \
+  static void TestKernel##Kind([[maybe_unused]] ::cutis::test::KernelOf<Kind##Args> reference,                            \
                                [[maybe_unused]] ::cutis::test::KernelOf<Kind##Args> kernel, [[maybe_unused]] const char* name)
 
-#define CUTIS_KERNEL_BENCH(Kind)                                                                                     \
-  static void BenchKernel##Kind(::cutis::test::KernelOf<Kind##Args> kernel, ::cutis::test::Bench& bench);            \
-  static ::cutis::test::BenchEntry bench_entry_##Kind(                                                               \
-      ::cutis::KernelKind::k##Kind, [](::cutis::KernelFn kernel, ::cutis::test::Bench& bench) {                      \
-        BenchKernel##Kind(reinterpret_cast<::cutis::test::KernelOf<Kind##Args>>(kernel), bench);                     \
-      });                                                                                                            \
+#define CUTIS_KERNEL_BENCH(Kind)                                                                          \
+  static void BenchKernel##Kind(::cutis::test::KernelOf<Kind##Args> kernel, ::cutis::test::Bench& bench); \
+  static ::cutis::test::BenchEntry bench_entry_##Kind(                                                    \
+      ::cutis::KernelKind::k##Kind, [](::cutis::KernelFn kernel, ::cutis::test::Bench& bench) {           \
+        BenchKernel##Kind(reinterpret_cast<::cutis::test::KernelOf<Kind##Args>>(kernel), bench);          \
+      });                                                                                                 \
   static void BenchKernel##Kind(::cutis::test::KernelOf<Kind##Args> kernel, ::cutis::test::Bench& bench)
 
 }  // namespace cutis::test

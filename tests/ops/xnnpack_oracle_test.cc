@@ -39,9 +39,10 @@ std::vector<uint8_t> RunXnnpack(const ConvU8TestNode& test) {
               Unsigned(w.pad_top), Unsigned(w.pad_right), Unsigned(w.pad_bottom), Unsigned(w.pad_left), Unsigned(w.kernel_h),
               Unsigned(w.kernel_w), Unsigned(w.stride_h), Unsigned(w.stride_w), Unsigned(w.dilation_h), Unsigned(w.dilation_w),
               Unsigned(groups), Unsigned(layer.in_c / groups), Unsigned(layer.out_c / groups), Unsigned(test.in.channel_stride),
-              Unsigned(layer.out_c), Signed(test.in.zero_point), 1.0f, test.plain_multiplier.data(), test.plain.data(), bias.data(),
-              Signed(clamp.zero_point), 1.0f, Signed(clamp.lo), Signed(clamp.hi), 0, &op) == xnn_status_success);
-  const xnn_status ready = xnn_setup_convolution2d_nhwc_qc8(op, 1, Unsigned(layer.in_h), Unsigned(layer.in_w), x.data(), y.data(), nullptr);
+              Unsigned(layer.out_c), Signed(test.in.zero_point), 1.0f, test.plain_multiplier.data(), test.plain.data(),
+              bias.data(), Signed(clamp.zero_point), 1.0f, Signed(clamp.lo), Signed(clamp.hi), 0, &op) == xnn_status_success);
+  const xnn_status ready =
+      xnn_setup_convolution2d_nhwc_qc8(op, 1, Unsigned(layer.in_h), Unsigned(layer.in_w), x.data(), y.data(), nullptr);
   const xnn_status done = ready == xnn_status_success ? xnn_run_operator(op, nullptr) : ready;
   xnn_delete_operator(op);
   REQUIRE(done == xnn_status_success);

@@ -119,7 +119,7 @@ Status CheckOperators(Graph& graph) {
         return NodeError(node, "its output " + std::to_string(i + 1) + " is used, which is not supported");
       }
     }
-    node.outputs.resize(1);
+    node.outputs.erase(node.outputs.begin() + 1, node.outputs.end());
     CUTIS_TRY(CheckAttributes(op, node));
     CUTIS_TRY(CheckSwitches(node));
   }

@@ -198,6 +198,10 @@ Status FoldArithmetic(Graph& graph, const Node& node, Folded* result) {
   const bool is_float = IsFloat(a->type);
   if (is_float != IsFloat(b->type)) return NodeError(node, "its operands have different types", Code::kBadInput);
   const size_t count = static_cast<size_t>(ElementCount(dims));
+  // A column and a row broadcast to their product: a small file could ask for any amount of memory.
+  if (ElementCount(dims) > std::max({ElementCount(a->dims), ElementCount(b->dims), int64_t{1} << 20})) {
+    return NodeError(node, "its constant result " + ToText(dims) + " is much larger than its operands");
+  }
   const std::vector<float> float_a = is_float ? ReadFloats(*a) : std::vector<float>(), float_b = is_float ? ReadFloats(*b) : float_a;
   const std::vector<int64_t> int_a = is_float ? std::vector<int64_t>() : ReadInts(*a), int_b = is_float ? int_a : ReadInts(*b);
   std::vector<float> floats(is_float ? count : 0);
