@@ -66,6 +66,8 @@ if $all; then
     echo "== fixtures: ${script#"$copy"/}"
     (cd "$copy" && .venv/bin/python "$script") || { echo "== fixtures: ${script#"$copy"/} failed"; exit 1; }
   done
+  # Tests that compare with another runtime find it in this Python.
+  export PATH="$copy/.venv/bin:$PATH"
   CC=clang CXX=clang++ configure "$copy/build" "$copy" -Dbuildtype=release "${common[@]}"
   check "$copy/build" "clang, release, fresh fixtures" 1
 fi

@@ -18,7 +18,8 @@ const std::string kRecipe = R"({
   "mean": [127, 126.5, 127], "std": [128, 128, 127.5],
   "labels": ["bcc", "nv"], "positive": "nv", "scores": "sigmoid", "temperature": 1.25,
   "operating_points": [{"name": "a", "threshold": 0.5, "calibrated": false},
-                       {"name": "b", "threshold": 0.25, "refer_low": 0.125, "refer_high": 0.5, "note": "why", "calibrated": true}],
+                       {"name": "b", "threshold": 0.25, "refer_low": 0.125, "refer_high": 0.5,
+                        "note": "why", "calibrated": true}],
   "default_operating_point": "b"
 })";
 

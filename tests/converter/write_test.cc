@@ -1,6 +1,8 @@
 // What is written: the same bytes each time, a file that the runtime opens and that says what went in, all of it or nothing.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -152,8 +154,25 @@ TEST_CASE("files are written whole or not at all") {
   CHECK(WriteFileAtomically(folder / "taken", Bytes("x")).code() == Code::kUsage);
   CHECK(folder.Files() == 2);
   CHECK(WriteFileAtomically(folder / "missing/model.cutis", Bytes("x")).code() == Code::kIo);
-  // A full disk.
-  if (std::filesystem::exists("/dev/full")) CHECK_FALSE(WriteFileAtomically("/dev/full", Bytes("x")).ok());
+}
+
+TEST_CASE("a write that fails half way leaves the old file and nothing else") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "model.cutis";
+  REQUIRE(WriteFileAtomically(path, Bytes("old")).ok());
+  // Files may not grow beyond 1000 bytes, as on a disk that is full.
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit small = before;
+  small.rlim_cur = 1000;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const Status status = WriteFileAtomically(path, std::vector<std::byte>(4000));
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  CHECK(status.code() == Code::kIo);
+  CHECK(ReadFile(path, 100).value() == Bytes("old"));
+  CHECK(folder.Files() == 1);
 }
 
 TEST_CASE("files that cannot be read") {

@@ -1,8 +1,8 @@
 """Adds up the results in meson's testlog.json files and prints "tests: N passed, N failed, N skipped".
 
 An executable that holds many cases says how many itself (doctest's and unittest's summary lines); any other test counts as one.
-A line that starts with "skipped:" in the output of a doctest executable stands for one case that could not run (a case that
-needs CUTIS_DATA, say). Exit code 1 if anything failed or nothing ran. `--self-test` checks the counting itself.
+A line or doctest message that starts with "skipped:" in the output of a doctest executable stands for one case that could not
+run (it needs CUTIS_DATA, say). Exit code 1 if anything failed or nothing ran. `--self-test` checks the counting itself.
 """
 
 import json
@@ -10,6 +10,7 @@ import re
 import sys
 
 DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed")
+SKIPPED = re.compile(r"(?:^|MESSAGE: )skipped:", re.MULTILINE)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(OK|FAILED)(?: \((.*)\))?$", re.MULTILINE)
 
 
@@ -24,7 +25,7 @@ def count(entry):
     if found := list(DOCTEST.finditer(text)):
         passed = sum(int(match[2]) for match in found)
         failed = sum(int(match[3]) for match in found)
-        skipped = min(passed, len(re.findall(r"^skipped:", text, re.MULTILINE)))
+        skipped = min(passed, len(SKIPPED.findall(text)))
         passed -= skipped
     elif match := UNITTEST.search(text):
         numbers = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", match[3] or "")}
@@ -46,6 +47,7 @@ def self_test():
         ({"result": "FAIL", "stdout": doctest}, (4, 1, 0)),
         ({"result": "FAIL", "stdout": doctest.replace("1 failed", "0 failed")}, (4, 1, 0)),
         ({"result": "OK", "stdout": "skipped: no CUTIS_DATA\n\x1b[36m[doctest] \x1b[0mtest cases: 2 | 2 passed | 0 failed | 0 skipped"}, (1, 0, 1)),
+        ({"result": "OK", "stdout": "a_test.cc:7: MESSAGE: skipped: no XNNPACK\n" + doctest.replace("1 failed", "0 failed")}, (3, 0, 1)),
         ({"result": "OK", "stderr": "Ran 7 tests in 1.2s\n\nOK (skipped=2)\n"}, (5, 0, 2)),
         ({"result": "FAIL", "stderr": "Ran 7 tests in 1.2s\n\nFAILED (failures=1, errors=1)\n"}, (5, 2, 0)),
         ({"result": "OK", "stderr": "Ran 1 test in 1.2s\n\nOK\n"}, (1, 0, 0)),
