@@ -148,7 +148,8 @@ class Importer {
       values_.emplace(name, id);
       used_.emplace(name, false);
     }
-    for (const auto& [name, constant] : weights_.tensors) {
+    for (const auto& entry : weights_.tensors) {
+      const std::string& name = entry.first;
       const bool known = json.contains(name);
       const bool passed = std::any_of(ignored.begin(), ignored.end(), [&](const std::string& pattern) { return Matches(pattern, name); });
       if (!known && !passed) surplus.Add(name);
