@@ -51,7 +51,9 @@ std::vector<float> MadeInput(size_t count) {
 TEST_CASE("networks give what ONNX Runtime gives") {
   const nlohmann::json expected = Expected();
   REQUIRE(expected["outputs"].size() > 60);
-  for (const auto& [name, entry] : expected["outputs"].items()) {
+  for (const auto& item : expected["outputs"].items()) {
+    const std::string name = item.key();  // clang 14 captures no structured bindings
+    const nlohmann::json& entry = item.value();
     CAPTURE(name);
     const Net net = MustConvert(name);
     const Shape shape = net.tensors[static_cast<size_t>(net.input)].shape;
@@ -74,7 +76,9 @@ TEST_CASE("networks give what ONNX Runtime gives") {
 TEST_CASE("what is not supported or damaged is refused with the reason") {
   const nlohmann::json expected = Expected();
   REQUIRE(expected["rejections"].size() > 30);
-  for (const auto& [file, reason] : expected["rejections"].items()) {
+  for (const auto& item : expected["rejections"].items()) {
+    const std::string file = item.key();
+    const nlohmann::json& reason = item.value();
     const auto net = Convert(Folder() + file);
     REQUIRE_MESSAGE(!net.ok(), file);
     const std::string text = net.status().text();
@@ -140,9 +144,10 @@ TEST_CASE("nodes are fused and lowered to the fewest") {
       {"squeeze_unsqueeze", {K::kAveragePool, K::kClamp, K::kConv}},
       {"reshape_rows", {K::kReshape, K::kConv}},
   };
-  for (const auto& [name, kinds] : wanted) {
+  for (const auto& entry : wanted) {
+    const std::string name = entry.first;
     CAPTURE(name);
-    CHECK(Kinds(MustConvert(name)) == kinds);
+    CHECK(Kinds(MustConvert(name)) == entry.second);
   }
 }
 
