@@ -30,14 +30,16 @@ Status CheckTensors(const char* op, const Node& node, size_t inputs, DataType in
 Status CheckWindowLimits(const char* op, const Window& window) {
   constexpr int32_t kMost = 1 << 14;
   constexpr int64_t kMostElements = 1 << 24;
-  const int32_t sizes[] = {window.kernel_h, window.kernel_w, window.stride_h, window.stride_w, window.dilation_h, window.dilation_w};
+  const int32_t sizes[] = {window.kernel_h, window.kernel_w,   window.stride_h,
+                           window.stride_w, window.dilation_h, window.dilation_w};
   for (int32_t size : sizes) {
     if (size < 1 || size > kMost) {
       return Status::Error(Code::kBadInput, "%s: a kernel, stride or dilation of %d; they lie in [1, %d]", op, size, kMost);
     }
   }
   if (int64_t{window.kernel_h} * window.kernel_w >= kMostElements) {
-    return Status::Error(Code::kBadInput, "%s: a window of %d x %d elements is too large", op, window.kernel_h, window.kernel_w);
+    return Status::Error(Code::kBadInput, "%s: a window of %d x %d elements is too large", op, window.kernel_h,
+                         window.kernel_w);
   }
   return Status();
 }

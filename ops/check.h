@@ -1,5 +1,5 @@
-// What the checks of several operators have in common, beside ops/conv/geometry.h. Each returns ok or a one-line error that begins
-// with the operator's name.
+// What the checks of several operators have in common, beside ops/conv/geometry.h. Each returns ok or a one-line error that
+// begins with the operator's name.
 #ifndef CUTIS_OPS_CHECK_H_
 #define CUTIS_OPS_CHECK_H_
 

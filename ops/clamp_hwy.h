@@ -6,8 +6,8 @@
 
 namespace cutis {
 
-// value < min ? min : value > max ? max : value. Written with comparisons, since the instruction sets disagree about the minimum of
-// a NaN; here it passes, as in the reference.
+// value < min ? min : value > max ? max : value. Written with comparisons, since the instruction sets disagree about the
+// minimum of a NaN; here it passes, as in the reference.
 template <class D, class V>
 HWY_INLINE V ClampLanes(D, V value, V min, V max) {
   namespace hn = hwy::HWY_NAMESPACE;

@@ -73,8 +73,8 @@ CpuFeatures Detect() {
                     Has(one.c, 29) && Has(extended.c, 5);
   const bool avxvnni = avx2 && Has(seven1.a, 4);
   // avx512vnni: F, DQ, BW, VL and VNNI; a kernel that wants VBMI too would need a bit of its own.
-  const bool avx512vnni = avx2 && zmm && Has(seven.b, 16) && Has(seven.b, 17) && Has(seven.b, 30) && Has(seven.b, 31) &&
-                          Has(seven.c, 11);
+  const bool avx512vnni =
+      avx2 && zmm && Has(seven.b, 16) && Has(seven.b, 17) && Has(seven.b, 30) && Has(seven.b, 31) && Has(seven.c, 11);
   const bool amx = avx512vnni && tiles && Has(seven.d, 24) && Has(seven.d, 25) && RequestAmxTiles();
   if (sse4) features |= FeatureOf(Isa::kSse4);
   if (avx2) features |= FeatureOf(Isa::kAvx2);
@@ -122,8 +122,10 @@ Result<CpuFeatures> MaskCpu(CpuFeatures have, const char* name) {
   bool known = false;
   for (const char* other : kNames) known = known || std::strcmp(other, name) == 0;
   if (!known) {
-    return Status::Error(Code::kUsage, "unknown instruction set \"%s\"; the names are scalar sse4 avx2 avxvnni avx512vnni amx and "
-                         "scalar neon dotprod i8mm", name);
+    return Status::Error(Code::kUsage,
+                         "unknown instruction set \"%s\"; the names are scalar sse4 avx2 avxvnni avx512vnni amx and "
+                         "scalar neon dotprod i8mm",
+                         name);
   }
   CpuFeatures mask = 0;
   for (Isa isa : kOrder) {

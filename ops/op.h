@@ -17,7 +17,17 @@
 namespace cutis {
 
 enum class OpKind : uint8_t {
-  kConv, kDepthwise, kDense, kAdd, kMaxPool, kAveragePool, kLookup, kClamp, kSoftmax, kDequantize, kReshape,
+  kConv,
+  kDepthwise,
+  kDense,
+  kAdd,
+  kMaxPool,
+  kAveragePool,
+  kLookup,
+  kClamp,
+  kSoftmax,
+  kDequantize,
+  kReshape,
 };
 
 // One step of a graph.
@@ -31,17 +41,32 @@ struct Node {
 // The kinds of kernel; each has an argument struct `<Kind>Args` and is a function `void(const <Kind>Args&)`. The structs are
 // in the header of the op's folder, the list of functions in kernels.inc.
 enum class KernelKind : uint8_t {
-  kConvU8, kConvF32, kDepthwiseU8, kDepthwiseF32, kAddU8, kAddF32, kMaxPoolU8, kMaxPoolF32, kAveragePoolU8, kAveragePoolF32,
-  kLookupU8, kClampF32, kSoftmaxU8, kSoftmaxF32, kDequantizeU8, kCopy, kSha256,
+  kConvU8,
+  kConvF32,
+  kDepthwiseU8,
+  kDepthwiseF32,
+  kAddU8,
+  kAddF32,
+  kMaxPoolU8,
+  kMaxPoolF32,
+  kAveragePoolU8,
+  kAveragePoolF32,
+  kLookupU8,
+  kClampF32,
+  kSoftmaxU8,
+  kSoftmaxF32,
+  kDequantizeU8,
+  kCopy,
+  kSha256,
 };
 
 using KernelFn = void (*)();  // cast back to its own type by the op that asked for that kind
 
 struct Kernel {
   KernelKind kind;
-  const char* name;    // ConvU8_4x16k4_avx2: op, type, tile (pixels x channels, k-group), ISA
+  const char* name;  // ConvU8_4x16k4_avx2: op, type, tile (pixels x channels, k-group), ISA
   Isa isa;
-  CpuFeatures needs;   // all of these bits
+  CpuFeatures needs;  // all of these bits
   KernelFn fn;
 };
 
@@ -55,14 +80,14 @@ const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have);
 struct RunArgs {
   const std::byte* const* inputs;  // as many as the node has
   std::byte* output;
-  int32_t batch;                   // images
+  int32_t batch;  // images
 };
 
 struct Op {
   OpKind kind;
-  DataType type;       // of the first input
+  DataType type;  // of the first input
   KernelKind kernel;
-  const char* name;    // for reports and errors: "conv", "depthwise", ...
+  const char* name;  // for reports and errors: "conv", "depthwise", ...
 
   // Meaning: shapes recomputed, types, sizes of every span, scales and multipliers finite and within range, weights within
   // [-127, 127], sums within int32. After it has returned ok, run() reads and writes within its buffers.
@@ -73,7 +98,8 @@ struct Op {
   uint64_t (*macs)(const Node& node);
   // How many independent units of work the node has for a batch; a thread gets a contiguous range of them.
   int64_t (*units)(const Node& node, int32_t batch);
-  // Computes units [begin, end). `scratch` has scratch_bytes() bytes, aligned to kAlignment. No allocation, no lock, no failure.
+  // Computes units [begin, end). `scratch` has scratch_bytes() bytes, aligned to kAlignment. No allocation, no lock, no
+  // failure.
   void (*run)(const Node& node, KernelFn kernel, const RunArgs& args, int64_t begin, int64_t end, std::byte* scratch);
 };
 

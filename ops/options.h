@@ -115,9 +115,9 @@ struct DequantizeOptions {};
 // The same elements in the same order (NHWC, padding elements skipped) under another shape.
 struct ReshapeOptions {};
 
-using OpOptions = std::variant<ConvU8Options, DepthwiseU8Options, ConvF32Options, DepthwiseF32Options, AddU8Options, AddF32Options,
-                               MaxPoolOptions, AveragePoolU8Options, AveragePoolF32Options, LookupOptions, ClampF32Options,
-                               SoftmaxOptions, DequantizeOptions, ReshapeOptions>;
+using OpOptions = std::variant<ConvU8Options, DepthwiseU8Options, ConvF32Options, DepthwiseF32Options, AddU8Options,
+                               AddF32Options, MaxPoolOptions, AveragePoolU8Options, AveragePoolF32Options, LookupOptions,
+                               ClampF32Options, SoftmaxOptions, DequantizeOptions, ReshapeOptions>;
 
 }  // namespace cutis
 

@@ -40,7 +40,8 @@ struct Block {
 
 // Address of a pixel of an image.
 template <class T>
-[[gnu::always_inline]] static inline const T* PixelAt(const std::byte* data, const TensorInfo& tensor, int64_t image, int64_t pixel) {
+[[gnu::always_inline]] static inline const T* PixelAt(const std::byte* data, const TensorInfo& tensor, int64_t image,
+                                                      int64_t pixel) {
   return reinterpret_cast<const T*>(data + ToSize(image) * tensor.image_bytes) + pixel * tensor.channel_stride;
 }
 template <class T>
@@ -48,14 +49,17 @@ template <class T>
   return reinterpret_cast<T*>(data + ToSize(image) * tensor.image_bytes) + pixel * tensor.channel_stride;
 }
 
-// Pixels that follow each other without gaps on all sides are one long row: kernels then have one tail instead of one per pixel.
+// Pixels that follow each other without gaps on all sides are one long row: kernels then have one tail instead of one per
+// pixel.
 template <class Args>
 [[gnu::always_inline]] static inline void JoinRows(Args& args, bool tight) {
   if (!tight) return;
   args.channels = static_cast<int32_t>(static_cast<int64_t>(args.pixels) * args.channels);
   args.pixels = 1;
 }
-[[gnu::always_inline]] static inline bool IsTight(const TensorInfo& tensor) { return tensor.channel_stride == tensor.shape.channels; }
+[[gnu::always_inline]] static inline bool IsTight(const TensorInfo& tensor) {
+  return tensor.channel_stride == tensor.shape.channels;
+}
 
 }  // namespace cutis
 

@@ -59,8 +59,8 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) {}    // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
   Result(Result&& other) noexcept : status_(other.status_) {
     if (ok()) ::new (&value_) T(std::move(other.value_));
   }
@@ -86,14 +86,13 @@ class [[nodiscard]] Result {
 #define CUTIS_CONCAT(a, b) CUTIS_CONCAT_(a, b)
 
 // Leaves the function with the Status of `expression` unless it is ok.
-#define CUTIS_TRY(expression)                              \
-  do {                                                     \
+#define CUTIS_TRY(expression)                                                                    \
+  do {                                                                                           \
     if (::cutis::Status cutis_status_ = (expression); !cutis_status_.ok()) return cutis_status_; \
   } while (0)
 
 // CUTIS_ASSIGN(auto model, Open(path)): declares `model` from a Result or leaves with its Status.
-#define CUTIS_ASSIGN(declaration, expression) \
-  CUTIS_ASSIGN_(declaration, expression, CUTIS_CONCAT(cutis_result_, __LINE__))
+#define CUTIS_ASSIGN(declaration, expression) CUTIS_ASSIGN_(declaration, expression, CUTIS_CONCAT(cutis_result_, __LINE__))
 #define CUTIS_ASSIGN_(declaration, expression, result) \
   auto result = (expression);                          \
   if (!result.ok()) return result.status();            \

@@ -1,7 +1,7 @@
 // Loops over registers, unrolled by the compiler's front end.
 //
-// gcc 12 decides which arrays of vectors can live in registers before it unrolls an ordinary loop over them, and then leaves some
-// of the sums on the stack. Here every index is a constant from the beginning.
+// gcc 12 decides which arrays of vectors can live in registers before it unrolls an ordinary loop over them, and then leaves
+// some of the sums on the stack. Here every index is a constant from the beginning.
 #ifndef CUTIS_OPS_UNROLL_H_
 #define CUTIS_OPS_UNROLL_H_
 

@@ -33,7 +33,7 @@ struct ExternalOp {
 
 namespace {
 
-// -- counted allocation ------------------------------------------------------------------------------------------------------------
+// -- counted allocation ---------------------------------------------------------------------------
 
 std::atomic<uint64_t> live_bytes{0};
 std::atomic<uint64_t> allocations{0};
@@ -89,17 +89,21 @@ xnn_status Initialize() {
 
 Status ToStatus(const char* what, xnn_status status) {
   switch (status) {
-    case xnn_status_success: return Status();
-    case xnn_status_out_of_memory: return Status::Error(Code::kNoMemory, "XNNPACK: no memory to %s", what);
-    case xnn_status_unsupported_hardware: return Status::Error(Code::kUnsupported, "XNNPACK does not support this processor");
+    case xnn_status_success:
+      return Status();
+    case xnn_status_out_of_memory:
+      return Status::Error(Code::kNoMemory, "XNNPACK: no memory to %s", what);
+    case xnn_status_unsupported_hardware:
+      return Status::Error(Code::kUnsupported, "XNNPACK does not support this processor");
     case xnn_status_unsupported_parameter:
     case xnn_status_invalid_parameter:
       return Status::Error(Code::kUnsupported, "XNNPACK cannot %s; use the own float backend", what);
-    default: return Status::Error(Code::kInternal, "XNNPACK failed to %s (status %d)", what, static_cast<int>(status));
+    default:
+      return Status::Error(Code::kInternal, "XNNPACK failed to %s (status %d)", what, static_cast<int>(status));
   }
 }
 
-// -- operators -----------------------------------------------------------------------------------------------------------------------
+// -- operators ------------------------------------------------------------------------------------
 
 // Memory for the time of a creation.
 class Scratch {
@@ -125,8 +129,8 @@ void UnpackPanels(const float* panels, size_t groups, size_t n, size_t terms, fl
   }
 }
 
-// What the three operators have in common: a convolution with groups. Depthwise panels have the same layout as those of one group
-// with kernel_h * kernel_w terms.
+// What the three operators have in common: a convolution with groups. Depthwise panels have the same layout as those of one
+// group with kernel_h * kernel_w terms.
 struct Layer {
   Window window;
   size_t groups, panel_groups, group_in, group_out, terms;
@@ -139,12 +143,14 @@ Layer LayerOf(const Node& node) {
   const size_t in = ToSize(node.inputs[0]->shape.channels), out = ToSize(node.output->shape.channels);
   if (const auto* depthwise = std::get_if<DepthwiseF32Options>(&node.options)) {
     const size_t taps = ToSize(int64_t{depthwise->window.kernel_h} * depthwise->window.kernel_w);
-    return {depthwise->window, out, 1, 1, 1, taps, depthwise->weights.data(), depthwise->bias.data(), depthwise->min, depthwise->max};
+    return {depthwise->window, out,           1, 1, 1, taps, depthwise->weights.data(), depthwise->bias.data(),
+            depthwise->min,    depthwise->max};
   }
   const auto* conv = std::get_if<ConvF32Options>(&node.options);
   const size_t groups = ToSize(conv->groups);
   const size_t terms = in / groups * ToSize(int64_t{conv->window.kernel_h} * conv->window.kernel_w);
-  return {conv->window, groups, groups, in / groups, out / groups, terms, conv->weights.data(), conv->bias.data(), conv->min, conv->max};
+  return {conv->window,      groups,    groups,   in / groups, out / groups, terms, conv->weights.data(),
+          conv->bias.data(), conv->min, conv->max};
 }
 
 Status CreateOperator(const Node& node, xnn_operator_t* op) {
@@ -166,12 +172,12 @@ Status CreateOperator(const Node& node, xnn_operator_t* op) {
   }
   const auto u32 = [](int32_t value) { return static_cast<uint32_t>(value); };
   const Window& w = layer.window;
-  return ToStatus("create this convolution",
-                  xnn_create_convolution2d_nhwc_f32(u32(w.pad_top), u32(w.pad_right), u32(w.pad_bottom), u32(w.pad_left),
-                                                    u32(w.kernel_h), u32(w.kernel_w), u32(w.stride_h), u32(w.stride_w),
-                                                    u32(w.dilation_h), u32(w.dilation_w), static_cast<uint32_t>(layer.groups),
-                                                    layer.group_in, layer.group_out, in_stride, out_stride, weights.data(),
-                                                    bias.data(), layer.min, layer.max, 0, op));
+  return ToStatus(
+      "create this convolution",
+      xnn_create_convolution2d_nhwc_f32(u32(w.pad_top), u32(w.pad_right), u32(w.pad_bottom), u32(w.pad_left), u32(w.kernel_h),
+                                        u32(w.kernel_w), u32(w.stride_h), u32(w.stride_w), u32(w.dilation_h), u32(w.dilation_w),
+                                        static_cast<uint32_t>(layer.groups), layer.group_in, layer.group_out, in_stride,
+                                        out_stride, weights.data(), bias.data(), layer.min, layer.max, 0, op));
 }
 
 // Points the operator to `images` images from `first` on. XNNPACK allocates its table of pointers at the first call; later ones
@@ -210,7 +216,8 @@ void DestroyXnnpackThreads(pthreadpool* pool) {
 
 Result<ExternalOp*> CreateXnnpackOp(const Node& node, const RunArgs& args, pthreadpool* pool) {
   CUTIS_TRY(ToStatus("start", Initialize()));
-  if (!XnnpackSupports(node)) return Status::Error(Code::kUnsupported, "XNNPACK is used for float32 conv, depthwise and dense only");
+  if (!XnnpackSupports(node))
+    return Status::Error(Code::kUnsupported, "XNNPACK is used for float32 conv, depthwise and dense only");
   ExternalOp* op = new (std::nothrow) ExternalOp;
   if (op == nullptr) return Status::Error(Code::kNoMemory, "XNNPACK: no memory for an operator");
   const TensorInfo& in = *node.inputs[0];
@@ -266,7 +273,8 @@ namespace cutis {
 namespace {
 
 Status Missing() {
-  return Status::Error(Code::kUnsupported, "this build has no XNNPACK; configure it with -Dxnnpack=enabled or use the own backend");
+  return Status::Error(Code::kUnsupported,
+                       "this build has no XNNPACK; configure it with -Dxnnpack=enabled or use the own backend");
 }
 
 }  // namespace

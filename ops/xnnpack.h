@@ -1,8 +1,9 @@
 // XNNPACK as a second backend for float32 convolutions, depthwise convolutions and fully connected layers.
 //
 // XNNPACK repacks weights and builds tables of pointers, so each node gets an operator of its own when a session is created.
-// What it allocates is counted. Results differ from our kernels in the last bits (it fuses multiply and add), so it is never used
-// for calibration. In a build without XNNPACK (-Dxnnpack=disabled) Available is false and the functions return kUnsupported.
+// What it allocates is counted. Results differ from our kernels in the last bits (it fuses multiply and add), so it is never
+// used for calibration. In a build without XNNPACK (-Dxnnpack=disabled) Available is false and the functions return
+// kUnsupported.
 #ifndef CUTIS_OPS_XNNPACK_H_
 #define CUTIS_OPS_XNNPACK_H_
 
@@ -31,12 +32,12 @@ bool XnnpackSupports(const Node& node);
 Result<pthreadpool*> CreateXnnpackThreads(int32_t threads);
 void DestroyXnnpackThreads(pthreadpool* pool);  // null is fine
 
-// For a node that has passed its check. Keeps `args`' pointers (16 readable bytes behind each input, see above) and `pool`, which
-// must outlive the operator, and copies the weights. args.batch is the most images of one run. Thread-safe.
+// For a node that has passed its check. Keeps `args`' pointers (16 readable bytes behind each input, see above) and `pool`,
+// which must outlive the operator, and copies the weights. args.batch is the most images of one run. Thread-safe.
 Result<ExternalOp*> CreateXnnpackOp(const Node& node, const RunArgs& args, pthreadpool* pool);
 
-// Computes the first `images` images, 1 .. args.batch of the creation. No allocation. One run at a time of operators that share a
-// pool. Fails only for a wrong count or a defect of XNNPACK.
+// Computes the first `images` images, 1 .. args.batch of the creation. No allocation. One run at a time of operators that share
+// a pool. Fails only for a wrong count or a defect of XNNPACK.
 Status RunXnnpackOp(ExternalOp* op, int32_t images);
 
 void DestroyXnnpackOp(ExternalOp* op);  // null is fine

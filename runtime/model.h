@@ -21,7 +21,7 @@ struct OpenOptions {
 struct ModelTensor {
   const char* name = "";
   TensorInfo info;
-  uint64_t offset = 0;                  // in the activation part, batch 1
+  uint64_t offset = 0;                    // in the activation part, batch 1
   int32_t first_step = 0, last_step = 0;  // live from .. to, inclusive; -1: before the first node
 };
 
@@ -29,8 +29,8 @@ struct ModelNode {
   const char* name = "";
   const Op* op = nullptr;
   const Kernel* kernel = nullptr;
-  Node node;                          // spans and pointers lie in the model or in the mapping
-  std::span<const int32_t> inputs;    // indices of tensors
+  Node node;                        // spans and pointers lie in the model or in the mapping
+  std::span<const int32_t> inputs;  // indices of tensors
   int32_t output = 0;
 };
 
@@ -53,14 +53,14 @@ class Model {
   std::span<const int32_t> outputs() const;
   const Plan& plan() const;
   uint64_t lower_bound(int32_t batch, int32_t threads) const;  // the largest sum of live bytes over the steps
-  const Preprocess* preprocess() const;  // null: takes tensors only
-  const VerdictRecipe* verdict() const;  // null: gives tensors only
+  const Preprocess* preprocess() const;                        // null: takes tensors only
+  const VerdictRecipe* verdict() const;                        // null: gives tensors only
   const Provenance& provenance() const;
   std::span<const uint8_t, 32> sha256() const;  // the one in the header
   uint32_t format_version() const;
   uint64_t file_bytes() const;
-  uint64_t weight_bytes() const;      // the segment
-  uint64_t memory_bytes() const;      // heap taken by this object, copy included
+  uint64_t weight_bytes() const;  // the segment
+  uint64_t memory_bytes() const;  // heap taken by this object, copy included
   CpuFeatures cpu() const;
 
  private:

@@ -14,13 +14,13 @@ namespace cutis {
 enum class FloatBackend : uint8_t { kOwn, kXnnpack };
 
 struct SessionOptions {
-  int32_t batch = 1;            // the most images of one run
-  int32_t threads = 1;          // 1: no thread is created
-  void* arena = nullptr;        // the caller's, 64-byte aligned, kept while the session lives; null: the session allocates one
-  size_t arena_bytes = 0;       // of the caller's arena; less than model.plan().ArenaBytes(batch, threads) is refused
-                                // (XNNPACK: and kXnnpackExtraBytes more, which it may read but not write)
+  int32_t batch = 1;       // the most images of one run
+  int32_t threads = 1;     // 1: no thread is created
+  void* arena = nullptr;   // the caller's, 64-byte aligned, kept while the session lives; null: the session allocates one
+  size_t arena_bytes = 0;  // of the caller's arena; less than model.plan().ArenaBytes(batch, threads) is refused
+                           // (XNNPACK: and kXnnpackExtraBytes more, which it may read but not write)
   FloatBackend float_backend = FloatBackend::kOwn;
-  bool profile = false;         // keep the time of every node
+  bool profile = false;  // keep the time of every node
 };
 
 // Called after a node has been computed, from the thread that called Run; `data` is image 0 of its output.
@@ -35,14 +35,14 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Where image i of the input lies: rows of width pixels, channel_stride elements a pixel (model.tensors()[model.input()].info).
-  // Its content is used up by Run (the plan may reuse the place).
+  // Where image i of the input lies: rows of width pixels, channel_stride elements a pixel
+  // (model.tensors()[model.input()].info). Its content is used up by Run (the plan may reuse the place).
   void* input(int32_t image);
 
   // Tight NHWC pixels (3 bytes a pixel for RGB) into image i. For a float32 network (byte - mean) / std is taken by the recipe.
   Status SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes);
-  // Tight NHWC real values, the network's own input; for a uint8 network clamp(rne(value * std + mean)) by the recipe (without a
-  // recipe: by the scale and zero point of the input).
+  // Tight NHWC real values, the network's own input; for a uint8 network clamp(rne(value * std + mean)) by the recipe (without
+  // a recipe: by the scale and zero point of the input).
   Status SetInputF32(int32_t image, const float* values, size_t count);
 
   // Computes `images` images, 1 .. batch. No allocation, no lock of its own, no exception. Fails only for a wrong count.

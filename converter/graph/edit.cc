@@ -273,7 +273,8 @@ void ReplaceValue(Graph& graph, ValueId from, ValueId to) {
   }
   Value& source = graph.values[static_cast<size_t>(to)];
   const bool is_input = !graph.inputs.empty() && graph.inputs[0] == to;
-  if (is_output && !is_input && source.constant == nullptr) std::swap(source.name, graph.values[static_cast<size_t>(from)].name);
+  if (is_output && !is_input && source.constant == nullptr)
+    std::swap(source.name, graph.values[static_cast<size_t>(from)].name);
 }
 
 void RemoveNodes(Graph& graph, const std::vector<bool>& dead) {

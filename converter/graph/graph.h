@@ -37,7 +37,8 @@ struct Value {
 using ValueId = int32_t;
 inline constexpr ValueId kNoValue = -1;  // an optional input or output left out
 
-using Attribute = std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>, std::shared_ptr<const Constant>>;
+using Attribute =
+    std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>, std::shared_ptr<const Constant>>;
 
 struct Node {
   std::string op;    // "Conv", "Relu", ... as in ONNX
@@ -47,8 +48,8 @@ struct Node {
   std::map<std::string, Attribute> attributes;
 };
 
-// Normal form, promised by passes (RunPasses) to converter/lower. Every value has dims; batch 1; nodes in topological order; each
-// node one output; no node without effect on an output. Only these nodes remain:
+// Normal form, promised by passes (RunPasses) to converter/lower. Every value has dims; batch 1; nodes in topological order;
+// each node one output; no node without effect on an output. Only these nodes remain:
 //   Conv     inputs x, W, [B] (constants, f32; W [out, in/group, kh, kw]); attributes kernel_shape, strides, dilations, group,
 //            pads = {top, left, bottom, right} all present and explicit (auto_pad resolved); batch norm folded in
 //   Gemm     inputs x [1, in], W [out, in] constant, [B] constant [out]: y = x * W^T + B (alpha, beta, transB, MatMul resolved)
@@ -63,7 +64,7 @@ struct Graph {
   std::string name;
   std::vector<Value> values;
   std::vector<Node> nodes;
-  std::vector<ValueId> inputs;   // exactly one: the image, [1, channels, height, width]
+  std::vector<ValueId> inputs;  // exactly one: the image, [1, channels, height, width]
   std::vector<ValueId> outputs;
 };
 

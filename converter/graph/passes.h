@@ -12,16 +12,16 @@ namespace cutis::convert {
 Status RunPasses(Graph& graph);
 
 // The passes one by one, for RunPasses and for tests. Each expects what the ones before it leave.
-Status CheckOperators(Graph& graph);       // known operators, attributes, numbers of inputs and outputs
-Status FoldConstants(Graph& graph);        // shapes of all values; nodes whose results are known become constants
-Status RemoveNoOps(Graph& graph);          // Identity, Dropout, Cast, ...; Flatten, Squeeze, Unsqueeze, Transpose -> Reshape
-Status NormalizeWindows(Graph& graph);     // auto_pad, ceil_mode, defaults; global pools and ReduceMean -> pools
-Status NormalizeMatMuls(Graph& graph);     // MatMul and every form of Gemm -> x * W^T + B
-Status FoldAffines(Graph& graph);          // BatchNormalization, and Add, Sub, Mul, Div by constants, into Conv and Gemm
-Status FuseActivations(Graph& graph);      // Relu -> Clip; Clip into Conv, Gemm, Add
-Status FusePads(Graph& graph);             // Pad into Conv and pools
-Status MergeReshapes(Graph& graph);        // chains of Reshape
-Status RemoveDeadCode(Graph& graph);       // nodes and values that no output needs
+Status CheckOperators(Graph& graph);    // known operators, attributes, numbers of inputs and outputs
+Status FoldConstants(Graph& graph);     // shapes of all values; nodes whose results are known become constants
+Status RemoveNoOps(Graph& graph);       // Identity, Dropout, Cast, ...; Flatten, Squeeze, Unsqueeze, Transpose -> Reshape
+Status NormalizeWindows(Graph& graph);  // auto_pad, ceil_mode, defaults; global pools and ReduceMean -> pools
+Status NormalizeMatMuls(Graph& graph);  // MatMul and every form of Gemm -> x * W^T + B
+Status FoldAffines(Graph& graph);       // BatchNormalization, and Add, Sub, Mul, Div by constants, into Conv and Gemm
+Status FuseActivations(Graph& graph);   // Relu -> Clip; Clip into Conv, Gemm, Add
+Status FusePads(Graph& graph);          // Pad into Conv and pools
+Status MergeReshapes(Graph& graph);     // chains of Reshape
+Status RemoveDeadCode(Graph& graph);    // nodes and values that no output needs
 Status CheckNormalForm(const Graph& graph);
 
 }  // namespace cutis::convert

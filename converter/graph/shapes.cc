@@ -62,7 +62,8 @@ Status InferConv(Graph& graph, const Node& node) {
   if (w.size() != 4) return NodeError(node, "its weights are " + ToText(w) + ", four dimensions are needed");
   const int64_t group = IntOf(node, "group", 1);
   if (group < 1 || group > kMaxDim || w[0] % group != 0 || w[1] * group != x[1]) {
-    return NodeError(node, "its weights " + ToText(w) + " in " + std::to_string(group) + " groups do not fit its input " + ToText(x));
+    return NodeError(node,
+                     "its weights " + ToText(w) + " in " + std::to_string(group) + " groups do not fit its input " + ToText(x));
   }
   if (HasInput(node, 2) && DimsOf(graph, node.inputs[2]) != Dims{w[0]}) {
     return NodeError(node, "its bias is " + ToText(DimsOf(graph, node.inputs[2])) + ", the weights want " + ToText({w[0]}));
@@ -92,7 +93,8 @@ Status InferReduceMean(Graph& graph, const Node& node) {
   bool given = false;
   std::vector<int64_t> axes;
   CUTIS_TRY(ReadAxes(graph, node, x.size(), &given, &axes));
-  if (axes != std::vector<int64_t>{2, 3}) return NodeError(node, "only the mean over height and width (axes 2 and 3) is supported");
+  if (axes != std::vector<int64_t>{2, 3})
+    return NodeError(node, "only the mean over height and width (axes 2 and 3) is supported");
   return SetOutput(graph, node, ElementType::kF32, IntOf(node, "keepdims", 1) != 0 ? Dims{x[0], x[1], 1, 1} : Dims{x[0], x[1]});
 }
 
@@ -129,8 +131,8 @@ Status InferBatchNorm(Graph& graph, const Node& node) {
   if (x.size() < 2) return NodeError(node, "its input " + ToText(x) + " has no channels");
   for (size_t i = 1; i < 5; ++i) {
     if (DimsOf(graph, node.inputs[i]) != Dims{x[1]}) {
-      return NodeError(node, "parameter " + std::to_string(i) + " is " + ToText(DimsOf(graph, node.inputs[i])) + ", its input " +
-                                 ToText(x) + " wants " + ToText({x[1]}));
+      return NodeError(node, "parameter " + std::to_string(i) + " is " + ToText(DimsOf(graph, node.inputs[i])) +
+                                 ", its input " + ToText(x) + " wants " + ToText({x[1]}));
     }
   }
   return InferSame(graph, node);
@@ -164,7 +166,8 @@ Status InferReshape(Graph& graph, const Node& node) {
     target = IntsOf(node, "shape", {});
   } else if (HasInput(node, 1)) {
     const Constant* constant = ConstantInput(graph, node, 1);
-    if (constant == nullptr) return NodeError(node, "its target shape is computed at run time; export the model with fixed shapes");
+    if (constant == nullptr)
+      return NodeError(node, "its target shape is computed at run time; export the model with fixed shapes");
     target = ReadInts(*constant);
   } else if (output.has_dims) {
     target = output.dims;  // the normal form
@@ -211,7 +214,9 @@ Status InferSqueeze(Graph& graph, const Node& node) {
 Status InferUnsqueeze(Graph& graph, const Node& node) {
   const Value& input = ValueOf(graph, node.inputs[0]);
   const Constant* constant = ConstantInput(graph, node, 1);
-  const size_t added = Has(node, "axes") ? IntsOf(node, "axes", {}).size() : constant != nullptr ? ReadInts(*constant).size() : 0;
+  const size_t added = Has(node, "axes")     ? IntsOf(node, "axes", {}).size()
+                       : constant != nullptr ? ReadInts(*constant).size()
+                                             : 0;
   const size_t rank = input.dims.size() + added;
   if (rank > kMaxRank) return NodeError(node, "its output has too many dimensions");
   bool given = false;
@@ -252,16 +257,36 @@ using InferFn = Status (*)(Graph&, const Node&);
 
 const std::map<std::string, InferFn>& Table() {
   static const std::map<std::string, InferFn> table = {
-      {"Add", InferBroadcast},          {"AveragePool", InferPool},     {"BatchNormalization", InferBatchNorm},
-      {"Cast", InferCast},              {"Clip", InferSame},            {"Concat", ConstantsOnly},
-      {"Constant", ConstantsOnly},      {"Conv", InferConv},            {"Div", InferBroadcast},
-      {"Dropout", InferSame},           {"Flatten", InferFlatten},      {"Gather", ConstantsOnly},
-      {"Gemm", InferGemm},              {"GlobalAveragePool", InferGlobalPool}, {"GlobalMaxPool", InferGlobalPool},
-      {"Identity", InferSame},          {"MatMul", InferGemm},          {"MaxPool", InferPool},
-      {"Mul", InferBroadcast},          {"Pad", InferPad},              {"ReduceMean", InferReduceMean},
-      {"Relu", InferSame},              {"Reshape", InferReshape},      {"Shape", ConstantsOnly},
-      {"Slice", ConstantsOnly},         {"Softmax", InferSame},         {"Squeeze", InferSqueeze},
-      {"Sub", InferBroadcast},          {"Transpose", InferTranspose},  {"Unsqueeze", InferUnsqueeze},
+      {"Add", InferBroadcast},
+      {"AveragePool", InferPool},
+      {"BatchNormalization", InferBatchNorm},
+      {"Cast", InferCast},
+      {"Clip", InferSame},
+      {"Concat", ConstantsOnly},
+      {"Constant", ConstantsOnly},
+      {"Conv", InferConv},
+      {"Div", InferBroadcast},
+      {"Dropout", InferSame},
+      {"Flatten", InferFlatten},
+      {"Gather", ConstantsOnly},
+      {"Gemm", InferGemm},
+      {"GlobalAveragePool", InferGlobalPool},
+      {"GlobalMaxPool", InferGlobalPool},
+      {"Identity", InferSame},
+      {"MatMul", InferGemm},
+      {"MaxPool", InferPool},
+      {"Mul", InferBroadcast},
+      {"Pad", InferPad},
+      {"ReduceMean", InferReduceMean},
+      {"Relu", InferSame},
+      {"Reshape", InferReshape},
+      {"Shape", ConstantsOnly},
+      {"Slice", ConstantsOnly},
+      {"Softmax", InferSame},
+      {"Squeeze", InferSqueeze},
+      {"Sub", InferBroadcast},
+      {"Transpose", InferTranspose},
+      {"Unsqueeze", InferUnsqueeze},
   };
   return table;
 }
@@ -296,7 +321,8 @@ Status ReadPads(const Graph& graph, const Node& node, std::vector<int64_t>* pads
     std::vector<int64_t> all(2 * rank, 0);
     for (size_t i = 0; i < axes.size(); ++i) {
       const int64_t axis = axes[i] < 0 ? axes[i] + static_cast<int64_t>(rank) : axes[i];
-      if (axis < 0 || axis >= static_cast<int64_t>(rank)) return NodeError(node, "an axis lies outside its tensor", Code::kBadInput);
+      if (axis < 0 || axis >= static_cast<int64_t>(rank))
+        return NodeError(node, "an axis lies outside its tensor", Code::kBadInput);
       all[static_cast<size_t>(axis)] = (*pads)[i];
       all[static_cast<size_t>(axis) + rank] = (*pads)[i + axes.size()];
     }
@@ -313,7 +339,8 @@ Status InferNode(Graph& graph, const Node& node) {
   const auto found = Table().find(node.op);
   if (found == Table().end()) return NodeError(node, "this operator is not supported");
   for (const ValueId id : node.inputs) {
-    if (id != kNoValue && !ValueOf(graph, id).has_dims) return NodeError(node, "the shape of an input is unknown", Code::kInternal);
+    if (id != kNoValue && !ValueOf(graph, id).has_dims)
+      return NodeError(node, "the shape of an input is unknown", Code::kInternal);
   }
   if (!IsFloat(ValueOf(graph, node.inputs[0]).type) && ConstantInput(graph, node, 0) == nullptr) {
     return NodeError(node, "its input is not floating-point");

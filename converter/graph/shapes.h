@@ -9,8 +9,8 @@
 
 namespace cutis::convert {
 
-// Sets type and dims of the node's outputs from those of its inputs, or says why they do not fit together. Where a shape depends
-// on the content of an input (the target of Reshape, ...), that input must be constant.
+// Sets type and dims of the node's outputs from those of its inputs, or says why they do not fit together. Where a shape
+// depends on the content of an input (the target of Reshape, ...), that input must be constant.
 Status InferNode(Graph& graph, const Node& node);
 
 // The pads of a Pad node, {begin of every axis, end of every axis}, from the attribute or constant inputs; none negative.

@@ -37,7 +37,8 @@ Status ResolveAxis(const Node& node, const std::string& auto_pad, bool ceil_mode
     begin = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
     end = total - begin;
   }
-  if (begin > kMaxWindow || end > kMaxWindow) return NodeError(node, "its padding is larger than " + std::to_string(kMaxWindow));
+  if (begin > kMaxWindow || end > kMaxWindow)
+    return NodeError(node, "its padding is larger than " + std::to_string(kMaxWindow));
   if (input + begin + end < extent) {
     return NodeError(node, "its window of " + std::to_string(extent) + " is larger than its padded input of " +
                                std::to_string(input + begin + end));

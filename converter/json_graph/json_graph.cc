@@ -127,7 +127,8 @@ class Importer {
 
   // All that does not fit is named in one message, since it is usually one mistake: the wrong file.
   Status ReadTensors(const nlohmann::json& json, const std::vector<std::string>& ignored) {
-    if (!json.is_object()) return Status::Error(Code::kBadInput, "%s: tensors: not an object of names and shapes", where_.c_str());
+    if (!json.is_object())
+      return Status::Error(Code::kBadInput, "%s: tensors: not an object of names and shapes", where_.c_str());
     NameList missing, surplus, misshaped;
     for (const auto& [name, shape] : json.items()) {
       CUTIS_ASSIGN(const Dims dims, ReadDims(shape, where_ + ": tensors: '" + name.substr(0, 100) + "'"));
@@ -140,7 +141,8 @@ class Importer {
         misshaped.Add(name + " " + ToText(found->second->dims) + " instead of " + ToText(dims));
         continue;
       }
-      if (values_.count(name) != 0) return Status::Error(Code::kBadInput, "%s: '%.100s' is both input and tensor", where_.c_str(), name.c_str());
+      if (values_.count(name) != 0)
+        return Status::Error(Code::kBadInput, "%s: '%.100s' is both input and tensor", where_.c_str(), name.c_str());
       const ValueId id = AddValue(graph_, name, found->second->type);
       graph_.values.back().has_dims = true;
       graph_.values.back().dims = dims;
@@ -151,7 +153,8 @@ class Importer {
     for (const auto& entry : weights_.tensors) {
       const std::string& name = entry.first;
       const bool known = json.contains(name);
-      const bool passed = std::any_of(ignored.begin(), ignored.end(), [&](const std::string& pattern) { return Matches(pattern, name); });
+      const bool passed =
+          std::any_of(ignored.begin(), ignored.end(), [&](const std::string& pattern) { return Matches(pattern, name); });
       if (!known && !passed) surplus.Add(name);
     }
     if (missing.count() + surplus.count() + misshaped.count() == 0) return {};
@@ -187,13 +190,15 @@ class Importer {
         node.inputs.push_back(found->second);
         if (const auto tensor = used_.find(input); tensor != used_.end()) tensor->second = true;
       } else {
-        return Status::Error(Code::kBadInput, "%s: input '%.100s' is neither a tensor nor made by an earlier node", where.c_str(), input.c_str());
+        return Status::Error(Code::kBadInput, "%s: input '%.100s' is neither a tensor nor made by an earlier node",
+                             where.c_str(), input.c_str());
       }
     }
     if (outputs.empty()) return Status::Error(Code::kBadInput, "%s: it has no outputs", where.c_str());
     for (const std::string& output : outputs) {
       if (output.empty() || values_.count(output) != 0) {
-        return Status::Error(Code::kBadInput, "%s: output '%.100s' exists already, or has no name", where.c_str(), output.c_str());
+        return Status::Error(Code::kBadInput, "%s: output '%.100s' exists already, or has no name", where.c_str(),
+                             output.c_str());
       }
       const ValueId id = AddValue(graph_, output);
       values_.emplace(output, id);

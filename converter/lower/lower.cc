@@ -34,7 +34,8 @@ std::vector<float> MoveChannelsLast(const std::vector<float>& weights, size_t in
 
 class Lowering {
  public:
-  explicit Lowering(const Graph& graph) : graph_(graph), tensors_(graph.values.size(), -1), sources_(graph.values.size(), kNoValue) {}
+  explicit Lowering(const Graph& graph)
+      : graph_(graph), tensors_(graph.values.size(), -1), sources_(graph.values.size(), kNoValue) {}
 
   Result<Net> Run() {
     net_.name = graph_.name;
@@ -70,11 +71,13 @@ class Lowering {
     const size_t index = static_cast<size_t>(id);
     if (tensors_[index] >= 0) return int{tensors_[index]};
     const ValueId source = sources_[index];
-    if (source == kNoValue) return Status::Error(Code::kInternal, "tensor '%.100s' is read before it is made", NameOf(id).c_str());
+    if (source == kNoValue)
+      return Status::Error(Code::kInternal, "tensor '%.100s' is read before it is made", NameOf(id).c_str());
     CUTIS_ASSIGN(const int from, Demand(source));
     Shape shape;
     if (!ToShape(DimsOf(graph_, id), &shape)) {
-      return Status::Error(Code::kUnsupported, "tensor '%.100s' is %s; only [1, channels, height, width] and [1, channels] are supported",
+      return Status::Error(Code::kUnsupported,
+                           "tensor '%.100s' is %s; only [1, channels, height, width] and [1, channels] are supported",
                            NameOf(id).c_str(), ToText(DimsOf(graph_, id)).c_str());
     }
     const Shape& before = net_.tensors[static_cast<size_t>(from)].shape;
@@ -83,8 +86,9 @@ class Lowering {
       return int{from};
     }
     if (before.channels != shape.channels && !(IsOrdered(before) && IsOrdered(shape))) {
-      return Status::Error(Code::kUnsupported, "reshape '%.80s' of %s to %s mixes channels and pixels; it is supported before Gemm only",
-                           reshapes_[index].c_str(), ToText(DimsOf(graph_, source)).c_str(), ToText(DimsOf(graph_, id)).c_str());
+      return Status::Error(
+          Code::kUnsupported, "reshape '%.80s' of %s to %s mixes channels and pixels; it is supported before Gemm only",
+          reshapes_[index].c_str(), ToText(DimsOf(graph_, source)).c_str(), ToText(DimsOf(graph_, id)).c_str());
     }
     NetNode node;
     node.kind = OpKind::kReshape;
@@ -205,9 +209,9 @@ class Lowering {
 
   const Graph& graph_;
   Net net_;
-  std::vector<int> tensors_;                 // by value: the tensor, -1 while there is none
-  std::vector<ValueId> sources_;             // by value: what it is a reshape of
-  std::map<size_t, std::string> reshapes_;   // by value: the name of its Reshape
+  std::vector<int> tensors_;                // by value: the tensor, -1 while there is none
+  std::vector<ValueId> sources_;            // by value: what it is a reshape of
+  std::map<size_t, std::string> reshapes_;  // by value: the name of its Reshape
 };
 
 }  // namespace

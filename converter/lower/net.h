@@ -21,7 +21,7 @@ struct NetNode {
   std::string name;
   std::vector<int> inputs;  // indices into Net::tensors
   int output = -1;
-  Window window;            // conv, depthwise, dense, pools
+  Window window;  // conv, depthwise, dense, pools
   int32_t groups = 1;
   bool count_include_pad = false;
   std::vector<float> weights;  // [out][kernel_h][kernel_w][in/groups]; depthwise: [c][kernel_h][kernel_w]

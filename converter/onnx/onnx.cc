@@ -39,8 +39,8 @@ class Importer {
       if (values_.count(input.name()) == 0) CUTIS_TRY(AddInput(input));
     }
     if (graph_.inputs.size() != 1) {
-      return Status::Error(Code::kUnsupported, "%s: %zu inputs, only networks with one (the image) are supported", source_.c_str(),
-                           graph_.inputs.size());
+      return Status::Error(Code::kUnsupported, "%s: %zu inputs, only networks with one (the image) are supported",
+                           source_.c_str(), graph_.inputs.size());
     }
     for (int i = 0; i < onnx_.node_size(); ++i) CUTIS_TRY(AddNode(onnx_.node(i), i));
     if (onnx_.output_size() == 0) return Status::Error(Code::kBadInput, "%s: the graph has no outputs", source_.c_str());
@@ -55,18 +55,23 @@ class Importer {
   }
 
  private:
-  std::string Where(const char* what, const std::string& name) const { return source_ + ": " + what + " '" + name.substr(0, 100) + "'"; }
+  std::string Where(const char* what, const std::string& name) const {
+    return source_ + ": " + what + " '" + name.substr(0, 100) + "'";
+  }
 
   Status CheckModel() {
     if (!model_.has_graph()) return Status::Error(Code::kBadInput, "%s: no ONNX model: it holds no graph", source_.c_str());
-    if (onnx_.node_size() > kMaxNodes) return Status::Error(Code::kBadInput, "%s: more than %d nodes", source_.c_str(), kMaxNodes);
-    if (onnx_.sparse_initializer_size() > 0) return Status::Error(Code::kUnsupported, "%s: sparse initializers are not supported", source_.c_str());
+    if (onnx_.node_size() > kMaxNodes)
+      return Status::Error(Code::kBadInput, "%s: more than %d nodes", source_.c_str(), kMaxNodes);
+    if (onnx_.sparse_initializer_size() > 0)
+      return Status::Error(Code::kUnsupported, "%s: sparse initializers are not supported", source_.c_str());
     for (const onnx::OperatorSetIdProto& set : model_.opset_import()) {
       if (!DefaultDomain(set.domain())) continue;  // whether it matters is seen at the nodes
       opset_ = set.version();
     }
     if (opset_ < kOldestOpset || opset_ > kNewestOpset) {
-      return Status::Error(Code::kUnsupported, "%s: opset %lld, supported are %lld to %lld: export the model again with one of these",
+      return Status::Error(Code::kUnsupported,
+                           "%s: opset %lld, supported are %lld to %lld: export the model again with one of these",
                            source_.c_str(), static_cast<long long>(opset_), static_cast<long long>(kOldestOpset),
                            static_cast<long long>(kNewestOpset));
     }
@@ -91,16 +96,17 @@ class Importer {
     Dims dims;
     const onnx::TensorShapeProto& shape = input.type().tensor_type().shape();
     for (int i = 0; i < shape.dim_size(); ++i) {
-      const bool known = shape.dim(i).value_case() == onnx::TensorShapeProto::Dimension::kDimValue && shape.dim(i).dim_value() > 0;
+      const bool known =
+          shape.dim(i).value_case() == onnx::TensorShapeProto::Dimension::kDimValue && shape.dim(i).dim_value() > 0;
       if (!known && i > 0) {
-        return Status::Error(Code::kUnsupported, "%s: dimension %d is '%.40s': export the model with a fixed image size", where.c_str(), i,
-                             shape.dim(i).dim_param().c_str());
+        return Status::Error(Code::kUnsupported, "%s: dimension %d is '%.40s': export the model with a fixed image size",
+                             where.c_str(), i, shape.dim(i).dim_param().c_str());
       }
       dims.push_back(known ? shape.dim(i).dim_value() : 1);
     }
     if (dims.empty() || dims[0] != 1) {
-      return Status::Error(Code::kUnsupported, "%s: a batch of %lld: export the model with a batch of 1 or a symbolic one", where.c_str(),
-                           static_cast<long long>(dims.empty() ? 0 : dims[0]));
+      return Status::Error(Code::kUnsupported, "%s: a batch of %lld: export the model with a batch of 1 or a symbolic one",
+                           where.c_str(), static_cast<long long>(dims.empty() ? 0 : dims[0]));
     }
     if (ElementCount(dims) < 1) return Status::Error(Code::kBadInput, "%s: its shape is too large", where.c_str());
     const ValueId id = AddValue(graph_, input.name());
@@ -116,8 +122,8 @@ class Importer {
     node.name = from.name().empty() ? from.op_type() + "_" + std::to_string(index) : from.name();
     const std::string where = Where("node", node.name);
     if (!DefaultDomain(from.domain())) {
-      return Status::Error(Code::kUnsupported, "%s: operator %.60s of domain '%.60s' is not supported", where.c_str(), node.op.c_str(),
-                           from.domain().c_str());
+      return Status::Error(Code::kUnsupported, "%s: operator %.60s of domain '%.60s' is not supported", where.c_str(),
+                           node.op.c_str(), from.domain().c_str());
     }
     for (const std::string& input : from.input()) {
       if (input.empty()) {
@@ -144,7 +150,8 @@ class Importer {
       CUTIS_TRY(AddName(output, id));
       node.outputs.push_back(id);
     }
-    if (node.outputs.empty() || node.outputs[0] == kNoValue) return Status::Error(Code::kBadInput, "%s: it has no output", where.c_str());
+    if (node.outputs.empty() || node.outputs[0] == kNoValue)
+      return Status::Error(Code::kBadInput, "%s: it has no output", where.c_str());
     graph_.nodes.push_back(std::move(node));
     return {};
   }
@@ -168,12 +175,14 @@ class Importer {
         value = std::vector<int64_t>(from.ints().begin(), from.ints().end());
         break;
       case onnx::AttributeProto::TENSOR: {
-        CUTIS_ASSIGN(Constant constant, ReadTensorProto(from.t(), folder_, where + ": attribute '" + from.name().substr(0, 40) + "'"));
+        CUTIS_ASSIGN(Constant constant,
+                     ReadTensorProto(from.t(), folder_, where + ": attribute '" + from.name().substr(0, 40) + "'"));
         value = std::make_shared<const Constant>(std::move(constant));
         break;
       }
       default:
-        return Status::Error(Code::kUnsupported, "%s: attribute '%.60s' is of a kind that is not supported", where.c_str(), from.name().c_str());
+        return Status::Error(Code::kUnsupported, "%s: attribute '%.60s' is of a kind that is not supported", where.c_str(),
+                             from.name().c_str());
     }
     if (!node->attributes.emplace(from.name(), std::move(value)).second) {
       return Status::Error(Code::kBadInput, "%s: attribute '%.60s' stands twice", where.c_str(), from.name().c_str());
@@ -214,7 +223,8 @@ Result<Graph> ImportOnnx(const std::string& path) {
   }
   std::vector<std::byte> bytes(static_cast<size_t>(size));
   file.seekg(0);
-  if (!file.read(reinterpret_cast<char*>(bytes.data()), size)) return Status::Error(Code::kIo, "%s: cannot be read", path.c_str());
+  if (!file.read(reinterpret_cast<char*>(bytes.data()), size))
+    return Status::Error(Code::kIo, "%s: cannot be read", path.c_str());
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   return ParseOnnx(bytes, folder.empty() ? "." : folder.string(), path);
 }

@@ -15,16 +15,35 @@ namespace {
 
 bool TypeOf(int onnx_type, ElementType* type) {
   switch (onnx_type) {
-    case onnx::TensorProto::FLOAT: *type = ElementType::kF32; return true;
-    case onnx::TensorProto::DOUBLE: *type = ElementType::kF64; return true;
-    case onnx::TensorProto::FLOAT16: *type = ElementType::kF16; return true;
-    case onnx::TensorProto::BFLOAT16: *type = ElementType::kBF16; return true;
-    case onnx::TensorProto::INT64: *type = ElementType::kI64; return true;
-    case onnx::TensorProto::INT32: *type = ElementType::kI32; return true;
-    case onnx::TensorProto::INT8: *type = ElementType::kI8; return true;
-    case onnx::TensorProto::UINT8: *type = ElementType::kU8; return true;
-    case onnx::TensorProto::BOOL: *type = ElementType::kBool; return true;
-    default: return false;
+    case onnx::TensorProto::FLOAT:
+      *type = ElementType::kF32;
+      return true;
+    case onnx::TensorProto::DOUBLE:
+      *type = ElementType::kF64;
+      return true;
+    case onnx::TensorProto::FLOAT16:
+      *type = ElementType::kF16;
+      return true;
+    case onnx::TensorProto::BFLOAT16:
+      *type = ElementType::kBF16;
+      return true;
+    case onnx::TensorProto::INT64:
+      *type = ElementType::kI64;
+      return true;
+    case onnx::TensorProto::INT32:
+      *type = ElementType::kI32;
+      return true;
+    case onnx::TensorProto::INT8:
+      *type = ElementType::kI8;
+      return true;
+    case onnx::TensorProto::UINT8:
+      *type = ElementType::kU8;
+      return true;
+    case onnx::TensorProto::BOOL:
+      *type = ElementType::kBool;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -40,15 +59,21 @@ void CopyField(const Field& field, std::vector<std::byte>* data) {
 
 void CopyTyped(const onnx::TensorProto& tensor, ElementType type, std::vector<std::byte>* data) {
   switch (type) {
-    case ElementType::kF32: return CopyField<float>(tensor.float_data(), data);
-    case ElementType::kF64: return CopyField<double>(tensor.double_data(), data);
-    case ElementType::kI64: return CopyField<int64_t>(tensor.int64_data(), data);
-    case ElementType::kI32: return CopyField<int32_t>(tensor.int32_data(), data);
+    case ElementType::kF32:
+      return CopyField<float>(tensor.float_data(), data);
+    case ElementType::kF64:
+      return CopyField<double>(tensor.double_data(), data);
+    case ElementType::kI64:
+      return CopyField<int64_t>(tensor.int64_data(), data);
+    case ElementType::kI32:
+      return CopyField<int32_t>(tensor.int32_data(), data);
     case ElementType::kF16:
-    case ElementType::kBF16: return CopyField<uint16_t>(tensor.int32_data(), data);
+    case ElementType::kBF16:
+      return CopyField<uint16_t>(tensor.int32_data(), data);
     case ElementType::kI8:
     case ElementType::kU8:
-    case ElementType::kBool: return CopyField<uint8_t>(tensor.int32_data(), data);
+    case ElementType::kBool:
+      return CopyField<uint8_t>(tensor.int32_data(), data);
   }
 }
 
@@ -64,12 +89,14 @@ Result<std::filesystem::path> PlaceOf(const std::string& location, const std::st
   const std::filesystem::path root = std::filesystem::canonical(folder, error);
   const std::filesystem::path file = error ? root : std::filesystem::canonical(root / relative, error);
   if (folder.empty() || relative.is_absolute()) {
-    return Status::Error(Code::kBadInput, "%s: external data '%.100s' must be named relative to the model's folder", where.c_str(), location.c_str());
+    return Status::Error(Code::kBadInput, "%s: external data '%.100s' must be named relative to the model's folder",
+                         where.c_str(), location.c_str());
   }
   if (error) return Status::Error(Code::kBadInput, "%s: external data '%.100s' is not there", where.c_str(), location.c_str());
   const std::filesystem::path inside = file.lexically_relative(root);
   if (inside.empty() || *inside.begin() == "..") {
-    return Status::Error(Code::kBadInput, "%s: external data '%.100s' lies outside the model's folder", where.c_str(), location.c_str());
+    return Status::Error(Code::kBadInput, "%s: external data '%.100s' lies outside the model's folder", where.c_str(),
+                         location.c_str());
   }
   return file;
 }
@@ -87,15 +114,16 @@ Status ReadExternal(const onnx::TensorProto& tensor, const std::string& folder, 
     } else if (entry.key() == "length") {
       good = ParseNumber(entry.value(), &length);
     }
-    if (!good) return Status::Error(Code::kBadInput, "%s: external data: '%.40s' is not a number", where.c_str(), entry.key().c_str());
+    if (!good)
+      return Status::Error(Code::kBadInput, "%s: external data: '%.40s' is not a number", where.c_str(), entry.key().c_str());
   }
   CUTIS_ASSIGN(const std::filesystem::path path, PlaceOf(location, folder, where));
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   const std::streamoff size = file ? static_cast<std::streamoff>(file.tellg()) : -1;
   if (size < 0) return Status::Error(Code::kIo, "%s: external data '%.100s' cannot be read", where.c_str(), location.c_str());
   if (length != bytes || offset > static_cast<uint64_t>(size) || length > static_cast<uint64_t>(size) - offset) {
-    return Status::Error(Code::kBadInput, "%s: external data '%.100s' does not hold its %llu bytes there", where.c_str(), location.c_str(),
-                         static_cast<unsigned long long>(bytes));
+    return Status::Error(Code::kBadInput, "%s: external data '%.100s' does not hold its %llu bytes there", where.c_str(),
+                         location.c_str(), static_cast<unsigned long long>(bytes));
   }
   data->resize(bytes);
   file.seekg(static_cast<std::streamoff>(offset));
@@ -126,8 +154,8 @@ Result<Constant> ReadTensorProto(const onnx::TensorProto& tensor, const std::str
     CopyTyped(tensor, constant.type, &constant.data);
   }
   if (constant.data.size() != bytes) {
-    return Status::Error(Code::kBadInput, "%s: it holds %zu bytes, its shape %s wants %llu", where.c_str(), constant.data.size(),
-                         ToText(constant.dims).c_str(), static_cast<unsigned long long>(bytes));
+    return Status::Error(Code::kBadInput, "%s: it holds %zu bytes, its shape %s wants %llu", where.c_str(),
+                         constant.data.size(), ToText(constant.dims).c_str(), static_cast<unsigned long long>(bytes));
   }
   return constant;
 }

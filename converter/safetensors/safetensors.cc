@@ -20,9 +20,9 @@ struct TypeName {
   const char* name;
   ElementType type;
 };
-constexpr TypeName kTypes[] = {{"F64", ElementType::kF64}, {"F32", ElementType::kF32}, {"F16", ElementType::kF16},
+constexpr TypeName kTypes[] = {{"F64", ElementType::kF64},   {"F32", ElementType::kF32}, {"F16", ElementType::kF16},
                                {"BF16", ElementType::kBF16}, {"I64", ElementType::kI64}, {"I32", ElementType::kI32},
-                               {"I8", ElementType::kI8}, {"U8", ElementType::kU8}, {"BOOL", ElementType::kBool}};
+                               {"I8", ElementType::kI8},     {"U8", ElementType::kU8},   {"BOOL", ElementType::kBool}};
 
 struct Extent {
   uint64_t begin, end;
@@ -30,8 +30,8 @@ struct Extent {
 };
 
 // One entry of the header. `body` are the bytes after it.
-Status ReadTensor(const std::string& name, const nlohmann::json& entry, std::span<const std::byte> body, const std::string& source,
-                  Checkpoint* checkpoint, std::vector<Extent>* extents) {
+Status ReadTensor(const std::string& name, const nlohmann::json& entry, std::span<const std::byte> body,
+                  const std::string& source, Checkpoint* checkpoint, std::vector<Extent>* extents) {
   const std::string where = source + ": tensor '" + name.substr(0, 100) + "'";
   CUTIS_ASSIGN(JsonObject object, JsonObject::From(entry, where));
   CUTIS_ASSIGN(const std::string dtype, object.String("dtype"));
@@ -46,7 +46,8 @@ Status ReadTensor(const std::string& name, const nlohmann::json& entry, std::spa
   constant.type = type->type;
   for (const nlohmann::json& dim : *shape) {
     if (!dim.is_number_unsigned() || dim.get<uint64_t>() > static_cast<uint64_t>(kMaxDim)) {
-      return Status::Error(Code::kBadInput, "%s: its shape is not a list of sizes of at most %lld", where.c_str(), static_cast<long long>(kMaxDim));
+      return Status::Error(Code::kBadInput, "%s: its shape is not a list of sizes of at most %lld", where.c_str(),
+                           static_cast<long long>(kMaxDim));
     }
     constant.dims.push_back(static_cast<int64_t>(dim.get<uint64_t>()));
   }
@@ -61,8 +62,8 @@ Status ReadTensor(const std::string& name, const nlohmann::json& entry, std::spa
                          static_cast<unsigned long long>(begin), static_cast<unsigned long long>(end));
   }
   if (end - begin != static_cast<uint64_t>(count) * ElementBytes(constant.type)) {
-    return Status::Error(Code::kBadInput, "%s: %llu bytes do not hold %s of %s", where.c_str(), static_cast<unsigned long long>(end - begin),
-                         ToText(constant.dims).c_str(), dtype.c_str());
+    return Status::Error(Code::kBadInput, "%s: %llu bytes do not hold %s of %s", where.c_str(),
+                         static_cast<unsigned long long>(end - begin), ToText(constant.dims).c_str(), dtype.c_str());
   }
   const std::span<const std::byte> bytes = body.subspan(begin, end - begin);
   constant.data.assign(bytes.begin(), bytes.end());
@@ -94,16 +95,18 @@ Status CheckExtents(std::vector<Extent>& extents, uint64_t body_bytes, const std
 
 Result<Checkpoint> ParseSafetensors(std::span<const std::byte> bytes, const std::string& source_name) {
   uint64_t header_bytes = 0;
-  if (bytes.size() < 8) return Status::Error(Code::kBadInput, "%s: no safetensors file: shorter than 8 bytes", source_name.c_str());
+  if (bytes.size() < 8)
+    return Status::Error(Code::kBadInput, "%s: no safetensors file: shorter than 8 bytes", source_name.c_str());
   for (int i = 7; i >= 0; --i) header_bytes = header_bytes << 8 | static_cast<uint64_t>(bytes[static_cast<size_t>(i)]);
   if (header_bytes > kMaxHeader || header_bytes > bytes.size() - 8) {
-    return Status::Error(Code::kBadInput, "%s: no safetensors file, or cut off: its header would have %llu bytes", source_name.c_str(),
-                         static_cast<unsigned long long>(header_bytes));
+    return Status::Error(Code::kBadInput, "%s: no safetensors file, or cut off: its header would have %llu bytes",
+                         source_name.c_str(), static_cast<unsigned long long>(header_bytes));
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header_bytes);
   CUTIS_ASSIGN(const nlohmann::json header, ParseJson(text, source_name));
   if (!header.is_object()) return Status::Error(Code::kBadInput, "%s: the header is not a JSON object", source_name.c_str());
-  if (header.size() > kMaxTensors) return Status::Error(Code::kBadInput, "%s: more than %zu tensors", source_name.c_str(), kMaxTensors);
+  if (header.size() > kMaxTensors)
+    return Status::Error(Code::kBadInput, "%s: more than %zu tensors", source_name.c_str(), kMaxTensors);
   const std::span<const std::byte> body = bytes.subspan(8 + header_bytes);
   Checkpoint checkpoint;
   std::vector<Extent> extents;
@@ -133,7 +136,8 @@ Result<Checkpoint> ReadSafetensors(const std::string& path) {
   }
   std::vector<std::byte> bytes(static_cast<size_t>(size));
   file.seekg(0);
-  if (!file.read(reinterpret_cast<char*>(bytes.data()), size)) return Status::Error(Code::kIo, "%s: cannot be read", path.c_str());
+  if (!file.read(reinterpret_cast<char*>(bytes.data()), size))
+    return Status::Error(Code::kIo, "%s: cannot be read", path.c_str());
   return ParseSafetensors(bytes, path);
 }
 

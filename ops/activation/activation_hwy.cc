@@ -1,5 +1,6 @@
-// Clamp for every instruction set that Highway knows. A row ends with a vector that overlaps the one before (see ops/add/add_hwy.cc).
-// Lookup has no vector kernel: 256 entries take 16 shuffles and as many selections a vector, no less than a load for each byte.
+// Clamp for every instruction set that Highway knows. A row ends with a vector that overlaps the one before (see
+// ops/add/add_hwy.cc). Lookup has no vector kernel: 256 entries take 16 shuffles and as many selections a vector, no less than
+// a load for each byte.
 #include "ops/activation/activation.h"
 #include "ops/clamp_hwy.h"
 #include "ops/hwy_kernel.h"

@@ -1,7 +1,7 @@
 // The elementwise sums for every instruction set that Highway knows.
 //
-// A row that is no whole number of vectors ends with a vector that overlaps the one before: its elements are computed twice, to the
-// same values, since y overlaps no input. Rows shorter than a vector are scalar.
+// A row that is no whole number of vectors ends with a vector that overlaps the one before: its elements are computed twice, to
+// the same values, since y overlaps no input. Rows shorter than a vector are scalar.
 #include "ops/add/add.h"
 #include "ops/clamp_hwy.h"
 #include "ops/hwy_kernel.h"
@@ -29,7 +29,8 @@ struct AddU8Lanes {
     const auto scaled_a = hn::Mul(hn::ConvertTo(df, from_a), multiplier_a);
     const auto scaled_b = hn::Mul(hn::ConvertTo(df, from_b), multiplier_b);
     const auto clamped = hn::Min(hn::Max(hn::Add(scaled_a, scaled_b), lo), hi);
-    // Adding 1.5 * 2^23 rounds to an integer, to nearest even, and leaves it in the low bits (see RoundToEven in ops/requant.h).
+    // Adding 1.5 * 2^23 rounds to an integer, to nearest even, and leaves it in the low bits (see RoundToEven in
+    // ops/requant.h).
     const auto bits = hn::BitCast(d32, hn::Add(clamped, hn::Set(df, 12582912.0f)));
     hn::StoreU(hn::DemoteTo(d8, hn::Sub(bits, rounded_zero)), d8, y);
   }

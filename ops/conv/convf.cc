@@ -1,8 +1,8 @@
 // The operator conv, float32: any window, groups, stride, dilation and padding.
 //
 // Every convolution becomes the product of a matrix of patches and the weights. A 1x1 window with stride 1 reads the input in
-// place; others copy the patches of a few output pixels into the thread's scratch (im2col), so that padding is real zeros and the
-// sum has the same K terms everywhere. A unit of work is such a tile of output pixels, all groups.
+// place; others copy the patches of a few output pixels into the thread's scratch (im2col), so that padding is real zeros and
+// the sum has the same K terms everywhere. A unit of work is such a tile of output pixels, all groups.
 #include <algorithm>
 #include <cstring>
 
@@ -75,8 +75,8 @@ Status Check(const Node& node) {
   CUTIS_TRY(CheckWindow("conv", options->window, in, out));
   CUTIS_TRY(CheckWindowLimits("conv", options->window));
   if (options->groups < 1 || in.channels % options->groups != 0 || out.channels % options->groups != 0) {
-    return Status::Error(Code::kBadInput, "conv: %d groups do not divide %d inputs and %d outputs", options->groups, in.channels,
-                         out.channels);
+    return Status::Error(Code::kBadInput, "conv: %d groups do not divide %d inputs and %d outputs", options->groups,
+                         in.channels, out.channels);
   }
   constexpr int64_t kMostTerms = 1 << 24;  // of one sum; keeps the patches of a tile small
   if (TermsOf(node) > kMostTerms) {
@@ -125,7 +125,8 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 
 }  // namespace
 
-void CopyPatchesF32(const PatchSource& source, const Window& window, const Shape& out, int64_t first, int64_t count, float* patches) {
+void CopyPatchesF32(const PatchSource& source, const Window& window, const Shape& out, int64_t first, int64_t count,
+                    float* patches) {
   const size_t channels = ToSize(source.channels), row = channels * ToSize(window.kernel_w);
   for (int64_t pixel = first; pixel < first + count; ++pixel) {
     const int32_t y = static_cast<int32_t>(pixel / out.width), x = static_cast<int32_t>(pixel % out.width);

@@ -1,7 +1,8 @@
 // ConvF32 for every instruction set that Highway knows.
 //
-// A tile is 6 pixels by two vectors of channels: 12 sums, two vectors of weights and one of the pixel stay within the 16 registers of
-// x86. Lanes are channels and k runs in order, each product rounded before it is added, so the bits are the reference's.
+// A tile is 6 pixels by two vectors of channels: 12 sums, two vectors of weights and one of the pixel stay within the 16
+// registers of x86. Lanes are channels and k runs in order, each product rounded before it is added, so the bits are the
+// reference's.
 #include "ops/clamp_hwy.h"
 #include "ops/conv/conv.h"
 #include "ops/hwy_kernel.h"

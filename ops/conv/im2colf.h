@@ -18,9 +18,10 @@ struct PatchSource {
   int32_t channels;
 };
 
-// Writes the patches of output pixels [first, first + count) (row-major over `out`), each kernel_h*kernel_w*channels floats in the
-// order (ky, kx, channel), one behind the other. What lies outside the image is 0.
-void CopyPatchesF32(const PatchSource& source, const Window& window, const Shape& out, int64_t first, int64_t count, float* patches);
+// Writes the patches of output pixels [first, first + count) (row-major over `out`), each kernel_h*kernel_w*channels floats in
+// the order (ky, kx, channel), one behind the other. What lies outside the image is 0.
+void CopyPatchesF32(const PatchSource& source, const Window& window, const Shape& out, int64_t first, int64_t count,
+                    float* patches);
 
 }  // namespace cutis
 

@@ -31,8 +31,9 @@ Status Check(const Node& node) {
   }
   const int64_t bias = (channels + 15) / 16 * 16, weights = bias * w.kernel_h * w.kernel_w;
   if (static_cast<int64_t>(options->bias.size()) != bias || static_cast<int64_t>(options->weights.size()) != weights) {
-    return Status::Error(Code::kBadInput, "depthwise: %zu weights and %zu biases instead of %lld and %lld", options->weights.size(),
-                         options->bias.size(), static_cast<long long>(weights), static_cast<long long>(bias));
+    return Status::Error(Code::kBadInput, "depthwise: %zu weights and %zu biases instead of %lld and %lld",
+                         options->weights.size(), options->bias.size(), static_cast<long long>(weights),
+                         static_cast<long long>(bias));
   }
   if (reinterpret_cast<uintptr_t>(options->weights.data()) % kAlignment != 0) {
     return Status::Error(Code::kBadInput, "depthwise: the weights do not start at a multiple of %zu bytes", kAlignment);
@@ -71,7 +72,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 
 }  // namespace
 
-const Op kDepthwiseF32Op = {OpKind::kDepthwise, DataType::kF32, KernelKind::kDepthwiseF32, "depthwise", Check, NoScratch, Macs,
-                            Units, Run};
+const Op kDepthwiseF32Op = {
+    OpKind::kDepthwise, DataType::kF32, KernelKind::kDepthwiseF32, "depthwise", Check, NoScratch, Macs, Units, Run};
 
 }  // namespace cutis

@@ -1,8 +1,8 @@
 // DepthwiseF32 for every instruction set that Highway knows.
 //
-// Lanes are channels. Neighbouring outputs whose windows have the same taps inside the image are a run; within a run four outputs of
-// two vectors of channels are summed at a time, so that each weight is loaded once for four products. Taps go in order and
-// each product is rounded before it is added, so the bits are the reference's.
+// Lanes are channels. Neighbouring outputs whose windows have the same taps inside the image are a run; within a run four
+// outputs of two vectors of channels are summed at a time, so that each weight is loaded once for four products. Taps go in
+// order and each product is rounded before it is added, so the bits are the reference's.
 #include "ops/clamp_hwy.h"
 #include "ops/depthwise/depthwise.h"
 #include "ops/hwy_kernel.h"
@@ -39,8 +39,8 @@ HWY_INLINE Floats LoadPart(const float* from, size_t live) {
 
 // `kOutputs` outputs times kChannels channels; kWhole: all of them exist, otherwise `live` do.
 template <size_t kOutputs, bool kWhole>
-HWY_INLINE void Outputs(const DepthwiseF32Args& args, const Run& run, const float* x, const float* w, const float* bias, float* y,
-                        size_t live) {
+HWY_INLINE void Outputs(const DepthwiseF32Args& args, const Run& run, const float* x, const float* w, const float* bias,
+                        float* y, size_t live) {
   Floats sums[kOutputs][2];
   for (size_t o = 0; o < kOutputs; ++o) {
     for (size_t v = 0; v < 2; ++v) sums[o][v] = hn::LoadU(df, bias + v * kLanes);
@@ -86,13 +86,15 @@ HWY_INLINE void ComputeRun(const DepthwiseF32Args& args, const Run& run) {
     const size_t live = channels - c;
     size_t left = run.outputs;
     if (live < kChannels) {
-      for (; left > 0; --left, x += run.output_step, y += args.y_stride) Outputs<1, false>(args, run, x, w, args.bias + c, y, live);
+      for (; left > 0; --left, x += run.output_step, y += args.y_stride)
+        Outputs<1, false>(args, run, x, w, args.bias + c, y, live);
       continue;
     }
     for (; left >= 4; left -= 4, x += 4 * run.output_step, y += 4 * args.y_stride) {
       Outputs<4, true>(args, run, x, w, args.bias + c, y, live);
     }
-    for (; left > 0; --left, x += run.output_step, y += args.y_stride) Outputs<1, true>(args, run, x, w, args.bias + c, y, live);
+    for (; left > 0; --left, x += run.output_step, y += args.y_stride)
+      Outputs<1, true>(args, run, x, w, args.bias + c, y, live);
   }
 }
 

@@ -1,9 +1,9 @@
 // SHA-256 with the x86 SHA instructions.
 //
-// sha256rnds2 does two rounds on the working variables, held in two registers in the order the instruction wants: "abef" has f in
-// its lowest word, then e, b, a; "cdgh" has h, g, d, c. It takes the sums w + k of its two rounds from the low half of a third
-// register. After two rounds the old abef is the new cdgh, so the two registers change roles. sha256msg1 and sha256msg2 compute
-// the parts of the message schedule.
+// sha256rnds2 does two rounds on the working variables, held in two registers in the order the instruction wants: "abef" has f
+// in its lowest word, then e, b, a; "cdgh" has h, g, d, c. It takes the sums w + k of its two rounds from the low half of a
+// third register. After two rounds the old abef is the new cdgh, so the two registers change roles. sha256msg1 and sha256msg2
+// compute the parts of the message schedule.
 #include <immintrin.h>
 
 #include "ops/hash/sha256.h"

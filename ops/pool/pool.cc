@@ -1,7 +1,7 @@
 // The operators max pool and average pool.
 //
-// A unit of work is one output row of one image and up to kUnitChannels channels of it (so that a global pool, whose output is a
-// single pixel, still divides among threads). Within a row, neighbouring outputs whose windows keep the same columns after
+// A unit of work is one output row of one image and up to kUnitChannels channels of it (so that a global pool, whose output is
+// a single pixel, still divides among threads). Within a row, neighbouring outputs whose windows keep the same columns after
 // padding is cut off go to the kernel as one run.
 #include "ops/pool/pool.h"
 
@@ -29,7 +29,8 @@ int64_t ChannelBlocks(const Node& node) { return (int64_t{ShapeOf(node).channels
 int64_t Units(const Node& node, int32_t batch) { return ChannelBlocks(node) * ShapeOf(node).height * batch; }
 
 uint64_t MacsOf(const Node& node, const Window& window) {
-  return SaturatingMultiply(ToSize(PixelsOf(ShapeOf(node)) * ShapeOf(node).channels), ToSize(int64_t{window.kernel_h} * window.kernel_w));
+  return SaturatingMultiply(ToSize(PixelsOf(ShapeOf(node)) * ShapeOf(node).channels),
+                            ToSize(int64_t{window.kernel_h} * window.kernel_w));
 }
 
 Taps RowTaps(const Window& w, const Shape& in, int32_t y) {
@@ -52,7 +53,8 @@ Status CheckPool(const char* op, const Node& node, const Window& window) {
   }
   for (int32_t x = 0; x < ShapeOf(node).width; ++x) {
     const Taps taps = ColumnTaps(window, in.shape, x);
-    if (taps.first >= taps.end) return Status::Error(Code::kBadInput, "%s: the window of column %d lies wholly in padding", op, x);
+    if (taps.first >= taps.end)
+      return Status::Error(Code::kBadInput, "%s: the window of column %d lies wholly in padding", op, x);
   }
   return Status();
 }
@@ -92,7 +94,7 @@ void ForEachRun(const Node& node, const Window& w, const RunArgs& run, int64_t b
   }
 }
 
-// -- maximum ------------------------------------------------------------------------------------------------------------------
+// -- maximum --------------------------------------------------------------------------------------
 
 Status CheckMax(const Node& node, DataType type) {
   CUTIS_TRY(CheckTensors("max_pool", node, 1, type, type));
@@ -111,7 +113,7 @@ void RunMax(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin
                       [kernel](const Args& args) { reinterpret_cast<void (*)(const Args&)>(kernel)(args); });
 }
 
-// -- average --------------------------------------------------------------------------------------------------------------------
+// -- average --------------------------------------------------------------------------------------
 
 // How many elements the average of a window of rows x columns inside taps is taken over.
 int32_t CountOf(const Window& w, bool count_include_pad, int32_t rows, int32_t columns) {
@@ -128,8 +130,8 @@ Status CheckCounts(const Node& node, const AveragePoolU8Options& options) {
   const Window& w = options.window;
   const Shape& in = node.inputs[0]->shape;
   if (int64_t{w.kernel_h} * w.kernel_w > kMaxCount) {
-    return Status::Error(Code::kBadInput, "average_pool: a window of %d x %d has more than %lld elements", w.kernel_h, w.kernel_w,
-                         static_cast<long long>(kMaxCount));
+    return Status::Error(Code::kBadInput, "average_pool: a window of %d x %d has more than %lld elements", w.kernel_h,
+                         w.kernel_w, static_cast<long long>(kMaxCount));
   }
   if (options.counts.size() != options.multipliers.size() || options.counts.size() > kMaxCounts) {
     return Status::Error(Code::kBadInput, "average_pool: %zu counts with %zu multipliers (at most %zu)", options.counts.size(),
@@ -194,13 +196,15 @@ void RunAverageF32(const Node& node, KernelFn kernel, const RunArgs& run, int64_
 
 }  // namespace
 
-const Op kMaxPoolU8Op = {OpKind::kMaxPool, DataType::kU8, KernelKind::kMaxPoolU8, "max_pool", CheckMaxU8, NoScratch, NoMacs, Units,
-                         RunMax<uint8_t, MaxPoolU8Args>};
-const Op kMaxPoolF32Op = {OpKind::kMaxPool, DataType::kF32, KernelKind::kMaxPoolF32, "max_pool", CheckMaxF32, NoScratch, NoMacs,
-                          Units, RunMax<float, MaxPoolF32Args>};
-const Op kAveragePoolU8Op = {OpKind::kAveragePool, DataType::kU8, KernelKind::kAveragePoolU8, "average_pool", CheckAverageU8,
-                             NoScratch, MacsAverageU8, Units, RunAverageU8};
-const Op kAveragePoolF32Op = {OpKind::kAveragePool, DataType::kF32, KernelKind::kAveragePoolF32, "average_pool", CheckAverageF32,
-                              NoScratch, MacsAverageF32, Units, RunAverageF32};
+const Op kMaxPoolU8Op = {OpKind::kMaxPool, DataType::kU8, KernelKind::kMaxPoolU8,        "max_pool", CheckMaxU8, NoScratch,
+                         NoMacs,           Units,         RunMax<uint8_t, MaxPoolU8Args>};
+const Op kMaxPoolF32Op = {OpKind::kMaxPool, DataType::kF32, KernelKind::kMaxPoolF32,      "max_pool", CheckMaxF32, NoScratch,
+                          NoMacs,           Units,          RunMax<float, MaxPoolF32Args>};
+const Op kAveragePoolU8Op = {OpKind::kAveragePool, DataType::kU8,  KernelKind::kAveragePoolU8,
+                             "average_pool",       CheckAverageU8, NoScratch,
+                             MacsAverageU8,        Units,          RunAverageU8};
+const Op kAveragePoolF32Op = {OpKind::kAveragePool, DataType::kF32,  KernelKind::kAveragePoolF32,
+                              "average_pool",       CheckAverageF32, NoScratch,
+                              MacsAverageF32,       Units,           RunAverageF32};
 
 }  // namespace cutis

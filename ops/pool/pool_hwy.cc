@@ -1,7 +1,7 @@
 // The pools for every instruction set that Highway knows: lanes are channels, the taps of a window are summed in a register.
 //
-// The channels of a pixel end with a vector that overlaps the one before: its elements are computed twice, to the same values, since
-// y does not overlap x. Where a pixel has fewer channels than a vector, narrower vectors are tried, then scalars.
+// The channels of a pixel end with a vector that overlaps the one before: its elements are computed twice, to the same values,
+// since y does not overlap x. Where a pixel has fewer channels than a vector, narrower vectors are tried, then scalars.
 #include "ops/hwy_kernel.h"
 #include "ops/pool/pool.h"
 #include "ops/requant.h"
@@ -51,7 +51,9 @@ HWY_INLINE void MaxPool(D d, const PoolWindows<T>& windows) {
 
 template <class T>
 HWY_INLINE void MaxPoolScalar(const PoolWindows<T>& windows) {
-  ForEachVector(windows, 1, [&](const T* x, T* y) { *y = Fold(windows, x, *x, [](T max, const T* tap) { return *tap > max ? *tap : max; }); });
+  ForEachVector(windows, 1, [&](const T* x, T* y) {
+    *y = Fold(windows, x, *x, [](T max, const T* tap) { return *tap > max ? *tap : max; });
+  });
 }
 
 }  // namespace
@@ -107,7 +109,8 @@ void CUTIS_HWY_NAME(AveragePoolU8)(const AveragePoolU8Args& args) {
       return hn::Add(so_far, hn::PromoteTo(d32, hn::LoadU(d8, tap)));
     });
     const auto clamped = hn::Min(hn::Max(hn::Mul(hn::ConvertTo(df, sum), multiplier), lo), hi);
-    // Adding 1.5 * 2^23 rounds to an integer, to nearest even, and leaves it in the low bits (see RoundToEven in ops/requant.h).
+    // Adding 1.5 * 2^23 rounds to an integer, to nearest even, and leaves it in the low bits (see RoundToEven in
+    // ops/requant.h).
     const auto bits = hn::BitCast(d32, hn::Add(clamped, hn::Set(df, 12582912.0f)));
     hn::StoreU(hn::DemoteTo(d8, hn::Sub(bits, rounded_zero)), d8, y);
   });
@@ -124,9 +127,8 @@ void CUTIS_HWY_NAME(AveragePoolF32)(const AveragePoolF32Args& args) {
   }
   const Sums divisor = hn::Set(df, args.divisor);
   ForEachVector<float>(args, hn::Lanes(df), [&](const float* x, float* y) HWY_ATTR {
-    const Sums sum = Fold<float>(args, x, hn::Zero(df), [&](Sums so_far, const float* tap) HWY_ATTR {
-      return hn::Add(so_far, hn::LoadU(df, tap));
-    });
+    const Sums sum = Fold<float>(args, x, hn::Zero(df),
+                                 [&](Sums so_far, const float* tap) HWY_ATTR { return hn::Add(so_far, hn::LoadU(df, tap)); });
     hn::StoreU(hn::Div(sum, divisor), df, y);
   });
 }

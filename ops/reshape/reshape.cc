@@ -66,6 +66,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 }  // namespace
 
 const Op kReshapeU8Op = {OpKind::kReshape, DataType::kU8, KernelKind::kCopy, "reshape", CheckU8, NoScratch, NoMacs, Units, Run};
-const Op kReshapeF32Op = {OpKind::kReshape, DataType::kF32, KernelKind::kCopy, "reshape", CheckF32, NoScratch, NoMacs, Units, Run};
+const Op kReshapeF32Op = {
+    OpKind::kReshape, DataType::kF32, KernelKind::kCopy, "reshape", CheckF32, NoScratch, NoMacs, Units, Run};
 
 }  // namespace cutis

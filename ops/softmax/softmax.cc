@@ -54,9 +54,9 @@ void RunF32(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin
 
 }  // namespace
 
-const Op kSoftmaxU8Op = {OpKind::kSoftmax, DataType::kU8, KernelKind::kSoftmaxU8, "softmax", CheckU8, NoScratch, NoMacs, Units,
-                         RunU8};
-const Op kSoftmaxF32Op = {OpKind::kSoftmax, DataType::kF32, KernelKind::kSoftmaxF32, "softmax", CheckF32, NoScratch, NoMacs, Units,
-                          RunF32};
+const Op kSoftmaxU8Op = {
+    OpKind::kSoftmax, DataType::kU8, KernelKind::kSoftmaxU8, "softmax", CheckU8, NoScratch, NoMacs, Units, RunU8};
+const Op kSoftmaxF32Op = {
+    OpKind::kSoftmax, DataType::kF32, KernelKind::kSoftmaxF32, "softmax", CheckF32, NoScratch, NoMacs, Units, RunF32};
 
 }  // namespace cutis

@@ -1,7 +1,6 @@
 // The kernels of the softmax: scalar, the only ones, so that every machine gives the same bits.
-#include "ops/softmax/softmax.h"
-
 #include "ops/exp.h"
+#include "ops/softmax/softmax.h"
 
 namespace cutis {
 namespace {

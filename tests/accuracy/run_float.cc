@@ -1,5 +1,5 @@
-// run_float MODEL INPUT OUTPUT [xnnpack]: runs a float32 .cutis over raw tensors, for scripts that compare it with other runtimes.
-// INPUT: float32 values, tight NHWC, any number of images; OUTPUT: those of output 0, likewise.
+// run_float MODEL INPUT OUTPUT [xnnpack]: runs a float32 .cutis over raw tensors, for scripts that compare it with other
+// runtimes. INPUT: float32 values, tight NHWC, any number of images; OUTPUT: those of output 0, likewise.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -22,7 +22,8 @@ cutis::Status Run(const char* path, const std::vector<float>& input, bool xnnpac
   CUTIS_ASSIGN(const auto session, cutis::Session::Create(*model, options));
   const size_t in = Elements(model->tensors()[static_cast<size_t>(model->input())].info.shape);
   const size_t out = Elements(model->tensors()[static_cast<size_t>(model->outputs()[0])].info.shape);
-  if (input.empty() || input.size() % in != 0) return cutis::Status::Error(cutis::Code::kUsage, "the input is no whole number of images");
+  if (input.empty() || input.size() % in != 0)
+    return cutis::Status::Error(cutis::Code::kUsage, "the input is no whole number of images");
   for (size_t i = 0; i < input.size() / in; ++i) {
     CUTIS_TRY(session->SetInputF32(0, input.data() + i * in, in));
     CUTIS_TRY(session->Run(1));

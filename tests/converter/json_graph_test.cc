@@ -1,15 +1,15 @@
 // graph.json with a checkpoint: the format, its errors, and the shipped model against PyTorch and ONNX Runtime.
+#include "converter/json_graph/json_graph.h"
+
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <fstream>
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "converter/graph/edit.h"
 #include "converter/graph/passes.h"
-#include "converter/json_graph/json_graph.h"
 #include "converter/lower/net.h"
 #include "runtime/golden.h"
 #include "tests/converter/net_eval.h"

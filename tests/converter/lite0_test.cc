@@ -1,12 +1,11 @@
-// EfficientNet-Lite0 with its ImageNet weights, made by make_lite0.py: the ONNX file and safetensors with graph.json against what
-// ONNX Runtime and PyTorch computed. Exit code 77 (skipped) where the folder is not there.
+// EfficientNet-Lite0 with its ImageNet weights, made by make_lite0.py: the ONNX file and safetensors with graph.json against
+// what ONNX Runtime and PyTorch computed. Exit code 77 (skipped) where the folder is not there.
 //   lite0_test FOLDER
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "converter/graph/passes.h"
 #include "converter/json_graph/json_graph.h"

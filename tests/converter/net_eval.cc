@@ -10,7 +10,8 @@ namespace {
 using Values = std::vector<float>;
 
 size_t At(const Shape& shape, int y, int x, int c) {
-  return (static_cast<size_t>(y) * static_cast<size_t>(shape.width) + static_cast<size_t>(x)) * static_cast<size_t>(shape.channels) +
+  return (static_cast<size_t>(y) * static_cast<size_t>(shape.width) + static_cast<size_t>(x)) *
+             static_cast<size_t>(shape.channels) +
          static_cast<size_t>(c);
 }
 
@@ -46,8 +47,8 @@ void Convolve(const NetNode& node, const Shape& in, const Shape& out, const Valu
     for (int n = 0; n < out.channels; ++n) {
       double sum = node.bias[static_cast<size_t>(n)];
       for (const Tap& tap : taps) {
-        const float* weights = &node.weights[static_cast<size_t>(n) * row +
-                                             static_cast<size_t>((tap.ky * w.kernel_w + tap.kx) * in_group)];
+        const float* weights =
+            &node.weights[static_cast<size_t>(n) * row + static_cast<size_t>((tap.ky * w.kernel_w + tap.kx) * in_group)];
         const float* data = &x[At(in, tap.y, tap.x, n / out_group * in_group)];
         for (int k = 0; k < in_group; ++k) sum += static_cast<double>(weights[k]) * static_cast<double>(data[k]);
       }
@@ -73,7 +74,8 @@ void Pool(const NetNode& node, const Shape& in, const Shape& out, const Values& 
 void Softmax(const Shape& shape, const Values& x, Values& y) {
   const size_t channels = static_cast<size_t>(shape.channels);
   for (size_t start = 0; start < x.size(); start += channels) {
-    const double most = *std::max_element(x.begin() + static_cast<std::ptrdiff_t>(start), x.begin() + static_cast<std::ptrdiff_t>(start + channels));
+    const double most = *std::max_element(x.begin() + static_cast<std::ptrdiff_t>(start),
+                                          x.begin() + static_cast<std::ptrdiff_t>(start + channels));
     double sum = 0;
     for (size_t c = 0; c < channels; ++c) sum += std::exp(x[start + c] - most);
     for (size_t c = 0; c < channels; ++c) y[start + c] = static_cast<float>(std::exp(x[start + c] - most) / sum);

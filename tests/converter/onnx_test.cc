@@ -1,16 +1,16 @@
 // ONNX files through import, passes and lowering, against what ONNX Runtime computed (make_onnx_fixtures.py).
+#include "converter/onnx/onnx.h"
+
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "converter/graph/passes.h"
 #include "converter/lower/net.h"
-#include "converter/onnx/onnx.h"
 #include "tests/converter/net_eval.h"
 
 namespace cutis::convert {

@@ -1,4 +1,6 @@
 // The safetensors reader: what it takes, and that everything else is refused.
+#include "converter/safetensors/safetensors.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -7,7 +9,6 @@
 #include <string>
 
 #include "converter/graph/edit.h"
-#include "converter/safetensors/safetensors.h"
 
 namespace cutis::convert {
 namespace {
@@ -74,15 +75,19 @@ TEST_CASE("half-precision numbers keep their values") {
 }
 
 TEST_CASE("scalars and empty tensors are read, in any order of bytes") {
-  const auto checkpoint = Parse(File(R"({"b":{"dtype":"U8","shape":[0,3],"data_offsets":[0,0]},"c":{"dtype":"U8","shape":[],"data_offsets":[2,3]},)"
-                                     R"("a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}   )", "xyz"));
+  const auto checkpoint =
+      Parse(File(R"({"b":{"dtype":"U8","shape":[0,3],"data_offsets":[0,0]},"c":{"dtype":"U8","shape":[],"data_offsets":[2,3]},)"
+                 R"("a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}   )",
+                 "xyz"));
   REQUIRE_MESSAGE(checkpoint.ok(), std::string(checkpoint.status().text()));
   CHECK(ReadInts(*checkpoint.value().tensors.at("c")) == std::vector<int64_t>{'z'});
   CHECK(checkpoint.value().tensors.at("b")->data.empty());
 }
 
 TEST_CASE("damaged and hostile files are refused") {
-  const auto one = [](const char* entry, const char* body = "abcd") { return ErrorOf(File(std::string(R"({"a":)") + entry + "}", body)); };
+  const auto one = [](const char* entry, const char* body = "abcd") {
+    return ErrorOf(File(std::string(R"({"a":)") + entry + "}", body));
+  };
   CHECK(Holds(ErrorOf(""), "shorter than 8 bytes"));
   CHECK(Holds(ErrorOf(std::string(8, '\xff')), "its header would have"));
   CHECK(Holds(ErrorOf(std::string("\x09\0\0\0\0\0\0\0{}", 10)), "its header would have 9 bytes"));
@@ -91,8 +96,11 @@ TEST_CASE("damaged and hostile files are refused") {
   CHECK(Holds(ErrorOf(File(std::string(100000, '['), "")), "nested too deeply"));
   CHECK(Holds(ErrorOf(File(R"({"a":1})", "")), "must be an object"));
   CHECK(Holds(ErrorOf(File(R"({"__metadata__":{"a":1}})", "")), "is not a text"));
-  CHECK(Holds(ErrorOf(File(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy")),
-              "stands twice"));
+  CHECK(
+      Holds(ErrorOf(File(
+                R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                "xy")),
+            "stands twice"));
   CHECK(Holds(one(R"({"dtype":"F8_E5M2","shape":[4],"data_offsets":[0,4]})"), "data type 'F8_E5M2' is not supported"));
   CHECK(Holds(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4],"more":1})"), "unknown key"));
   CHECK(Holds(one(R"({"dtype":"F32","data_offsets":[0,4]})"), "\"shape\" is missing"));
@@ -108,8 +116,11 @@ TEST_CASE("damaged and hostile files are refused") {
   CHECK(Holds(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})"), "4 bytes do not hold [2] of F32"));
   CHECK(Holds(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})", "abcde"), "1 bytes after the last tensor"));
   CHECK(Holds(one(R"({"dtype":"U8","shape":[3],"data_offsets":[1,4]})"), "leave a gap"));
-  CHECK(Holds(ErrorOf(File(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", "abcd")),
-              "overlap"));
+  CHECK(
+      Holds(ErrorOf(File(
+                R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+                "abcd")),
+            "overlap"));
   CHECK(!ReadSafetensors("no/such/file.safetensors").ok());
   CHECK(!ReadSafetensors(".").ok());
 }

@@ -33,7 +33,8 @@ void CheckNode(const Net& net, const NetNode& node) {
     case OpKind::kDense:
       Require(node.bias.size() == static_cast<size_t>(out.channels));
       Require(node.groups > 0 && in.channels % node.groups == 0 && out.channels % node.groups == 0);
-      Require(node.weights.size() == static_cast<size_t>(int64_t{out.channels} * w.kernel_h * w.kernel_w * (in.channels / node.groups)));
+      Require(node.weights.size() ==
+              static_cast<size_t>(int64_t{out.channels} * w.kernel_h * w.kernel_w * (in.channels / node.groups)));
       [[fallthrough]];
     case OpKind::kMaxPool:
     case OpKind::kAveragePool:

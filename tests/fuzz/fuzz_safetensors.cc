@@ -1,5 +1,5 @@
-// Fuzz target: bytes as a .safetensors file. The first eight bytes, the length of the header, are put right first unless the first
-// one is odd, so that the fuzzer gets to what lies behind: the header then ends at the first zero byte.
+// Fuzz target: bytes as a .safetensors file. The first eight bytes, the length of the header, are put right first unless the
+// first one is odd, so that the fuzzer gets to what lies behind: the header then ends at the first zero byte.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// Float kernels of convolution and depthwise convolution. Reference and vector kernels add the same rounded products in the same
-// order, so they are compared by bytes like the integer ones.
+// Float kernels of convolution and depthwise convolution. Reference and vector kernels add the same rounded products in the
+// same order, so they are compared by bytes like the integer ones.
 #include <cmath>
 #include <limits>
 
@@ -33,8 +33,8 @@ void SetClamp(Random& random, float* min, float* max) {
   *max = random.OneIn(2) ? 6.0f : std::numeric_limits<float>::infinity();
 }
 
-void RunConv(KernelOf<ConvF32Args> reference, KernelOf<ConvF32Args> kernel, const char* name, size_t pixels, int32_t channels, int32_t k,
-             size_t gap, uint64_t seed) {
+void RunConv(KernelOf<ConvF32Args> reference, KernelOf<ConvF32Args> kernel, const char* name, size_t pixels, int32_t channels,
+             int32_t k, size_t gap, uint64_t seed) {
   Random random(seed);
   const size_t terms = static_cast<size_t>(k), outputs = static_cast<size_t>(channels), padded = RoundUp(outputs, 16);
   ConvF32Args args = {};
@@ -43,7 +43,8 @@ void RunConv(KernelOf<ConvF32Args> reference, KernelOf<ConvF32Args> kernel, cons
   args.k = k;
   args.x_stride = terms + gap;
   args.y_stride = outputs + gap;
-  const GuardedBuffer x(((pixels - 1) * args.x_stride + terms) * 4, seed % 3 == 0 ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd);
+  const GuardedBuffer x(((pixels - 1) * args.x_stride + terms) * 4,
+                        seed % 3 == 0 ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd);
   const GuardedBuffer w(padded * terms * 4), bias(padded * 4);
   FillUneven(random, x.as<float>());
   FillPanels(random, w.as<float>(), bias.as<float>(), outputs, terms);
@@ -56,7 +57,8 @@ void RunConv(KernelOf<ConvF32Args> reference, KernelOf<ConvF32Args> kernel, cons
   reference(args);
   args.y = reinterpret_cast<float*>(y.actual());
   kernel(args);
-  y.Check(name, "pixels=%zu channels=%d k=%d gap=%zu seed=%llu", pixels, channels, k, gap, static_cast<unsigned long long>(seed));
+  y.Check(name, "pixels=%zu channels=%d k=%d gap=%zu seed=%llu", pixels, channels, k, gap,
+          static_cast<unsigned long long>(seed));
 }
 
 CUTIS_KERNEL_TEST(ConvF32) {
@@ -76,8 +78,9 @@ CUTIS_KERNEL_BENCH(ConvF32) {
     size_t pixels;
     int32_t k, channels;
   };
-  constexpr Layer kLayers[] = {{"48 x 32 -> 16", 48, 32, 16}, {"48 x 144 -> 24", 48, 144, 24}, {"48 x 27 -> 32", 48, 27, 32},
-                               {"48 x 480 -> 80", 48, 480, 80}, {"25 x 320 -> 1280", 25, 320, 1280}, {"1 x 1280 -> 64", 1, 1280, 64}};
+  constexpr Layer kLayers[] = {{"48 x 32 -> 16", 48, 32, 16},       {"48 x 144 -> 24", 48, 144, 24},
+                               {"48 x 27 -> 32", 48, 27, 32},       {"48 x 480 -> 80", 48, 480, 80},
+                               {"25 x 320 -> 1280", 25, 320, 1280}, {"1 x 1280 -> 64", 1, 1280, 64}};
   Random random(1);
   for (const Layer& layer : kLayers) {
     const size_t k = static_cast<size_t>(layer.k), padded = RoundUp(static_cast<size_t>(layer.channels), 16);
@@ -124,8 +127,8 @@ size_t Elements(int32_t height, int32_t width, size_t stride, int32_t channels) 
   return (static_cast<size_t>(height) * static_cast<size_t>(width) - 1) * stride + static_cast<size_t>(channels);
 }
 
-void RunDepthwise(KernelOf<DepthwiseF32Args> reference, KernelOf<DepthwiseF32Args> kernel, const char* name, const DepthwiseCase& c,
-                  uint64_t seed) {
+void RunDepthwise(KernelOf<DepthwiseF32Args> reference, KernelOf<DepthwiseF32Args> kernel, const char* name,
+                  const DepthwiseCase& c, uint64_t seed) {
   Random random(seed);
   DepthwiseF32Args args = ArgsOf(c);
   if (args.out_h < 1 || args.out_w < 1) return;
@@ -147,15 +150,17 @@ void RunDepthwise(KernelOf<DepthwiseF32Args> reference, KernelOf<DepthwiseF32Arg
   reference(args);
   args.y = reinterpret_cast<float*>(y.actual());
   kernel(args);
-  y.Check(name, "channels=%d image=%dx%d kernel=%dx%d stride=%d dilation=%d pad=%d,%d gap=%zu seed=%llu", c.channels, c.height, c.width,
-          c.window.kernel_h, c.window.kernel_w, c.window.stride_w, c.window.dilation_w, c.window.pad_top, c.window.pad_left, c.gap,
-          static_cast<unsigned long long>(seed));
+  y.Check(name, "channels=%d image=%dx%d kernel=%dx%d stride=%d dilation=%d pad=%d,%d gap=%zu seed=%llu", c.channels, c.height,
+          c.width, c.window.kernel_h, c.window.kernel_w, c.window.stride_w, c.window.dilation_w, c.window.pad_top,
+          c.window.pad_left, c.gap, static_cast<unsigned long long>(seed));
 }
 
 CUTIS_KERNEL_TEST(DepthwiseF32) {
   constexpr Window kWindows[] = {
-      {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, {5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {5, 5, 2, 2, 1, 1, 2, 1, 1, 2},
-      {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {2, 4, 1, 3, 1, 1, 0, 3, 1, 0}, {3, 3, 1, 1, 2, 3, 2, 3, 2, 3}, {3, 2, 3, 1, 2, 1, 0, 0, 4, 0},
+      {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
+      {5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, {5, 5, 2, 2, 1, 1, 2, 1, 1, 2},
+      {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {2, 4, 1, 3, 1, 1, 0, 3, 1, 0},
+      {3, 3, 1, 1, 2, 3, 2, 3, 2, 3}, {3, 2, 3, 1, 2, 1, 0, 0, 4, 0},
       {2, 2, 1, 1, 1, 1, 3, 3, 3, 3},  // windows wholly in padding
   };
   uint64_t seed = 1;
@@ -173,11 +178,15 @@ CUTIS_KERNEL_BENCH(DepthwiseF32) {
     const char* name;
     int32_t channels, size, kernel, stride;
   };
-  constexpr Layer kLayers[] = {{"80x80x32 3x3", 32, 80, 3, 1}, {"20x20x240 5x5", 240, 20, 5, 1}, {"5x5x1152 5x5", 1152, 5, 5, 1}};
+  constexpr Layer kLayers[] = {
+      {"80x80x32 3x3", 32, 80, 3, 1}, {"20x20x240 5x5", 240, 20, 5, 1}, {"5x5x1152 5x5", 1152, 5, 5, 1}};
   for (const Layer& layer : kLayers) {
     const int32_t pad = layer.kernel / 2;
-    DepthwiseF32Args args = ArgsOf({layer.channels, layer.size, layer.size,
-                                    {layer.kernel, layer.kernel, layer.stride, layer.stride, 1, 1, pad, pad, pad, pad}, 0});
+    DepthwiseF32Args args = ArgsOf({layer.channels,
+                                    layer.size,
+                                    layer.size,
+                                    {layer.kernel, layer.kernel, layer.stride, layer.stride, 1, 1, pad, pad, pad, pad},
+                                    0});
     const size_t channels = static_cast<size_t>(layer.channels), padded = RoundUp(channels, 16);
     const GuardedBuffer x(static_cast<size_t>(layer.size) * static_cast<size_t>(layer.size) * channels * 4);
     const GuardedBuffer w(padded * static_cast<size_t>(layer.kernel) * static_cast<size_t>(layer.kernel) * 4), bias(padded * 4);

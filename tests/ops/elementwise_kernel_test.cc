@@ -42,7 +42,8 @@ CUTIS_KERNEL_TEST(AddU8) {
   ForEachRows([&](const Rows& rows, uint64_t seed) {
     Random random(seed);
     const GuardedBuffer a(rows.elements(), AnyPlace(random)), b(rows.elements(), AnyPlace(random));
-    for (const GuardedBuffer* buffer : {&a, &b}) random.OneIn(2) ? random.Fill(buffer->bytes()) : random.FillExtreme(buffer->bytes());
+    for (const GuardedBuffer* buffer : {&a, &b})
+      random.OneIn(2) ? random.Fill(buffer->bytes()) : random.FillExtreme(buffer->bytes());
     const OutputPair y(rows.elements(), seed);
     AddU8Args args = {};
     args.a = a.data();
@@ -62,7 +63,8 @@ CUTIS_KERNEL_TEST(AddU8) {
     reference(args);
     args.y = y.actual();
     kernel(args);
-    y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap, static_cast<unsigned long long>(seed));
+    y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap,
+            static_cast<unsigned long long>(seed));
   });
 }
 
@@ -99,7 +101,8 @@ CUTIS_KERNEL_TEST(AddF32) {
     reference(args);
     args.y = reinterpret_cast<float*>(y.actual());
     kernel(args);
-    y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap, static_cast<unsigned long long>(seed));
+    y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap,
+            static_cast<unsigned long long>(seed));
   });
 }
 
@@ -121,7 +124,8 @@ CUTIS_KERNEL_TEST(ClampF32) {
     reference(args);
     args.y = reinterpret_cast<float*>(y.actual());
     kernel(args);
-    y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap, static_cast<unsigned long long>(seed));
+    y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap,
+            static_cast<unsigned long long>(seed));
   });
 }
 
@@ -168,7 +172,8 @@ CUTIS_KERNEL_TEST(SoftmaxU8) {
     const GuardedBuffer x(rows.elements(), AnyPlace(random));
     random.OneIn(2) ? random.Fill(x.bytes()) : random.FillExtreme(x.bytes());
     const OutputPair y(rows.elements() * 4, seed);
-    SoftmaxU8Args args = {x.data(), nullptr, rows.stride(), rows.stride(), rows.pixels, rows.channels, random.Uniform(0.001f, 2.0f)};
+    SoftmaxU8Args args = {
+        x.data(), nullptr, rows.stride(), rows.stride(), rows.pixels, rows.channels, random.Uniform(0.001f, 2.0f)};
     args.y = reinterpret_cast<float*>(y.expected());
     reference(args);
     args.y = reinterpret_cast<float*>(y.actual());

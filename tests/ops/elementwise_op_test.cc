@@ -1,4 +1,5 @@
-// The operators add, lookup, clamp, dequantize, softmax and reshape against values computed here in double, and what they refuse.
+// The operators add, lookup, clamp, dequantize, softmax and reshape against values computed here in double, and what they
+// refuse.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -35,7 +36,8 @@ TEST_CASE("add uint8 equals the formula") {
       options.multiplier_a = 0.5f;
       options.multiplier_b = 0.25f;
       options.out = RandomOutput(random);
-      const TensorInfo a = MakeTensor(DataType::kU8, shape, {gap, 0}, 1, 17), b = MakeTensor(DataType::kU8, shape, {0, 64}, 1, 201);
+      const TensorInfo a = MakeTensor(DataType::kU8, shape, {gap, 0}, 1, 17),
+                       b = MakeTensor(DataType::kU8, shape, {0, 64}, 1, 201);
       OpCase c(OpKind::kAdd, {a, b}, MakeTensor(DataType::kU8, shape, {0, 0}, 2, options.out.zero_point), options, 2, seed);
       for (const size_t input : {size_t{0}, size_t{1}}) c.Fill<uint8_t>(input, [&] { return AnyByte(random); });
       c.Run();
@@ -45,8 +47,8 @@ TEST_CASE("add uint8 equals the formula") {
         wrong += c.Out<uint8_t>(i, y, x, n) != ToByte(sum, options.out);
       });
       CHECK(wrong == 0);
-      CHECK(c.op().macs(c.node()) == static_cast<uint64_t>(shape.height) * static_cast<uint64_t>(shape.width) *
-                                         static_cast<uint64_t>(shape.channels));
+      CHECK(c.op().macs(c.node()) ==
+            static_cast<uint64_t>(shape.height) * static_cast<uint64_t>(shape.width) * static_cast<uint64_t>(shape.channels));
     }
   }
 }
@@ -150,8 +152,8 @@ TEST_CASE("clamp keeps values within its bounds") {
 
 TEST_CASE("dequantize gives real values") {
   for (const Shape& shape : kShapes) {
-    OpCase c(OpKind::kDequantize, {MakeTensor(DataType::kU8, shape, {4, 64}, 0.037f, 200)}, MakeTensor(DataType::kF32, shape, {1, 0}),
-             DequantizeOptions{}, 2, 4);
+    OpCase c(OpKind::kDequantize, {MakeTensor(DataType::kU8, shape, {4, 64}, 0.037f, 200)},
+             MakeTensor(DataType::kF32, shape, {1, 0}), DequantizeOptions{}, 2, 4);
     c.Run();
     int wrong = 0;
     c.ForEachOutput([&](int32_t i, int32_t y, int32_t x, int32_t n) {
@@ -175,7 +177,8 @@ double SoftmaxError(OpCase& c, const Shape& shape, Real real) {
         for (int32_t n = 0; n < shape.channels; ++n) max = std::fmax(max, real(i, y, x, n));
         for (int32_t n = 0; n < shape.channels; ++n) sum += std::exp(real(i, y, x, n) - max);
         for (int32_t n = 0; n < shape.channels; ++n) {
-          const double expected = std::exp(real(i, y, x, n) - max) / sum, actual = static_cast<double>(c.Out<float>(i, y, x, n));
+          const double expected = std::exp(real(i, y, x, n) - max) / sum,
+                       actual = static_cast<double>(c.Out<float>(i, y, x, n));
           total += actual;
           if (expected > 1e-30) worst = std::fmax(worst, std::fabs(actual / expected - 1));
           if (expected <= 1e-30) worst = std::fmax(worst, actual > 1.1e-30 ? 1.0 : 0.0);
@@ -190,10 +193,12 @@ double SoftmaxError(OpCase& c, const Shape& shape, Real real) {
 TEST_CASE("softmax agrees with double") {
   for (const Shape& shape : {Shape{1, 1, 7}, Shape{3, 4, 5}, Shape{1, 1, 1}, Shape{2, 1, 1000}}) {
     Random random(8);
-    OpCase f(OpKind::kSoftmax, {MakeTensor(DataType::kF32, shape, {1, 0})}, MakeTensor(DataType::kF32, shape, {2, 0}), SoftmaxOptions{}, 2, 4);
+    OpCase f(OpKind::kSoftmax, {MakeTensor(DataType::kF32, shape, {1, 0})}, MakeTensor(DataType::kF32, shape, {2, 0}),
+             SoftmaxOptions{}, 2, 4);
     f.Fill<float>(0, [&] { return random.Uniform(-60, 40); });
     f.Run();
-    // The difference to the maximum, up to 100, is rounded once (100 * 2^-24 = 6e-6); so is each of the thousand steps of the sum.
+    // The difference to the maximum, up to 100, is rounded once (100 * 2^-24 = 6e-6); so is each of the thousand steps of the
+    // sum.
     CHECK(SoftmaxError(f, shape, [&](int32_t i, int32_t y, int32_t x, int32_t n) {
             return static_cast<double>(f.In<float>(0, i, y, x, n));
           }) < 2e-5);
@@ -211,7 +216,8 @@ TEST_CASE("softmax agrees with double") {
 }
 
 TEST_CASE("softmax of huge and equal values") {
-  OpCase c(OpKind::kSoftmax, {MakeTensor(DataType::kF32, {1, 1, 4})}, MakeTensor(DataType::kF32, {1, 1, 4}), SoftmaxOptions{}, 1, 4);
+  OpCase c(OpKind::kSoftmax, {MakeTensor(DataType::kF32, {1, 1, 4})}, MakeTensor(DataType::kF32, {1, 1, 4}), SoftmaxOptions{},
+           1, 4);
   c.Fill<float>(0, [] { return 3e38f; });
   c.In<float>(0, 0, 0, 0, 3) = -3e38f;
   c.Run();
@@ -246,8 +252,9 @@ TEST_CASE("reshape keeps elements in order and skips padding") {
   struct Pair {
     Shape from, to;
   };
-  constexpr Pair kPairs[] = {{{2, 3, 5}, {1, 1, 30}}, {{1, 1, 30}, {2, 3, 5}}, {{4, 6, 10}, {3, 16, 5}}, {{2, 3, 5}, {5, 1, 6}},
-                             {{1, 1, 9}, {1, 1, 9}},  {{40, 50, 23}, {1, 1, 46000}}, {{33, 100, 16}, {100, 33, 16}}};
+  constexpr Pair kPairs[] = {{{2, 3, 5}, {1, 1, 30}},       {{1, 1, 30}, {2, 3, 5}}, {{4, 6, 10}, {3, 16, 5}},
+                             {{2, 3, 5}, {5, 1, 6}},        {{1, 1, 9}, {1, 1, 9}},  {{40, 50, 23}, {1, 1, 46000}},
+                             {{33, 100, 16}, {100, 33, 16}}};
   for (const Pair& pair : kPairs) {
     for (const DataType type : {DataType::kU8, DataType::kF32}) {
       for (const int32_t gap : {0, 4}) {
@@ -272,7 +279,8 @@ TEST_CASE("reshape keeps elements in order and skips padding") {
       }
     }
   }
-  OpCase c(OpKind::kReshape, {MakeTensor(DataType::kU8, {2, 3, 5})}, MakeTensor(DataType::kU8, {1, 1, 31}), ReshapeOptions{}, 1, 7);
+  OpCase c(OpKind::kReshape, {MakeTensor(DataType::kU8, {2, 3, 5})}, MakeTensor(DataType::kU8, {1, 1, 31}), ReshapeOptions{}, 1,
+           7);
   CHECK(c.IsRefused());
 }
 

@@ -70,7 +70,8 @@ void FloatCase::Pack() {
     op_.node().options = DepthwiseF32Options{l.window, packed_weights_.as<float>(), packed_bias_.as<float>(), l.min, l.max};
   } else {
     PackConvF32(WeightShape(l), weights_.data(), packed);
-    op_.node().options = ConvF32Options{l.window, l.groups, packed_weights_.as<float>(), packed_bias_.as<float>(), l.min, l.max};
+    op_.node().options =
+        ConvF32Options{l.window, l.groups, packed_weights_.as<float>(), packed_bias_.as<float>(), l.min, l.max};
   }
 }
 

@@ -24,8 +24,8 @@ TEST_CASE("float layers agree with direct sums") {
   }
 }
 
-// tests/ops/make_float_fixtures.py: per layer nine int32 (kind, height, width, in, out, kernel, stride, padding, groups), then as
-// float32 the input (NHWC), the weights [out][ky][kx][in], the bias and PyTorch's output (NHWC).
+// tests/ops/make_float_fixtures.py: per layer nine int32 (kind, height, width, in, out, kernel, stride, padding, groups), then
+// as float32 the input (NHWC), the weights [out][ky][kx][in], the bias and PyTorch's output (NHWC).
 class Fixture {
  public:
   explicit Fixture(const char* name) {

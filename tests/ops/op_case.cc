@@ -14,7 +14,8 @@ TensorInfo MakeTensor(DataType type, Shape shape, Gaps gaps, float scale, int32_
   tensor.channel_stride = ChannelStride(type, shape.channels) + gaps.channels;
   tensor.image_bytes = RoundUp(static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) *
                                    static_cast<size_t>(tensor.channel_stride) * SizeOf(type),
-                               kAlignment) + gaps.image;
+                               kAlignment) +
+                       gaps.image;
   tensor.scale = scale;
   tensor.zero_point = zero_point;
   return tensor;

@@ -10,7 +10,8 @@
 
 namespace cutis::test {
 
-// How far a tensor's memory exceeds its elements: further elements between pixels, further bytes (a multiple of 64) between images.
+// How far a tensor's memory exceeds its elements: further elements between pixels, further bytes (a multiple of 64) between
+// images.
 struct Gaps {
   int32_t channels = 0;
   size_t image = 0;
@@ -68,8 +69,8 @@ class OpCase {
   int32_t batch() const { return batch_; }
   RunArgs run_args();
 
-  // Checks the node, runs it with every kernel that this CPU has, its units cut in different ways, and compares: all outputs are
-  // equal by bytes and nothing but elements has been written. The outputs of the last kernel remain.
+  // Checks the node, runs it with every kernel that this CPU has, its units cut in different ways, and compares: all outputs
+  // are equal by bytes and nothing but elements has been written. The outputs of the last kernel remain.
   void Run();
   // The check's verdict alone.
   bool IsRefused() const { return !op_->check(node_).ok(); }

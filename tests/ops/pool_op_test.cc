@@ -40,7 +40,8 @@ void TestMaxPool(DataType type) {
   for (const PoolCase& pool : kCases) {
     Random random(3);
     OpCase c(OpKind::kMaxPool, {MakeTensor(type, pool.in, {4, 64}, 0.5f, 9)},
-             MakeTensor(type, OutputShape(pool.in, pool.window, pool.in.channels), {}, 0.5f, 9), MaxPoolOptions{pool.window}, 2, 3);
+             MakeTensor(type, OutputShape(pool.in, pool.window, pool.in.channels), {}, 0.5f, 9), MaxPoolOptions{pool.window}, 2,
+             3);
     c.Fill<T>(0, [&] { return static_cast<T>(random.Between(type == DataType::kU8 ? 0 : -200, 255)); });
     c.Run();
     int wrong = 0;
@@ -178,13 +179,16 @@ TEST_CASE("average pool refuses missing counts and wrong multipliers") {
   CHECK(refused_with([&](AveragePoolU8Options& o) { o.counts = o.counts.first(2), o.multipliers = o.multipliers.first(2); }));
   CHECK(refused_with([&](AveragePoolU8Options& o) { o.counts = o.counts.last(2), o.multipliers = o.multipliers.last(2); }));
   CHECK(refused_with([&](AveragePoolU8Options& o) { o.multipliers = o.multipliers.first(2); }));
-  CHECK(refused_with([&](AveragePoolU8Options& o) { o.count_include_pad = true, o.counts = o.counts.first(2), o.multipliers = o.multipliers.first(2); }));
+  CHECK(refused_with([&](AveragePoolU8Options& o) {
+    o.count_include_pad = true, o.counts = o.counts.first(2), o.multipliers = o.multipliers.first(2);
+  }));
   CHECK(!refused_with([&](AveragePoolU8Options& o) { o.count_include_pad = true; }));
   const float bad[] = {0.25f, 0.0f, 1.0f / 9};
   CHECK(refused_with([&](AveragePoolU8Options& o) { o.multipliers = bad; }));
   const std::vector<int32_t> many(65, 4);
   const std::vector<float> many_multipliers(65, 0.25f);
-  CHECK(refused_with([&](AveragePoolU8Options& o) { o.counts = many, o.multipliers = many_multipliers, o.count_include_pad = true; }));
+  CHECK(refused_with(
+      [&](AveragePoolU8Options& o) { o.counts = many, o.multipliers = many_multipliers, o.count_include_pad = true; }));
 
   // More elements than have an exact sum.
   const int32_t large_count[] = {182 * 182};

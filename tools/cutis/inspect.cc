@@ -109,7 +109,7 @@ const char* NameOfScores(Scores scores) {
   return "";
 }
 
-// -- JSON ------------------------------------------------------------------------------------------------------------------
+// -- JSON -----------------------------------------------------------------------------------------
 
 Json TensorJson(const ModelTensor& tensor) {
   const TensorInfo& info = tensor.info;
@@ -226,7 +226,7 @@ Json ModelJson(const Model& model, const std::string& path) {
   return json;
 }
 
-// -- for people --------------------------------------------------------------------------------------------------------------
+// -- for people -----------------------------------------------------------------------------------
 
 void PrintHead(const Model& model, const std::string& path) {
   const Provenance& from = model.provenance();

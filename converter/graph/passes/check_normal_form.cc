@@ -8,7 +8,8 @@ namespace cutis::convert {
 namespace {
 
 Status CheckWeights(const Graph& graph, const Node& node) {
-  if (!HasInput(node, 1) || ConstantInput(graph, node, 1) == nullptr || (HasInput(node, 2) && ConstantInput(graph, node, 2) == nullptr)) {
+  if (!HasInput(node, 1) || ConstantInput(graph, node, 1) == nullptr ||
+      (HasInput(node, 2) && ConstantInput(graph, node, 2) == nullptr)) {
     return NodeError(node, "its weights are computed at run time, only constant ones are supported");
   }
   for (size_t i = 1; i < node.inputs.size(); ++i) {
@@ -16,7 +17,8 @@ Status CheckWeights(const Graph& graph, const Node& node) {
     if (constant == nullptr) continue;
     for (const float value : ReadFloats(*constant)) {
       if (!std::isfinite(value)) {
-        return NodeError(node, "its " + std::string(i == 1 ? "weights hold" : "bias holds") + " infinities or NaN", Code::kBadInput);
+        return NodeError(node, "its " + std::string(i == 1 ? "weights hold" : "bias holds") + " infinities or NaN",
+                         Code::kBadInput);
       }
     }
   }
@@ -58,7 +60,8 @@ Status CheckNode(const Graph& graph, const Node& node) {
 
 Status CheckNormalForm(const Graph& graph) {
   if (graph.inputs.size() != 1) {
-    return Status::Error(Code::kUnsupported, "the graph has %zu inputs; exactly one, the image, is supported", graph.inputs.size());
+    return Status::Error(Code::kUnsupported, "the graph has %zu inputs; exactly one, the image, is supported",
+                         graph.inputs.size());
   }
   const Value& input = graph.values[static_cast<size_t>(graph.inputs[0])];
   if (input.dims.size() != 4 || input.dims[0] != 1) {
@@ -81,7 +84,8 @@ Status CheckNormalForm(const Graph& graph) {
   for (const ValueId id : graph.outputs) {
     const Value& output = graph.values[static_cast<size_t>(id)];
     if (output.constant != nullptr || id == graph.inputs[0] || ready.count(id) == 0) {
-      return Status::Error(Code::kUnsupported, "output '%.100s' does not depend on the input through any layer", output.name.c_str());
+      return Status::Error(Code::kUnsupported, "output '%.100s' does not depend on the input through any layer",
+                           output.name.c_str());
     }
   }
   return Status();

@@ -1,5 +1,5 @@
-// Everything of the form y = x * scale[channel] + shift[channel] (batch normalisation, arithmetic with constants) becomes part of
-// a convolution or a fully connected layer: of the one before it, of the one after it, or of a 1x1 depthwise one of its own.
+// Everything of the form y = x * scale[channel] + shift[channel] (batch normalisation, arithmetic with constants) becomes part
+// of a convolution or a fully connected layer: of the one before it, of the one after it, or of a 1x1 depthwise one of its own.
 #include <cmath>
 #include <map>
 #include <utility>
@@ -18,13 +18,15 @@ Status FromBatchNorm(const Graph& graph, const Node& node, Affine* affine) {
   std::vector<double> parameters[4];  // gamma, beta, mean, variance
   for (size_t i = 0; i < 4; ++i) {
     const Constant* constant = ConstantInput(graph, node, i + 1);
-    if (constant == nullptr) return NodeError(node, "its parameters are computed at run time, only constant ones are supported");
+    if (constant == nullptr)
+      return NodeError(node, "its parameters are computed at run time, only constant ones are supported");
     parameters[i] = ReadDoubles(*constant);
   }
   const double epsilon = FloatOf(node, "epsilon", 1e-5f);
   for (size_t c = 0; c < parameters[0].size(); ++c) {
     const double variance = parameters[3][c] + epsilon;
-    if (!(variance > 0)) return NodeError(node, "variance plus epsilon of channel " + std::to_string(c) + " is not positive", Code::kBadInput);
+    if (!(variance > 0))
+      return NodeError(node, "variance plus epsilon of channel " + std::to_string(c) + " is not positive", Code::kBadInput);
     const double scale = parameters[0][c] / std::sqrt(variance);
     affine->scale.push_back(scale);
     affine->shift.push_back(parameters[1][c] - parameters[2][c] * scale);
@@ -52,7 +54,8 @@ Status FromArithmetic(const Graph& graph, const Node& node, Affine* affine, size
   const Constant* operand = ConstantInput(graph, node, 1 - *data);
   const Dims& x = DimsOf(graph, node.inputs[*data]);
   if (x.size() < 2 || x != DimsOf(graph, node.outputs[0])) {
-    return NodeError(node, "its constant " + ToText(operand->dims) + " changes the shape " + ToText(x) + ", which is not supported");
+    return NodeError(node,
+                     "its constant " + ToText(operand->dims) + " changes the shape " + ToText(x) + ", which is not supported");
   }
   std::vector<double> values;
   CUTIS_TRY(PerChannel(node, *operand, x, &values));
@@ -64,7 +67,8 @@ Status FromArithmetic(const Graph& graph, const Node& node, Affine* affine, size
     if (node.op == "Sub") scale = constant_first ? -1 : 1, shift = constant_first ? value : -value;
     if (node.op == "Mul") scale = value;
     if (node.op == "Div") scale = 1 / value;
-    if (!std::isfinite(scale) || !std::isfinite(shift)) return NodeError(node, "its constant is not a usable number", Code::kBadInput);
+    if (!std::isfinite(scale) || !std::isfinite(shift))
+      return NodeError(node, "its constant is not a usable number", Code::kBadInput);
     affine->scale.push_back(scale);
     affine->shift.push_back(shift);
   }
@@ -77,7 +81,8 @@ void SetWeights(Graph& graph, Node& node, Dims dims, const std::vector<double>& 
   const int64_t outputs = dims[0];
   const ValueId weights_id =
       AddConstant(graph, name + "/weights", MakeFloats(std::move(dims), std::vector<float>(weights.begin(), weights.end())));
-  const ValueId bias_id = AddConstant(graph, name + "/bias", MakeFloats({outputs}, std::vector<float>(bias.begin(), bias.end())));
+  const ValueId bias_id =
+      AddConstant(graph, name + "/bias", MakeFloats({outputs}, std::vector<float>(bias.begin(), bias.end())));
   node.inputs.push_back(weights_id);
   node.inputs.push_back(bias_id);
 }
@@ -149,7 +154,10 @@ std::vector<Node> AsConvolution(Graph& graph, const Node& node, ValueId input, c
   };
   Node conv{"Conv", node.name, {input}, node.outputs, {}};
   const std::vector<int64_t> ones = {1, 1};
-  conv.attributes = {{"kernel_shape", ones}, {"strides", ones}, {"dilations", ones}, {"pads", std::vector<int64_t>{0, 0, 0, 0}},
+  conv.attributes = {{"kernel_shape", ones},
+                     {"strides", ones},
+                     {"dilations", ones},
+                     {"pads", std::vector<int64_t>{0, 0, 0, 0}},
                      {"group", channels}};
   SetWeights(graph, conv, {channels, 1, 1, 1}, affine.scale, affine.shift);
   if (x.size() == 4) return {std::move(conv)};
@@ -211,7 +219,8 @@ Status FoldAffines(Graph& graph) {
     const ValueId input = node.inputs[0], output = node.outputs[0];
     if (ConstantOf(graph, input) != nullptr) return NodeError(node, "its input is constant");
     const int before = edges.producer[static_cast<size_t>(input)];
-    if (before >= 0 && edges.uses[static_cast<size_t>(input)] == 1 && TakesAffines(graph, graph.nodes[static_cast<size_t>(before)])) {
+    if (before >= 0 && edges.uses[static_cast<size_t>(input)] == 1 &&
+        TakesAffines(graph, graph.nodes[static_cast<size_t>(before)])) {
       Node& layer = graph.nodes[static_cast<size_t>(before)];
       FoldIntoLayerBefore(graph, affine, layer);
       layer.outputs[0] = output;

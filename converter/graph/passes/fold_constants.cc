@@ -202,7 +202,8 @@ Status FoldArithmetic(Graph& graph, const Node& node, Folded* result) {
   if (ElementCount(dims) > std::max({ElementCount(a->dims), ElementCount(b->dims), int64_t{1} << 20})) {
     return NodeError(node, "its constant result " + ToText(dims) + " is much larger than its operands");
   }
-  const std::vector<float> float_a = is_float ? ReadFloats(*a) : std::vector<float>(), float_b = is_float ? ReadFloats(*b) : float_a;
+  const std::vector<float> float_a = is_float ? ReadFloats(*a) : std::vector<float>(),
+                           float_b = is_float ? ReadFloats(*b) : float_a;
   const std::vector<int64_t> int_a = is_float ? std::vector<int64_t>() : ReadInts(*a), int_b = is_float ? int_a : ReadInts(*b);
   std::vector<float> floats(is_float ? count : 0);
   std::vector<int64_t> ints(is_float ? 0 : count);
@@ -226,10 +227,10 @@ Status FoldArithmetic(Graph& graph, const Node& node, Folded* result) {
 
 const std::map<std::string, FoldFn>& Table() {
   static const std::map<std::string, FoldFn> table = {
-      {"Add", FoldArithmetic},      {"Cast", FoldCast},         {"Concat", FoldConcat},       {"Constant", FoldConstant},
-      {"Div", FoldArithmetic},      {"Flatten", FoldSameBytes}, {"Gather", FoldGather},       {"Identity", FoldSameBytes},
-      {"Mul", FoldArithmetic},      {"Reshape", FoldSameBytes}, {"Shape", FoldShape},         {"Slice", FoldSlice},
-      {"Squeeze", FoldSameBytes},   {"Sub", FoldArithmetic},    {"Transpose", FoldTranspose}, {"Unsqueeze", FoldSameBytes},
+      {"Add", FoldArithmetic},    {"Cast", FoldCast},         {"Concat", FoldConcat},       {"Constant", FoldConstant},
+      {"Div", FoldArithmetic},    {"Flatten", FoldSameBytes}, {"Gather", FoldGather},       {"Identity", FoldSameBytes},
+      {"Mul", FoldArithmetic},    {"Reshape", FoldSameBytes}, {"Shape", FoldShape},         {"Slice", FoldSlice},
+      {"Squeeze", FoldSameBytes}, {"Sub", FoldArithmetic},    {"Transpose", FoldTranspose}, {"Unsqueeze", FoldSameBytes},
   };
   return table;
 }
@@ -254,7 +255,8 @@ Status FoldConstants(Graph& graph) {
       CUTIS_TRY(InferNode(graph, node));
       continue;
     }
-    if (IsFloat(folded->type) && folded->type != ElementType::kF32) folded = Share(MakeFloats(folded->dims, ReadFloats(*folded)));
+    if (IsFloat(folded->type) && folded->type != ElementType::kF32)
+      folded = Share(MakeFloats(folded->dims, ReadFloats(*folded)));
     Value& value = graph.values[static_cast<size_t>(node.outputs[0])];
     value.type = folded->type;
     value.has_dims = true;

@@ -72,7 +72,8 @@ Status RemoveNoOps(Graph& graph) {
       const Dims& dims = DimsOf(graph, node.inputs[0]);
       CUTIS_TRY(ReadPermutation(node, dims.size(), &order));
       if (!KeepsBytes(dims, order)) {
-        return NodeError(node, "it moves the data of " + ToText(dims) + ", which is not supported; export the model in NCHW order");
+        return NodeError(node,
+                         "it moves the data of " + ToText(dims) + ", which is not supported; export the model in NCHW order");
       }
       node.op = "Reshape";
       node.attributes.clear();
