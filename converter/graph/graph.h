@@ -25,13 +25,22 @@ struct Constant {
 
 using Dims = std::vector<int64_t>;
 
+// Scales that the source states (QDQ and QOperator models, int8 checkpoints, quant.json), in Cutis' own convention: activations
+// are uint8 with one scale and zero point; weights int8 in [-127, 127] with zero point 0 and one scale per output channel or
+// one for all. The quantiser keeps them bit for bit. The value itself is held in float32 all the same.
+struct Quantization {
+  std::vector<float> scales;
+  int32_t zero_point = 0;
+};
+
 // An edge. dims is empty-optional until shape inference has run; the batch dimension is 1 from import on.
 struct Value {
   std::string name;
   ElementType type = ElementType::kF32;
   bool has_dims = false;
   Dims dims;
-  std::shared_ptr<const Constant> constant;  // set: an initializer or a folded value
+  std::shared_ptr<const Constant> constant;          // set: an initializer or a folded value
+  std::shared_ptr<const Quantization> quantization;  // null: the quantiser chooses
 };
 
 using ValueId = int32_t;
