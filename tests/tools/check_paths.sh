@@ -4,10 +4,11 @@ set -uo pipefail
 cd "$1" || exit 1
 # Written in pieces, so that this file does not match itself.
 pattern='(^|[^A-Za-z0-9_.])(/wor''k/|/roo''t/|/hom''e/[a-z])|\.\./share''d'
-if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+# A copy of the tree inside a clone (tools/test.sh --all makes one) is not what git lists there.
+if [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$PWD" ]; then
   list=(git ls-files -z --cached --others --exclude-standard)
 else
-  list=(find . -type f -not -path './build*' -not -path './.git/*' -print0)
+  list=(find . -type f -not -path './build*' -not -path './.git/*' -not -path './.venv/*' -print0)
 fi
 hits=$("${list[@]}" | xargs -0 grep -nIE -- "$pattern" 2>/dev/null | head -n 20)
 # Something must have been searched, or the check means nothing.
