@@ -152,7 +152,7 @@ Result<Job> Load(const Options& options, Sources paths) {
     job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
   std::vector<Shape> outputs;
   for (const int output : job.net.outputs) outputs.push_back(job.net.tensors[static_cast<size_t>(output)].shape);
-  CUTIS_TRY(CheckRecipe(job.recipe, job.net.tensors[static_cast<size_t>(job.net.input)].shape, outputs));
+  CUTIS_TRY(CheckRecipe(job.recipe, job.net.tensors[static_cast<size_t>(job.net.inputs[0])].shape, outputs));
   if (!job.recipe.preprocess && (IsFolder(job.paths.calibrate) || !options.evaluate.empty())) {
     return Status::Error(Code::kUsage, "images need a recipe with decoder, steps, mean and std: give --recipe recipe.json");
   }

@@ -28,6 +28,14 @@ enum class OpKind : uint8_t {
   kSoftmax,
   kDequantize,
   kReshape,
+  kMove,
+  kBinary,
+  kSelect,
+  kUnary,
+  kReduce,
+  kMatMul,
+  kResizeLinear,
+  kQuantize,
 };
 
 // One step of a graph.
@@ -57,6 +65,19 @@ enum class KernelKind : uint8_t {
   kSoftmaxF32,
   kDequantizeU8,
   kCopy,
+  kMoveU8,
+  kMoveF32,
+  kBinaryU8,
+  kBinaryF32,
+  kSelectF32,
+  kUnaryF32,
+  kReduceU8,
+  kReduceF32,
+  kMatMulU8,
+  kMatMulF32,
+  kResizeLinearU8,
+  kResizeLinearF32,
+  kQuantizeF32,
   kSha256,
 };
 
@@ -80,7 +101,7 @@ const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have);
 struct RunArgs {
   const std::byte* const* inputs;  // as many as the node has
   std::byte* output;
-  int32_t batch;  // images
+  int32_t batch;  // images, those of all entries together; where the op works by entry: entries
 };
 
 struct Op {
@@ -94,14 +115,25 @@ struct Op {
   Status (*check)(const Node& node);
   // Scratch bytes of one thread: the most that any kernel of this op wants, on any ISA. A multiple of kAlignment.
   size_t (*scratch_bytes)(const Node& node);
-  // Multiply-adds of one image.
+  // Multiply-adds of one image; where the op works by entry: of one entry.
   uint64_t (*macs)(const Node& node);
   // How many independent units of work the node has for a batch; a thread gets a contiguous range of them.
   int64_t (*units)(const Node& node, int32_t batch);
   // Computes units [begin, end). `scratch` has scratch_bytes() bytes, aligned to kAlignment. No allocation, no lock, no
   // failure.
   void (*run)(const Node& node, KernelFn kernel, const RunArgs& args, int64_t begin, int64_t end, std::byte* scratch);
+  // Works on whole entries, whose number of images its tensors need not share, and takes constants as inputs. The others treat
+  // every image by itself.
+  bool by_entry = false;
 };
+
+// What units() and run() count as the batch for so many entries, and the multiply-adds of one entry.
+inline int32_t BatchOf(const Op& op, const Node& node, int32_t entries) {
+  return op.by_entry ? entries : entries * node.output->images;
+}
+inline uint64_t MacsOf(const Op& op, const Node& node) {
+  return op.macs(node) * static_cast<uint64_t>(op.by_entry ? 1 : node.output->images);
+}
 
 // Null when there is no such operator.
 const Op* FindOp(OpKind kind, DataType type);

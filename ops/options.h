@@ -8,6 +8,8 @@
 #include <span>
 #include <variant>
 
+#include "ops/index.h"
+
 namespace cutis {
 
 // A sliding window. output = floor((input + pad_begin + pad_end - dilation*(kernel-1) - 1) / stride) + 1, per axis.
@@ -115,9 +117,134 @@ struct DequantizeOptions {};
 // The same elements in the same order (NHWC, padding elements skipped) under another shape.
 struct ReshapeOptions {};
 
-using OpOptions = std::variant<ConvU8Options, DepthwiseU8Options, ConvF32Options, DepthwiseF32Options, AddU8Options,
-                               AddF32Options, MaxPoolOptions, AveragePoolU8Options, AveragePoolF32Options, LookupOptions,
-                               ClampF32Options, SoftmaxOptions, DequantizeOptions, ReshapeOptions>;
+// -- operators on index maps (ops/index.h); `view` is of the output --------------------------------
+
+// A box of the output's view and where its elements come from: output[from + i] = input[map(i)], i below `extent`. uint8: by
+// the 256 bytes of table number `table`, unless that is -1.
+struct MovePiece {
+  int32_t input = 0;
+  int32_t from[kMaxAxes] = {};
+  int32_t extent[kMaxAxes] = {};
+  IndexMap map;
+  int32_t table = -1;
+};
+
+// Slices, transposes, concatenations, paddings, repetitions, reshapes: the elements of the output come from boxes of the
+// inputs. The boxes do not overlap; what they leave over is filled with `fill` (uint8: a byte), and without `filled` they leave
+// nothing over.
+struct MoveOptions {
+  View view;
+  std::span<const MovePiece> pieces;
+  std::span<const uint8_t> tables;  // 256 bytes each
+  bool filled = false;
+  float fill = 0;
+};
+
+enum class BinaryFunction : uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPow };
+
+// y = clamp(f(a, b), min, max), float32; a NaN passes. Max and min of a NaN and a number are the NaN.
+struct BinaryF32Options {
+  BinaryFunction function = BinaryFunction::kAdd;
+  View view;
+  IndexMap a, b;
+  float min = 0, max = 0;
+};
+
+// uint8: add and sub as AddU8Options, kSub with the second product subtracted; mul: clamp(rne(float((a-z_a)*(b-z_b))*m_a) +
+// z_y, lo, hi), m_a = float32(s_a*s_b/s_y); max and min of the bytes, clamped: all three tensors have one scale. No other
+// function.
+struct BinaryU8Options {
+  BinaryFunction function = BinaryFunction::kAdd;
+  View view;
+  IndexMap a, b;
+  float multiplier_a = 0, multiplier_b = 0;
+  OutputU8 out;
+};
+
+// y = condition != 0 ? a : b, float32; the inputs are condition, a, b.
+struct SelectOptions {
+  View view;
+  IndexMap condition, a, b;
+};
+
+enum class UnaryFunction : uint8_t {
+  kNeg,
+  kAbs,
+  kSqrt,
+  kReciprocal,
+  kExp,
+  kLog,
+  kSigmoid,
+  kTanh,
+  kSoftplus,
+  kSwish,        // x * sigmoid(alpha * x)
+  kMish,         // x * tanh(softplus(x))
+  kHardSigmoid,  // max(0, min(1, alpha * x + beta))
+  kHardSwish,    // x * max(0, min(1, x/6 + 1/2))
+  kElu,          // x < 0 ? alpha * (exp(x) - 1) : x
+  kLeakyRelu,    // x < 0 ? alpha * x : x
+};
+
+// float32; ops/unary/functions.h defines each function. uint8 tensors have tables (LookupOptions).
+struct UnaryOptions {
+  UnaryFunction function = UnaryFunction::kNeg;
+  float alpha = 0, beta = 0;
+};
+
+enum class ReduceFunction : uint8_t { kSum, kMean, kMax, kMin };
+
+// y[i] = f over r in `reduced` of x[map(i, r)]: the axes of the map are those of the view followed by those of `reduced`, their
+// number together at most kMaxAxes. float32: in the order of r.
+struct ReduceF32Options {
+  ReduceFunction function = ReduceFunction::kSum;
+  View view, reduced;
+  IndexMap map;
+};
+// uint8: kSum and kMean: clamp(rne(float(sum of (x - z_x)) * multiplier) + z_y, lo, hi), multiplier = float32(s_x/s_y) or that
+// over the count; kMax, kMin: of the bytes, equal scales.
+struct ReduceU8Options {
+  ReduceFunction function = ReduceFunction::kSum;
+  View view, reduced;
+  IndexMap map;
+  float multiplier = 0;
+  OutputU8 out;
+};
+
+// y[.., m, n] = sum over k of a[.., m, k] * b[.., k, n], k in order. The last two axes of the view are m and n. The axes of the
+// maps are those of the view followed by k (so one axis less is left for the view); a does not step along n, nor b along m.
+struct MatMulF32Options {
+  View view;
+  int32_t k = 0;
+  IndexMap a, b;
+  float min = 0, max = 0;
+};
+// clamp(rne(float(sum of (a-z_a)*(b-z_b)) * multiplier) + z_y, lo, hi); 255*255*k < 2^31.
+struct MatMulU8Options {
+  View view;
+  int32_t k = 0;
+  IndexMap a, b;
+  float multiplier = 0;
+  OutputU8 out;
+};
+
+// Linear interpolation between rows and between columns: output row y lies between the input rows low_y[y] and high_y[y], with
+// the share weight_y[y] (0 .. 1) of the second; columns likewise. Images and channels are kept.
+// float32: a = x[ly][lx] + (x[ly][hx] - x[ly][lx]) * wx, b the same of row hy, y = a + (b - a) * wy.
+// uint8: weights are W = rne(2048 * w): (sum of the four bytes times the products of their weights W and 2048-W, + 2^21) >> 22,
+// equal scales.
+struct ResizeLinearOptions {
+  std::span<const int32_t> low_y, high_y, low_x, high_x;
+  std::span<const float> weight_y, weight_x;
+};
+
+// y = clamp(rne(x / s_y) + z_y, 0, 255); a NaN gives z_y.
+struct QuantizeOptions {};
+
+using OpOptions =
+    std::variant<ConvU8Options, DepthwiseU8Options, ConvF32Options, DepthwiseF32Options, AddU8Options, AddF32Options,
+                 MaxPoolOptions, AveragePoolU8Options, AveragePoolF32Options, LookupOptions, ClampF32Options, SoftmaxOptions,
+                 DequantizeOptions, ReshapeOptions, MoveOptions, BinaryF32Options, BinaryU8Options, SelectOptions, UnaryOptions,
+                 ReduceF32Options, ReduceU8Options, MatMulF32Options, MatMulU8Options, ResizeLinearOptions, QuantizeOptions>;
 
 }  // namespace cutis
 

@@ -27,14 +27,21 @@ inline constexpr size_t kAlignment = 64;
 // An activation: NHWC, `channel_stride` elements from one pixel to the next, `image_bytes` from one image of a batch to the
 // next (a multiple of kAlignment). uint8: real = scale * (byte - zero_point). The elements between `channels` and
 // `channel_stride` are never written and their value never reaches a result (the weights beside them are zero).
+//
+// A tensor may be several images (the leading dimension of a network that was exported with one). The data of one input is an
+// entry: `images` images; a batch is entries one after the other. A constant lies in the file and is the same for all entries.
 struct TensorInfo {
   DataType type = DataType::kU8;
   Shape shape;
+  int32_t images = 1;
+  bool constant = false;
   int32_t channel_stride = 0;
   size_t image_bytes = 0;
   float scale = 1.0f;
   int32_t zero_point = 0;
 };
+
+inline constexpr size_t EntryBytes(const TensorInfo& tensor) { return static_cast<size_t>(tensor.images) * tensor.image_bytes; }
 
 // uint8 pixels are padded to whole 4-byte k-groups, so that a dot-product kernel reads a pixel as 32-bit words and never past
 // its end. Float pixels are not: there garbage times zero could be NaN.

@@ -24,7 +24,7 @@ void GenerateNoise(uint64_t state, size_t bytes, uint8_t* out) {
 }
 
 // Adds one image of a tensor to a hash, without the elements between its channels and its channel stride.
-void UpdateTight(const TensorInfo& info, const void* image, Sha256* hash) {
+void UpdateTightImage(const TensorInfo& info, const void* image, Sha256* hash) {
   const size_t pixels = static_cast<size_t>(info.shape.height) * static_cast<size_t>(info.shape.width);
   const size_t element = SizeOf(info.type);
   const size_t bytes = static_cast<size_t>(info.shape.channels) * element,
@@ -32,6 +32,12 @@ void UpdateTight(const TensorInfo& info, const void* image, Sha256* hash) {
   const uint8_t* data = static_cast<const uint8_t*>(image);
   if (bytes == stride) return hash->Update(data, pixels * bytes);
   for (size_t i = 0; i < pixels; ++i) hash->Update(data + i * stride, bytes);
+}
+
+void UpdateTight(const TensorInfo& info, const void* entry, Sha256* hash) {
+  for (int32_t i = 0; i < info.images; ++i) {
+    UpdateTightImage(info, static_cast<const std::byte*>(entry) + static_cast<size_t>(i) * info.image_bytes, hash);
+  }
 }
 
 // Runs all inputs, batch by batch; before_run(images) and after_run(images) see what lies in the session then.
@@ -62,7 +68,7 @@ struct TensorObserver {
   void Add(int32_t tensor, const void* data, int32_t images) {
     const TensorInfo& info = model->tensors()[static_cast<size_t>(tensor)].info;
     for (int32_t i = 0; i < images; ++i) {
-      UpdateTight(info, static_cast<const std::byte*>(data) + static_cast<size_t>(i) * info.image_bytes, &hashes[tensor]);
+      UpdateTight(info, static_cast<const std::byte*>(data) + static_cast<size_t>(i) * EntryBytes(info), &hashes[tensor]);
     }
   }
   static void Observe(void* context, int32_t node, const void* data, int32_t images) {

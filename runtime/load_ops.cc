@@ -9,6 +9,10 @@
 namespace cutis {
 namespace {
 
+static_assert(static_cast<int>(format::BinaryFunction::Pow) == static_cast<int>(BinaryFunction::kPow));
+static_assert(static_cast<int>(format::UnaryFunction::LeakyRelu) == static_cast<int>(UnaryFunction::kLeakyRelu));
+static_assert(static_cast<int>(format::ReduceFunction::Min) == static_cast<int>(ReduceFunction::kMin));
+
 Status LoadWindow(const format::Window& from, Window* out) {
   *out = {from.kernel_h(),   from.kernel_w(), from.stride_h(), from.stride_w(),   from.dilation_h(),
           from.dilation_w(), from.pad_top(),  from.pad_left(), from.pad_bottom(), from.pad_right()};
@@ -40,16 +44,10 @@ Status LoadClamp(const format::ClampF32& from, float* min, float* max) {
 
 template <class T>
 Status LoadBuffer(const format::Buffer& from, const char* what, Segment& segment, std::span<const T>* out) {
-  const uint64_t size = segment.bytes.size();
-  if (from.offset() % kAlignment != 0 || from.offset() > size || from.size() > size - from.offset() ||
-      from.size() % sizeof(T) != 0) {
-    return Status::Error(Code::kBadInput, "its %s lie outside the file or are not aligned", what);
-  }
-  if (from.size() > segment.budget) {
-    return Status::Error(Code::kBadInput, "the nodes refer to far more weights than the file holds");
-  }
-  segment.budget -= from.size();
-  *out = {reinterpret_cast<const T*>(segment.bytes.data() + from.offset()), static_cast<size_t>(from.size()) / sizeof(T)};
+  if (from.size() % sizeof(T) != 0) return Status::Error(Code::kBadInput, "its %s end within an element", what);
+  std::span<const uint8_t> bytes;
+  CUTIS_TRY(cutis::LoadBuffer(from, what, segment, &bytes));
+  *out = {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
   return {};
 }
 
@@ -155,6 +153,141 @@ Status LoadLookup(const format::Lookup& from, Memory& memory, Node* node) {
   return {};
 }
 
+Status LoadView(const format::View& from, View* out) {
+  if (from.rank() < 1 || from.rank() > kMaxAxes) {
+    return Status::Error(Code::kBadInput, "an index space has %d axes, 1 .. %d are possible", from.rank(), kMaxAxes);
+  }
+  out->rank = from.rank();
+  for (int32_t a = 0; a < kMaxAxes; ++a) out->dims[a] = from.dims()->Get(static_cast<uint16_t>(a));
+  return {};
+}
+
+IndexMap LoadMap(const format::IndexMap& from) {
+  IndexMap map;
+  for (int32_t d = 0; d < kDims; ++d) map.start[d] = from.start()->Get(static_cast<uint16_t>(d));
+  for (int32_t a = 0; a < kMaxAxes; ++a) {
+    map.dim[a] = static_cast<Dim>(from.dim()->Get(static_cast<uint16_t>(a)));
+    map.step[a] = from.step()->Get(static_cast<uint16_t>(a));
+  }
+  return map;
+}
+
+Status LoadMove(const format::Move& from, Memory& memory, Node* node) {
+  MoveOptions options;
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  if (from.pieces()->size() > kMaxPieces) return Status::Error(Code::kBadInput, "its pieces are more than %u", kMaxPieces);
+  std::span<MovePiece> pieces;
+  CUTIS_TRY(memory.Array(from.pieces()->size(), &pieces));
+  for (uint32_t i = 0; i < from.pieces()->size(); ++i) {
+    const format::MovePiece& piece = *from.pieces()->Get(i);
+    if (piece.input() >= node->inputs.size()) return Status::Error(Code::kBadInput, "piece %u is of an input that it lacks", i);
+    pieces[i].input = static_cast<int32_t>(piece.input());
+    for (int32_t a = 0; a < kMaxAxes; ++a) {
+      pieces[i].from[a] = piece.from()->Get(static_cast<uint16_t>(a));
+      pieces[i].extent[a] = piece.extent()->Get(static_cast<uint16_t>(a));
+    }
+    pieces[i].map = LoadMap(piece.map());
+    pieces[i].table = piece.table_();
+  }
+  options.pieces = pieces;
+  CUTIS_TRY(CopyVector(from.tables(), 256 * kMaxNodeInputs, "bytes of tables", memory, &options.tables));
+  options.filled = from.filled();
+  options.fill = from.fill();
+  node->options = options;
+  return {};
+}
+
+Status LoadBinary(const format::BinaryF32& from, Node* node) {
+  BinaryF32Options options;
+  options.function = static_cast<BinaryFunction>(from.function());
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  options.a = LoadMap(*from.a());
+  options.b = LoadMap(*from.b());
+  CUTIS_TRY(LoadClamp(*from.clamp(), &options.min, &options.max));
+  node->options = options;
+  return {};
+}
+
+Status LoadBinary(const format::BinaryU8& from, Node* node) {
+  BinaryU8Options options;
+  options.function = static_cast<BinaryFunction>(from.function());
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  options.a = LoadMap(*from.a());
+  options.b = LoadMap(*from.b());
+  options.multiplier_a = from.multiplier_a();
+  options.multiplier_b = from.multiplier_b();
+  CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  node->options = options;
+  return {};
+}
+
+Status LoadSelect(const format::Select& from, Node* node) {
+  SelectOptions options;
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  options.condition = LoadMap(*from.condition());
+  options.a = LoadMap(*from.a());
+  options.b = LoadMap(*from.b());
+  node->options = options;
+  return {};
+}
+
+Status LoadReduce(const format::ReduceF32& from, Node* node) {
+  ReduceF32Options options;
+  options.function = static_cast<ReduceFunction>(from.function());
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  CUTIS_TRY(LoadView(*from.reduced(), &options.reduced));
+  options.map = LoadMap(*from.map());
+  node->options = options;
+  return {};
+}
+
+Status LoadReduce(const format::ReduceU8& from, Node* node) {
+  ReduceU8Options options;
+  options.function = static_cast<ReduceFunction>(from.function());
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  CUTIS_TRY(LoadView(*from.reduced(), &options.reduced));
+  options.map = LoadMap(*from.map());
+  options.multiplier = from.multiplier();
+  CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  node->options = options;
+  return {};
+}
+
+Status LoadMatMul(const format::MatMulF32& from, Node* node) {
+  MatMulF32Options options;
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  options.k = from.k();
+  options.a = LoadMap(*from.a());
+  options.b = LoadMap(*from.b());
+  CUTIS_TRY(LoadClamp(*from.clamp(), &options.min, &options.max));
+  node->options = options;
+  return {};
+}
+
+Status LoadMatMul(const format::MatMulU8& from, Node* node) {
+  MatMulU8Options options;
+  CUTIS_TRY(LoadView(*from.view(), &options.view));
+  options.k = from.k();
+  options.a = LoadMap(*from.a());
+  options.b = LoadMap(*from.b());
+  options.multiplier = from.multiplier();
+  CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  node->options = options;
+  return {};
+}
+
+Status LoadResizeLinear(const format::ResizeLinear& from, Memory& memory, Node* node) {
+  ResizeLinearOptions options;
+  CUTIS_TRY(CopyVector(from.low_y(), kMaxDim, "rows", memory, &options.low_y));
+  CUTIS_TRY(CopyVector(from.high_y(), kMaxDim, "rows", memory, &options.high_y));
+  CUTIS_TRY(CopyVector(from.weight_y(), kMaxDim, "row weights", memory, &options.weight_y));
+  CUTIS_TRY(CopyVector(from.low_x(), kMaxDim, "columns", memory, &options.low_x));
+  CUTIS_TRY(CopyVector(from.high_x(), kMaxDim, "columns", memory, &options.high_x));
+  CUTIS_TRY(CopyVector(from.weight_x(), kMaxDim, "column weights", memory, &options.weight_x));
+  node->options = options;
+  return {};
+}
+
 Status LoadClampOnly(const format::ClampOnly& from, Node* node) {
   ClampF32Options options;
   CUTIS_TRY(LoadClamp(*from.clamp(), &options.min, &options.max));
@@ -186,11 +319,40 @@ format::Options ExpectedOptions(OpKind kind, DataType type) {
       return format::Options::Dequantize;
     case OpKind::kReshape:
       return format::Options::Reshape;
+    case OpKind::kMove:
+      return format::Options::Move;
+    case OpKind::kBinary:
+      return u8 ? format::Options::BinaryU8 : format::Options::BinaryF32;
+    case OpKind::kSelect:
+      return format::Options::Select;
+    case OpKind::kUnary:
+      return format::Options::Unary;
+    case OpKind::kReduce:
+      return u8 ? format::Options::ReduceU8 : format::Options::ReduceF32;
+    case OpKind::kMatMul:
+      return u8 ? format::Options::MatMulU8 : format::Options::MatMulF32;
+    case OpKind::kResizeLinear:
+      return format::Options::ResizeLinear;
+    case OpKind::kQuantize:
+      return format::Options::Quantize;
   }
   return format::Options::NONE;
 }
 
 }  // namespace
+
+Status LoadBuffer(const format::Buffer& from, const char* what, Segment& segment, std::span<const uint8_t>* out) {
+  const uint64_t size = segment.bytes.size();
+  if (from.offset() % kAlignment != 0 || from.offset() > size || from.size() > size - from.offset()) {
+    return Status::Error(Code::kBadInput, "its %s lie outside the file or are not aligned", what);
+  }
+  if (from.size() > segment.budget) {
+    return Status::Error(Code::kBadInput, "the graph refers to far more weights than the file holds");
+  }
+  segment.budget -= from.size();
+  *out = segment.bytes.subspan(static_cast<size_t>(from.offset()), static_cast<size_t>(from.size()));
+  return {};
+}
 
 Status LoadOptions(const format::Node& from, Segment& segment, Memory& memory, Node* node) {
   const DataType type = node->inputs[0]->type;
@@ -225,6 +387,26 @@ Status LoadOptions(const format::Node& from, Segment& segment, Memory& memory, N
       return {};
     case OpKind::kReshape:
       node->options = ReshapeOptions{};
+      return {};
+    case OpKind::kMove:
+      return LoadMove(*from.options_as_Move(), memory, node);
+    case OpKind::kBinary:
+      return u8 ? LoadBinary(*from.options_as_BinaryU8(), node) : LoadBinary(*from.options_as_BinaryF32(), node);
+    case OpKind::kSelect:
+      return LoadSelect(*from.options_as_Select(), node);
+    case OpKind::kUnary: {
+      const format::Unary& unary = *from.options_as_Unary();
+      node->options = UnaryOptions{static_cast<UnaryFunction>(unary.function()), unary.alpha(), unary.beta()};
+      return {};
+    }
+    case OpKind::kReduce:
+      return u8 ? LoadReduce(*from.options_as_ReduceU8(), node) : LoadReduce(*from.options_as_ReduceF32(), node);
+    case OpKind::kMatMul:
+      return u8 ? LoadMatMul(*from.options_as_MatMulU8(), node) : LoadMatMul(*from.options_as_MatMulF32(), node);
+    case OpKind::kResizeLinear:
+      return LoadResizeLinear(*from.options_as_ResizeLinear(), memory, node);
+    case OpKind::kQuantize:
+      node->options = QuantizeOptions{};
       return {};
   }
   return Status::Error(Code::kInternal, "an operator without options was let through");

@@ -93,10 +93,13 @@ bool AllUnique(std::span<const char* const> names) {
 }  // namespace
 
 Status LoadPreprocess(const format::Preprocess& from, Memory& memory, ModelData* out) {
-  const TensorInfo& input = out->tensors[static_cast<size_t>(out->input)].info;
+  const TensorInfo& input = out->tensors[static_cast<size_t>(out->inputs[0])].info;
   Preprocess& recipe = out->preprocess;
   CUTIS_TRY(CopyText(from.decoder(), kMaxName, "the decoder's name", memory, &recipe.decoder));
   if (recipe.decoder[0] == '\0') return Status::Error(Code::kBadInput, "preprocessing names no decoder");
+  if (out->inputs.size() != 1 || input.images != 1) {
+    return Status::Error(Code::kBadInput, "preprocessing: the network takes more than one image");
+  }
   if (input.shape.channels != 3) {
     return Status::Error(Code::kBadInput, "preprocessing makes RGB images, the network takes %d channels",
                          input.shape.channels);

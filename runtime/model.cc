@@ -62,7 +62,8 @@ Result<std::unique_ptr<Model>> Model::OpenMemory(const void* bytes, size_t size,
 
 std::span<const ModelTensor> Model::tensors() const { return impl_->data.tensors; }
 std::span<const ModelNode> Model::nodes() const { return impl_->data.nodes; }
-int32_t Model::input() const { return impl_->data.input; }
+int32_t Model::input() const { return impl_->data.inputs[0]; }
+std::span<const int32_t> Model::inputs() const { return impl_->data.inputs; }
 std::span<const int32_t> Model::outputs() const { return impl_->data.outputs; }
 const Plan& Model::plan() const { return impl_->data.plan; }
 uint64_t Model::lower_bound(int32_t batch, int32_t threads) const {

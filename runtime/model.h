@@ -22,6 +22,7 @@ struct ModelTensor {
   const char* name = "";
   TensorInfo info;
   uint64_t offset = 0;                    // in the activation part, batch 1
+  const uint8_t* constant = nullptr;      // its elements in the file: takes no arena
   int32_t first_step = 0, last_step = 0;  // live from .. to, inclusive; -1: before the first node
 };
 
@@ -49,7 +50,8 @@ class Model {
 
   std::span<const ModelTensor> tensors() const;
   std::span<const ModelNode> nodes() const;
-  int32_t input() const;
+  int32_t input() const;  // the image: inputs()[0]
+  std::span<const int32_t> inputs() const;
   std::span<const int32_t> outputs() const;
   const Plan& plan() const;
   uint64_t lower_bound(int32_t batch, int32_t threads) const;  // the largest sum of live bytes over the steps

@@ -24,7 +24,10 @@ uint64_t Nanoseconds() {
 }
 
 size_t Pixels(const Shape& shape) { return static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width); }
-size_t Elements(const Shape& shape) { return Pixels(shape) * static_cast<size_t>(shape.channels); }
+// Of one entry.
+size_t Elements(const TensorInfo& info) {
+  return Pixels(info.shape) * static_cast<size_t>(info.shape.channels) * static_cast<size_t>(info.images);
+}
 
 // Where the data of a node lies in the arena.
 struct Step {
@@ -62,12 +65,22 @@ struct Session::Impl {
   }
 
   const ModelTensor& Tensor(int32_t index) const { return model->tensors()[static_cast<size_t>(index)]; }
-  // Image 0 of a tensor, in its place of batch 1 times the batch.
+  // Entry 0 of a tensor, in its place of batch 1 times the batch.
   std::byte* Data(int32_t tensor) const {
     return activations + static_cast<size_t>(Tensor(tensor).offset) * static_cast<size_t>(options.batch);
   }
-  std::byte* Data(int32_t tensor, int32_t image) const {
-    return Data(tensor) + static_cast<size_t>(image) * Tensor(tensor).info.image_bytes;
+  std::byte* Data(int32_t tensor, int32_t entry) const {
+    return Data(tensor) + static_cast<size_t>(entry) * EntryBytes(Tensor(tensor).info);
+  }
+  // Where pixel `i` of an entry lies: its images follow each other, each at a multiple of the alignment.
+  static std::byte* PixelAt(std::byte* entry, const TensorInfo& info, size_t i) {
+    const size_t pixels = Pixels(info.shape);
+    return entry + i / pixels * info.image_bytes + i % pixels * static_cast<size_t>(info.channel_stride) * SizeOf(info.type);
+  }
+  const TensorInfo* InputInfo(int32_t index) const {
+    const std::span<const int32_t> inputs = model->inputs();
+    if (index < 0 || static_cast<size_t>(index) >= inputs.size()) return nullptr;
+    return &Tensor(inputs[static_cast<size_t>(index)]).info;
   }
 
   Status Prepare();
@@ -121,8 +134,10 @@ Status Session::Impl::PrepareXnnpack() {
   for (size_t i = 0; i < steps.size(); ++i) {
     const Node& step = model->nodes()[i].node;
     if (!XnnpackSupports(step)) continue;
-    CUTIS_ASSIGN(steps[i].external,
-                 CreateXnnpackOp(step, RunArgs{steps[i].inputs.data(), steps[i].output, options.batch}, external_pool));
+    CUTIS_ASSIGN(steps[i].external, CreateXnnpackOp(step,
+                                                    RunArgs{steps[i].inputs.data(), steps[i].output,
+                                                            BatchOf(*model->nodes()[i].op, step, options.batch)},
+                                                    external_pool));
     any = true;
   }
   if (any) return {};
@@ -141,7 +156,10 @@ Status Session::Impl::Prepare() {
   CUTIS_TRY(memory.Array(nodes.size(), &steps));
   for (size_t i = 0; i < nodes.size(); ++i) {
     CUTIS_TRY(memory.Array(nodes[i].inputs.size(), &steps[i].inputs));
-    for (size_t j = 0; j < nodes[i].inputs.size(); ++j) steps[i].inputs[j] = Data(nodes[i].inputs[j]);
+    for (size_t j = 0; j < nodes[i].inputs.size(); ++j) {
+      const uint8_t* constant = Tensor(nodes[i].inputs[j]).constant;
+      steps[i].inputs[j] = constant != nullptr ? reinterpret_cast<const std::byte*>(constant) : Data(nodes[i].inputs[j]);
+    }
     steps[i].output = Data(nodes[i].output);
   }
   if (options.profile) CUTIS_TRY(memory.Array(nodes.size(), &nanoseconds));
@@ -172,17 +190,19 @@ void Session::Impl::RunPart(int32_t thread) {
     const ModelNode& now = nodes[i];
     if (steps[i].external != nullptr) {
       // It has threads of its own, which ours would only disturb.
-      if (thread == 0 && external_failure.ok()) external_failure = RunXnnpackOp(steps[i].external, images);
+      if (thread == 0 && external_failure.ok())
+        external_failure = RunXnnpackOp(steps[i].external, BatchOf(*now.op, now.node, images));
       if (threads > 1 || report) team->Meet(thread, after_node, this);
       continue;
     }
-    const int64_t units = now.op->units(now.node, images);
+    const int32_t batch = BatchOf(*now.op, now.node, images);
+    const int64_t units = now.op->units(now.node, batch);
     // The first units % threads threads take one more.
     const int64_t share = units / threads, rest = units % threads;
     const int64_t begin = share * thread + (thread < rest ? thread : rest);
     const int64_t end = begin + share + (thread < rest ? 1 : 0);
     if (begin < end)
-      now.op->run(now.node, now.kernel->fn, RunArgs{steps[i].inputs.data(), steps[i].output, images}, begin, end, own_scratch);
+      now.op->run(now.node, now.kernel->fn, RunArgs{steps[i].inputs.data(), steps[i].output, batch}, begin, end, own_scratch);
     if (threads > 1 || report) team->Meet(thread, after_node, this);
   }
 }
@@ -214,8 +234,9 @@ Status Session::Impl::CheckImage(int32_t image) const {
   return Status::Error(Code::kUsage, "there is no image %d in a batch of %d", image, options.batch);
 }
 
-void* Session::input(int32_t image) {
-  return impl_->CheckImage(image).ok() ? impl_->Data(impl_->model->input(), image) : nullptr;
+void* Session::input(int32_t index, int32_t image) {
+  if (impl_->InputInfo(index) == nullptr || !impl_->CheckImage(image).ok()) return nullptr;
+  return impl_->Data(impl_->model->inputs()[static_cast<size_t>(index)], image);
 }
 
 const void* Session::output(int32_t index, int32_t image) const {
@@ -227,54 +248,58 @@ const void* Session::output(int32_t index, int32_t image) const {
 Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
   CUTIS_TRY(impl_->CheckImage(image));
   const TensorInfo& info = impl_->Tensor(impl_->model->input()).info;
-  if (pixels == nullptr || bytes != Elements(info.shape)) {
+  if (pixels == nullptr || bytes != Elements(info)) {
     return Status::Error(Code::kUsage, "%zu bytes of pixels for an input of %d x %d x %d", bytes, info.shape.height,
                          info.shape.width, info.shape.channels);
   }
+  const size_t count = Pixels(info.shape) * static_cast<size_t>(info.images);
   const FloatEnvironment environment;
-  const size_t channels = static_cast<size_t>(info.shape.channels), stride = static_cast<size_t>(info.channel_stride);
+  const size_t channels = static_cast<size_t>(info.shape.channels);
   std::byte* data = impl_->Data(impl_->model->input(), image);
   if (info.type == DataType::kU8) {
-    for (size_t i = 0; i < Pixels(info.shape); ++i) std::memcpy(data + i * stride, pixels + i * channels, channels);
+    for (size_t i = 0; i < count; ++i) std::memcpy(Impl::PixelAt(data, info, i), pixels + i * channels, channels);
     return {};
   }
   const Preprocess* recipe = impl_->model->preprocess();
-  float* values = reinterpret_cast<float*>(data);
-  for (size_t i = 0; i < Pixels(info.shape); ++i) {
+  for (size_t i = 0; i < count; ++i) {
+    float* values = reinterpret_cast<float*>(Impl::PixelAt(data, info, i));
     for (size_t c = 0; c < channels; ++c) {
       const float byte = static_cast<float>(pixels[i * channels + c]);
-      values[i * stride + c] = recipe != nullptr ? (byte - recipe->mean[c]) / recipe->std[c]
-                                                 : info.scale * (byte - static_cast<float>(info.zero_point));
+      values[c] = recipe != nullptr ? (byte - recipe->mean[c]) / recipe->std[c]
+                                    : info.scale * (byte - static_cast<float>(info.zero_point));
     }
   }
   return {};
 }
 
-Status Session::SetInputF32(int32_t image, const float* values, size_t count) {
+Status Session::SetInputF32(int32_t index, int32_t image, const float* values, size_t count) {
   CUTIS_TRY(impl_->CheckImage(image));
-  const TensorInfo& info = impl_->Tensor(impl_->model->input()).info;
-  if (values == nullptr || count != Elements(info.shape)) {
-    return Status::Error(Code::kUsage, "%zu values for an input of %d x %d x %d", count, info.shape.height, info.shape.width,
-                         info.shape.channels);
+  if (impl_->InputInfo(index) == nullptr) return Status::Error(Code::kUsage, "there is no input %d", index);
+  const TensorInfo& info = *impl_->InputInfo(index);
+  if (values == nullptr || count != Elements(info)) {
+    return Status::Error(Code::kUsage, "%zu values for an input of %d x %d x %d x %d", count, info.images, info.shape.height,
+                         info.shape.width, info.shape.channels);
   }
   const FloatEnvironment environment;
   for (size_t i = 0; i < count; ++i) {
     if (!std::isfinite(values[i])) return Status::Error(Code::kUsage, "value %zu of the input is not a finite number", i);
   }
-  const size_t channels = static_cast<size_t>(info.shape.channels), stride = static_cast<size_t>(info.channel_stride);
-  std::byte* data = impl_->Data(impl_->model->input(), image);
+  const size_t channels = static_cast<size_t>(info.shape.channels);
+  const size_t pixels = Pixels(info.shape) * static_cast<size_t>(info.images);
+  std::byte* data = impl_->Data(impl_->model->inputs()[static_cast<size_t>(index)], image);
   if (info.type == DataType::kF32) {
-    for (size_t i = 0; i < Pixels(info.shape); ++i) {
-      std::memcpy(data + i * stride * sizeof(float), values + i * channels, channels * sizeof(float));
+    for (size_t i = 0; i < pixels; ++i) {
+      std::memcpy(Impl::PixelAt(data, info, i), values + i * channels, channels * sizeof(float));
     }
     return {};
   }
   const Preprocess* recipe = impl_->model->preprocess();
-  for (size_t i = 0; i < Pixels(info.shape); ++i) {
+  for (size_t i = 0; i < pixels; ++i) {
+    std::byte* pixel = Impl::PixelAt(data, info, i);
     for (size_t c = 0; c < channels; ++c) {
       const float value = values[i * channels + c];
       // With a recipe the byte is that of the image; without, the quantisation of the input tensor gives it.
-      data[i * stride + c] =
+      pixel[c] =
           static_cast<std::byte>(recipe != nullptr ? ClampRound(value * recipe->std[c] + recipe->mean[c], OutputU8{0, 0, 255})
                                                    : ClampRound(value / info.scale, OutputU8{info.zero_point, 0, 255}));
     }
@@ -283,22 +308,22 @@ Status Session::SetInputF32(int32_t image, const float* values, size_t count) {
 }
 
 Status Session::GetOutputF32(int32_t index, int32_t image, float* values, size_t count) const {
-  const std::byte* data = static_cast<const std::byte*>(output(index, image));
+  std::byte* data = static_cast<std::byte*>(const_cast<void*>(output(index, image)));
   if (data == nullptr) return Status::Error(Code::kUsage, "there is no output %d of image %d", index, image);
   const TensorInfo& info = impl_->Tensor(impl_->model->outputs()[static_cast<size_t>(index)]).info;
-  if (values == nullptr || count != Elements(info.shape)) {
-    return Status::Error(Code::kUsage, "%zu values wanted of an output of %d x %d x %d", count, info.shape.height,
-                         info.shape.width, info.shape.channels);
+  if (values == nullptr || count != Elements(info)) {
+    return Status::Error(Code::kUsage, "%zu values wanted of an output of %d x %d x %d x %d", count, info.images,
+                         info.shape.height, info.shape.width, info.shape.channels);
   }
   const FloatEnvironment environment;
-  const size_t channels = static_cast<size_t>(info.shape.channels), stride = static_cast<size_t>(info.channel_stride);
-  for (size_t i = 0; i < Pixels(info.shape); ++i) {
+  const size_t channels = static_cast<size_t>(info.shape.channels);
+  for (size_t i = 0; i < Pixels(info.shape) * static_cast<size_t>(info.images); ++i) {
+    const std::byte* pixel = Impl::PixelAt(data, info, i);
     for (size_t c = 0; c < channels; ++c) {
       if (info.type == DataType::kF32) {
-        values[i * channels + c] = reinterpret_cast<const float*>(data)[i * stride + c];
+        values[i * channels + c] = reinterpret_cast<const float*>(pixel)[c];
       } else {
-        values[i * channels + c] =
-            info.scale * static_cast<float>(static_cast<int32_t>(data[i * stride + c]) - info.zero_point);
+        values[i * channels + c] = info.scale * static_cast<float>(static_cast<int32_t>(pixel[c]) - info.zero_point);
       }
     }
   }

@@ -35,15 +35,22 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // An "image" is an entry of the batch; where the network's own tensors are of several images, it is all of these, one after
+  // the other, each image_bytes long.
+
   // Where image i of the input lies: rows of width pixels, channel_stride elements a pixel
   // (model.tensors()[model.input()].info). Its content is used up by Run (the plan may reuse the place).
-  void* input(int32_t image);
+  void* input(int32_t image) { return input(0, image); }
+  // The same of input `index` (model.inputs()); null for one that does not exist.
+  void* input(int32_t index, int32_t image);
 
   // Tight NHWC pixels (3 bytes a pixel for RGB) into image i. For a float32 network (byte - mean) / std is taken by the recipe.
   Status SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes);
   // Tight NHWC real values, the network's own input; for a uint8 network clamp(rne(value * std + mean)) by the recipe (without
   // a recipe: by the scale and zero point of the input).
-  Status SetInputF32(int32_t image, const float* values, size_t count);
+  Status SetInputF32(int32_t image, const float* values, size_t count) { return SetInputF32(0, image, values, count); }
+  // The same for input `index`; only the first one has a recipe.
+  Status SetInputF32(int32_t index, int32_t image, const float* values, size_t count);
 
   // Computes `images` images, 1 .. batch. No allocation, no lock of its own, no exception. Fails only for a wrong count.
   Status Run(int32_t images);

@@ -13,7 +13,7 @@ constexpr flatbuffers::uoffset_t kMaxDepth = 8;
 // A table for each tensor, two for each node, and the few others.
 constexpr flatbuffers::uoffset_t kMaxTables = kMaxTensors + 2 * kMaxNodes + 256;
 
-Status LoadTensor(const format::Tensor& from, size_t index, Memory& memory, ModelTensor* tensor) {
+Status LoadTensor(const format::Tensor& from, size_t index, Segment& segment, Memory& memory, ModelTensor* tensor) {
   CUTIS_TRY(CopyText(from.name(), kMaxName, "a tensor's name", memory, &tensor->name));
   if (tensor->name[0] == '\0') return Status::Error(Code::kBadInput, "tensor %zu has no name", index);
   auto error = [&](const char* what) {
@@ -22,21 +22,33 @@ Status LoadTensor(const format::Tensor& from, size_t index, Memory& memory, Mode
   if (from.type() != format::DataType::U8 && from.type() != format::DataType::F32) return error("unknown data type");
   const flatbuffers::Vector<uint32_t>& dims = *from.dims();
   if (dims.size() != 3) return error("it must have 3 dimensions: height, width, channels");
+  const uint32_t most_channels = dims.Get(0) == 1 && dims.Get(1) == 1 ? kMaxVector : kMaxDim;
   uint64_t elements = 1;
   for (uint32_t i = 0; i < 3; ++i) {
-    if (dims.Get(i) < 1 || dims.Get(i) > kMaxDim) return error("a dimension is not in 1 .. 16384");
+    if (dims.Get(i) < 1 || dims.Get(i) > (i == 2 ? most_channels : kMaxDim)) {
+      return error("a dimension is not in 1 .. 16384 (of a vector: 2^24)");
+    }
     elements *= i == 2 ? RoundUp(dims.Get(i), 4) : dims.Get(i);  // at most 2^42
   }
+  if (from.images() < 1 || from.images() > kMaxImages) return error("its number of images is not in 1 .. 4096");
   TensorInfo& info = tensor->info;
   info.type = from.type() == format::DataType::U8 ? DataType::kU8 : DataType::kF32;
   if (elements > kMaxTensorBytes / SizeOf(info.type)) return error("it is larger than 256 MiB");
   info.shape = {static_cast<int32_t>(dims.Get(0)), static_cast<int32_t>(dims.Get(1)), static_cast<int32_t>(dims.Get(2))};
   info.channel_stride = ChannelStride(info.type, info.shape.channels);
   info.image_bytes = ImageBytes(info.type, info.shape);
+  info.images = static_cast<int32_t>(from.images());
+  if (info.image_bytes > kMaxTensorBytes / from.images()) return error("it is larger than 256 MiB");
   info.scale = from.scale();
   info.zero_point = from.zero_point();
   if (!std::isfinite(info.scale) || !(info.scale > 0)) return error("its scale is not a finite positive number");
   tensor->offset = from.offset();
+  if (from.data() == nullptr) return {};
+  info.constant = true;
+  std::span<const uint8_t> bytes;
+  CUTIS_TRY(LoadBuffer(*from.data(), "constants", segment, &bytes));
+  if (bytes.size() != EntryBytes(info) || tensor->offset != 0) return error("its constant data have another size than it");
+  tensor->constant = bytes.data();
   return {};
 }
 
@@ -73,18 +85,40 @@ Status LoadNode(const format::Node& from, int32_t index, CpuFeatures cpu, Segmen
   node.node.output = &out->tensors[output].info;
 
   if (from.kind() > format::OpKind::MAX) return error("unknown kind of operator");
-  static_assert(static_cast<int>(format::OpKind::MAX) == static_cast<int>(OpKind::kReshape), "the two lists of kinds agree");
+  static_assert(static_cast<int>(format::OpKind::MAX) == static_cast<int>(OpKind::kQuantize), "the two lists of kinds agree");
   node.node.kind = static_cast<OpKind>(from.kind());
   node.op = FindOp(node.node.kind, infos[0]->type);
   if (node.op == nullptr) {
     return Status::Error(Code::kUnsupported, "node %d \"%s\": there is no operator %s for %s inputs", index, node.name,
                          format::EnumNameOpKind(from.kind()), NameOf(infos[0]->type));
   }
+  for (const TensorInfo* info : infos) {
+    if (node.op->by_entry) break;
+    if (info->constant) return error("its operator takes no constant as an input");
+    if (info->images != node.node.output->images) return error("its operator cannot change the number of images");
+  }
   Status status = LoadOptions(from, segment, memory, &node.node);
   if (status.ok()) status = node.op->check(node.node);
   if (!status.ok()) return Status::Error(status.code(), "node %d \"%s\": %s", index, node.name, status.text());
   node.kernel = ChooseKernel(node.op->kernel, cpu);
   if (node.kernel == nullptr) return Status::Error(Code::kInternal, "no kernel for operator %s", node.op->name);
+  return {};
+}
+
+Status LoadInputs(const format::Graph& graph, std::span<bool> produced, Memory& memory, ModelData* out) {
+  const flatbuffers::Vector<uint32_t>& inputs = *graph.inputs();
+  if (inputs.size() < 1 || inputs.size() > kMaxInputs) {
+    return Status::Error(Code::kBadInput, "the graph has no inputs, or more than %u", kMaxInputs);
+  }
+  CUTIS_TRY(memory.Array(inputs.size(), &out->inputs));
+  for (uint32_t i = 0; i < inputs.size(); ++i) {
+    const uint32_t tensor = inputs.Get(i);
+    if (tensor >= out->tensors.size())
+      return Status::Error(Code::kBadInput, "input %u of the graph is no tensor of the file", i);
+    if (produced[tensor]) return Status::Error(Code::kBadInput, "input %u of the graph is a constant, or listed twice", i);
+    produced[tensor] = true;
+    out->inputs[i] = static_cast<int32_t>(tensor);
+  }
   return {};
 }
 
@@ -97,7 +131,7 @@ Status LoadOutputs(const format::Graph& graph, std::span<const bool> produced, M
   const int32_t end = static_cast<int32_t>(out->nodes.size());
   for (uint32_t i = 0; i < outputs.size(); ++i) {
     const uint32_t tensor = outputs.Get(i);
-    if (tensor >= out->tensors.size() || !produced[tensor] || static_cast<int32_t>(tensor) == out->input) {
+    if (tensor >= out->tensors.size() || !produced[tensor] || out->tensors[tensor].first_step < 0) {
       return Status::Error(Code::kBadInput, "output %u of the graph is made by no node", i);
     }
     if (out->tensors[tensor].last_step == end)
@@ -129,7 +163,7 @@ Status LoadPlan(const format::Plan& from, ModelData* out) {
                            node.name, static_cast<unsigned long long>(scratch),
                            static_cast<unsigned long long>(plan.scratch_bytes));
     }
-    const uint64_t more = node.op->macs(node.node);
+    const uint64_t more = MacsOf(*node.op, node.node);
     if (more > kMaxMacs || macs > kMaxMacs - more) {
       return Status::Error(Code::kUnsupported, "the network wants more than %llu multiply-adds for an image",
                            static_cast<unsigned long long>(kMaxMacs));
@@ -139,10 +173,13 @@ Status LoadPlan(const format::Plan& from, ModelData* out) {
   Memory temporary;
   std::span<PlannedBuffer> buffers;
   CUTIS_TRY(temporary.Array(out->tensors.size(), &buffers));
-  for (size_t i = 0; i < buffers.size(); ++i) {
+  size_t count = 0;
+  for (size_t i = 0; i < out->tensors.size(); ++i) {
     const ModelTensor& tensor = out->tensors[i];
-    buffers[i] = {tensor.offset, tensor.info.image_bytes, tensor.first_step, tensor.last_step};
+    if (tensor.constant != nullptr) continue;
+    buffers[count++] = {tensor.offset, EntryBytes(tensor.info), tensor.first_step, tensor.last_step};
   }
+  buffers = buffers.first(count);
   CUTIS_TRY(CheckPlan(buffers, plan.activation_bytes));
   out->live_bytes = LiveBytesBound(buffers, static_cast<int32_t>(out->nodes.size()));
   return {};
@@ -157,17 +194,17 @@ Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, Cpu
   }
   CUTIS_TRY(memory.Array(tensors.size(), &out->tensors));
   CUTIS_TRY(memory.Array(nodes.size(), &out->nodes));
-  for (uint32_t i = 0; i < tensors.size(); ++i) CUTIS_TRY(LoadTensor(*tensors.Get(i), i, memory, &out->tensors[i]));
-
+  Segment segment{bytes, bytes.size() + kMaxRepeatedBytes};
   Memory temporary;
   std::span<bool> produced;
   CUTIS_TRY(temporary.Array(tensors.size(), &produced));
-  if (graph.input() >= tensors.size()) return Status::Error(Code::kBadInput, "the input of the graph is no tensor of the file");
-  out->input = static_cast<int32_t>(graph.input());
-  produced[graph.input()] = true;
-  out->tensors[graph.input()].first_step = out->tensors[graph.input()].last_step = -1;
-
-  Segment segment{bytes, bytes.size() + kMaxRepeatedBytes};
+  for (uint32_t i = 0; i < tensors.size(); ++i) {
+    ModelTensor& tensor = out->tensors[i];
+    CUTIS_TRY(LoadTensor(*tensors.Get(i), i, segment, memory, &tensor));
+    produced[i] = tensor.info.constant;
+    tensor.first_step = tensor.last_step = -1;
+  }
+  CUTIS_TRY(LoadInputs(graph, produced, memory, out));
   for (uint32_t i = 0; i < nodes.size(); ++i) {
     CUTIS_TRY(LoadNode(*nodes.Get(i), static_cast<int32_t>(i), cpu, segment, memory, produced, out));
   }

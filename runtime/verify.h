@@ -14,6 +14,7 @@ namespace flatbuffers {
 struct String;
 }  // namespace flatbuffers
 namespace cutis::format {
+struct Buffer;
 struct Graph;
 struct Model;
 struct Node;
@@ -30,9 +31,13 @@ inline constexpr uint32_t kMaxTensors = 8192;
 inline constexpr uint32_t kMaxNodes = 8192;
 inline constexpr uint32_t kMaxNodeInputs = 16;
 inline constexpr uint32_t kMaxOutputs = 16;
+inline constexpr uint32_t kMaxInputs = 16;
+inline constexpr uint32_t kMaxImages = 4096;   // of one entry
+inline constexpr uint32_t kMaxPieces = 65536;  // of a move
 inline constexpr uint32_t kMaxDim = 16384;
-inline constexpr uint64_t kMaxTensorBytes = uint64_t{1} << 28;      // of one image
-inline constexpr uint64_t kMaxActivationBytes = uint64_t{1} << 30;  // of one image
+inline constexpr uint32_t kMaxVector = 1 << 24;                     // channels of a tensor of one pixel
+inline constexpr uint64_t kMaxTensorBytes = uint64_t{1} << 28;      // of one entry
+inline constexpr uint64_t kMaxActivationBytes = uint64_t{1} << 30;  // of one entry
 inline constexpr uint64_t kMaxScratchBytes = uint64_t{1} << 28;     // of one thread
 inline constexpr uint64_t kMaxMacs = uint64_t{1} << 38;             // of one image
 inline constexpr uint64_t kMaxRepeatedBytes = uint64_t{1} << 28;  // how much more the nodes may refer to than the segment holds
@@ -45,7 +50,7 @@ inline constexpr size_t kMaxText = 8192;  // bytes of a note, licence or card
 struct ModelData {
   std::span<ModelTensor> tensors;
   std::span<ModelNode> nodes;
-  int32_t input = 0;
+  std::span<int32_t> inputs;
   std::span<int32_t> outputs;
   Plan plan;
   uint64_t live_bytes = 0;  // LiveBytesBound of the plan
@@ -68,6 +73,8 @@ struct Segment {
   std::span<const uint8_t> bytes;
   uint64_t budget = 0;
 };
+
+Status LoadBuffer(const format::Buffer& from, const char* what, Segment& segment, std::span<const uint8_t>* out);
 
 // Fills node->options from the file (load_ops.cc); kind, inputs and output are set already. `segment` may be used in place.
 Status LoadOptions(const format::Node& from, Segment& segment, Memory& memory, Node* node);

@@ -42,7 +42,7 @@ class Lowering {
     const Value& input = graph_.values[static_cast<size_t>(graph_.inputs[0])];
     Shape shape;
     if (!ToShape(input.dims, &shape)) return Status::Error(Code::kInternal, "the graph is not in its normal form");
-    net_.input = AddTensor(graph_.inputs[0], shape);
+    net_.inputs.push_back(AddTensor(graph_.inputs[0], shape));
     for (const Node& node : graph_.nodes) CUTIS_TRY(LowerNode(node));
     for (const ValueId id : graph_.outputs) {
       CUTIS_ASSIGN(const int tensor, Demand(id));
@@ -61,7 +61,10 @@ class Lowering {
   const std::string& NameOf(ValueId id) const { return graph_.values[static_cast<size_t>(id)].name; }
 
   int AddTensor(ValueId id, const Shape& shape) {
-    net_.tensors.push_back({NameOf(id), shape});
+    NetTensor& tensor = net_.tensors.emplace_back();
+    tensor.name = NameOf(id);
+    tensor.shape = shape;
+    tensor.quantization = graph_.values[static_cast<size_t>(id)].quantization;
     tensors_[static_cast<size_t>(id)] = static_cast<int>(net_.tensors.size()) - 1;
     return tensors_[static_cast<size_t>(id)];
   }

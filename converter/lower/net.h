@@ -3,7 +3,9 @@
 #define CUTIS_CONVERTER_LOWER_NET_H_
 
 #include <limits>
+#include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "converter/graph/graph.h"
@@ -14,6 +16,21 @@ namespace cutis::convert {
 struct NetTensor {
   std::string name;
   Shape shape;
+  int32_t images = 1;
+  bool is_constant = false;
+  std::vector<float> constant;                       // [images][height][width][channels] where is_constant
+  std::shared_ptr<const Quantization> quantization;  // that of the source, if it states one
+};
+
+struct NetMove {
+  View view;
+  std::vector<MovePiece> pieces;
+  bool filled = false;
+  float fill = 0;
+};
+struct NetResize {
+  std::vector<int32_t> low_y, high_y, low_x, high_x;
+  std::vector<float> weight_y, weight_x;
 };
 
 struct NetNode {
@@ -28,6 +45,11 @@ struct NetNode {
   std::vector<float> bias;     // [out]; always present (zeros)
   float min = -std::numeric_limits<float>::infinity();  // fused clamp, or that of kClamp
   float max = std::numeric_limits<float>::infinity();
+  std::vector<float> weight_scales;  // of the source, one for each output channel or one for all; empty: chosen
+  // Operators on index maps, in float32 terms. Their clamp, if they have one, is min and max above.
+  std::variant<std::monostate, NetMove, NetResize, BinaryF32Options, SelectOptions, UnaryOptions, ReduceF32Options,
+               MatMulF32Options>
+      options;
 };
 
 // Nodes are in the order of execution. Reshapes that keep the bytes (1 x 1 images) have been removed.
@@ -35,7 +57,7 @@ struct Net {
   std::string name;
   std::vector<NetTensor> tensors;
   std::vector<NetNode> nodes;
-  int input = -1;
+  std::vector<int> inputs;  // the first one is the image
   std::vector<int> outputs;
 };
 

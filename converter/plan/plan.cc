@@ -10,9 +10,9 @@ namespace {
 // Lifetimes as runtime/plan.h defines them.
 std::vector<PlannedBuffer> Lifetimes(const FileModel& model) {
   std::vector<PlannedBuffer> buffers(model.tensors.size());
-  for (size_t i = 0; i < buffers.size(); ++i) buffers[i].bytes = model.tensors[i].info.image_bytes;
+  for (size_t i = 0; i < buffers.size(); ++i) buffers[i].bytes = EntryBytes(model.tensors[i].info);
   const auto at = [&](int tensor) -> PlannedBuffer& { return buffers[static_cast<size_t>(tensor)]; };
-  at(model.input).first_step = at(model.input).last_step = -1;
+  for (const int input : model.inputs) at(input).first_step = at(input).last_step = -1;
   for (size_t step = 0; step < model.nodes.size(); ++step) {
     const FileNode& node = model.nodes[step];
     at(node.output).first_step = at(node.output).last_step = static_cast<int32_t>(step);
@@ -50,11 +50,18 @@ Result<PlanReport> PlanMemory(FileModel& model) {
     CUTIS_ASSIGN(const uint64_t scratch, CheckNode(model, node));
     report.scratch_bytes = std::max(report.scratch_bytes, scratch);
   }
-  std::vector<PlannedBuffer> buffers = Lifetimes(model);
+  // Constants lie in the file and take no arena.
+  std::vector<PlannedBuffer> all = Lifetimes(model), buffers;
+  std::vector<size_t> planned;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (model.tensors[i].info.constant) continue;
+    planned.push_back(i);
+    buffers.push_back(all[i]);
+  }
   report.activation_bytes = PlaceBuffers(buffers);
   report.live_bytes_bound = LiveBytesBound(buffers, static_cast<int32_t>(model.nodes.size()));
   CUTIS_TRY(CheckPlan(buffers, report.activation_bytes));
-  for (size_t i = 0; i < buffers.size(); ++i) model.tensors[i].offset = buffers[i].offset;
+  for (size_t i = 0; i < buffers.size(); ++i) model.tensors[planned[i]].offset = buffers[i].offset;
   model.activation_bytes = report.activation_bytes;
   model.scratch_bytes = report.scratch_bytes;
   model.shared_bytes = report.shared_bytes;

@@ -1,4 +1,5 @@
 // A network in float32: only the layouts change.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -40,6 +41,34 @@ OpOptions Depthwise(const NetNode& node, FileModel& model) {
   return Weighted<DepthwiseF32Options>(node, model, 1, std::move(packed));
 }
 
+// What the runtime wants of an operator on index maps.
+struct MapOptions {
+  const NetNode& node;
+  FileModel& model;
+
+  template <class Options>
+  OpOptions operator()(Options options) const {
+    if constexpr (requires { options.min; }) {
+      options.min = node.min;
+      options.max = node.max;
+    }
+    return options;
+  }
+  OpOptions operator()(std::monostate) const { return ReshapeOptions{}; }  // refused by the operator's check
+  OpOptions operator()(const NetMove& move) const {
+    MoveOptions options;
+    options.view = move.view;
+    options.pieces = model.Own(move.pieces);
+    options.filled = move.filled;
+    options.fill = move.fill;
+    return options;
+  }
+  OpOptions operator()(const NetResize& resize) const {
+    return ResizeLinearOptions{model.Own(resize.low_y),  model.Own(resize.high_y),   model.Own(resize.low_x),
+                               model.Own(resize.high_x), model.Own(resize.weight_y), model.Own(resize.weight_x)};
+  }
+};
+
 OpOptions OptionsOf(const Net& net, const NetNode& node, FileModel& model) {
   switch (node.kind) {
     case OpKind::kConv:
@@ -57,8 +86,17 @@ OpOptions OptionsOf(const Net& net, const NetNode& node, FileModel& model) {
       return ClampF32Options{node.min, node.max};
     case OpKind::kSoftmax:
       return SoftmaxOptions{};
+    case OpKind::kMove:
+    case OpKind::kResizeLinear:
+    case OpKind::kBinary:
+    case OpKind::kSelect:
+    case OpKind::kUnary:
+    case OpKind::kReduce:
+    case OpKind::kMatMul:
+      return std::visit(MapOptions{node, model}, node.options);
     case OpKind::kLookup:
     case OpKind::kDequantize:
+    case OpKind::kQuantize:
     case OpKind::kReshape:
       break;
   }
@@ -100,17 +138,32 @@ FileTensor MakeTensor(const NetTensor& tensor, DataType type) {
   result.info.shape = tensor.shape;
   result.info.channel_stride = ChannelStride(type, tensor.shape.channels);
   result.info.image_bytes = ImageBytes(type, tensor.shape);
+  result.info.images = tensor.images;
+  result.info.constant = tensor.is_constant;
   return result;
 }
 
+std::span<const std::byte> PackConstant(const NetTensor& tensor, FileModel& model) {
+  const TensorInfo info = MakeTensor(tensor, DataType::kF32).info;
+  std::vector<float> values(EntryBytes(info) / sizeof(float));
+  const size_t row = tensor.constant.size() / static_cast<size_t>(tensor.images);  // float images have gaps at their end only
+  for (size_t i = 0; i < static_cast<size_t>(tensor.images); ++i) {
+    std::copy_n(tensor.constant.begin() + static_cast<ptrdiff_t>(i * row), row,
+                values.begin() + static_cast<ptrdiff_t>(i * (info.image_bytes / sizeof(float))));
+  }
+  return std::as_bytes(model.Own(values));
+}
+
 Status CheckNetNode(const Net& net, const NetNode& node) {
-  if (node.inputs.size() != (node.kind == OpKind::kAdd ? 2u : 1u) || node.kind == OpKind::kLookup ||
-      node.kind == OpKind::kDequantize) {
+  const bool fixed = node.kind < OpKind::kMove;  // those on index maps are checked by the operator
+  if ((fixed && node.inputs.size() != (node.kind == OpKind::kAdd ? 2u : 1u)) || node.kind == OpKind::kLookup ||
+      node.kind == OpKind::kDequantize || node.kind == OpKind::kQuantize) {
     return Status::Error(Code::kInternal, "node \"%s\": not of a kind that a network before quantisation has",
                          node.name.c_str());
   }
   const bool clamped = std::isfinite(node.min) || std::isfinite(node.max);
-  if (clamped && !IsWeighted(node.kind) && node.kind != OpKind::kAdd && node.kind != OpKind::kClamp) {
+  if (clamped && !IsWeighted(node.kind) && node.kind != OpKind::kAdd && node.kind != OpKind::kClamp &&
+      node.kind != OpKind::kBinary && node.kind != OpKind::kMatMul) {
     return Status::Error(Code::kInternal, "node \"%s\": a clamp cannot be fused into it", node.name.c_str());
   }
   if (!(node.min <= node.max)) {
@@ -122,12 +175,15 @@ Status CheckNetNode(const Net& net, const NetNode& node) {
 
 Result<FileModel> PackFloat(const Net& net) {
   FileModel model;
-  for (const NetTensor& tensor : net.tensors) model.tensors.push_back(MakeTensor(tensor, DataType::kF32));
+  for (const NetTensor& tensor : net.tensors) {
+    model.tensors.push_back(MakeTensor(tensor, DataType::kF32));
+    if (tensor.is_constant) model.tensors.back().constant = PackConstant(tensor, model);
+  }
   for (const NetNode& node : net.nodes) {
     CUTIS_TRY(CheckNetNode(net, node));
     model.nodes.push_back({node.name, node.kind, node.inputs, node.output, OptionsOf(net, node, model)});
   }
-  model.input = net.input;
+  model.inputs = net.inputs;
   model.outputs = net.outputs;
   return model;
 }

@@ -43,7 +43,7 @@ class Quantizer {
 
   Result<FileModel> Run() {
     for (const NetTensor& tensor : net_.tensors) model_.tensors.push_back(MakeTensor(tensor, DataType::kU8));
-    model_.input = net_.input;
+    model_.inputs = net_.inputs;
     model_.outputs = net_.outputs;
     CUTIS_TRY(SetInput());
     for (const NetNode& node : net_.nodes) {
@@ -83,19 +83,19 @@ class Quantizer {
     const std::vector<float>&mean = recipe_.mean, &std = recipe_.std;
     if (mean.empty()) {
       const float infinity = std::numeric_limits<float>::infinity();
-      SetAffine(net_.input, AffineOf(ChooseRange(Statistics(net_.input), -infinity, infinity)));
+      SetAffine(net_.inputs[0], AffineOf(ChooseRange(Statistics(net_.inputs[0]), -infinity, infinity)));
       return {};
     }
     const bool uniform =
         std::set<float>(mean.begin(), mean.end()).size() == 1 && std::set<float>(std.begin(), std.end()).size() == 1;
     if (uniform && mean[0] == std::nearbyint(mean[0])) {
-      SetAffine(net_.input, {static_cast<float>(1 / static_cast<double>(std[0])), static_cast<int32_t>(mean[0])});
+      SetAffine(net_.inputs[0], {static_cast<float>(1 / static_cast<double>(std[0])), static_cast<int32_t>(mean[0])});
       return {};
     }
     folded_ = true;
-    SetAffine(net_.input, {1, 0});
+    SetAffine(net_.inputs[0], {1, 0});
     for (const NetNode& node : net_.nodes) {
-      const bool reads = std::find(node.inputs.begin(), node.inputs.end(), net_.input) != node.inputs.end();
+      const bool reads = std::find(node.inputs.begin(), node.inputs.end(), net_.inputs[0]) != node.inputs.end();
       if (reads && node.kind != OpKind::kConv && node.kind != OpKind::kDepthwise && node.kind != OpKind::kDense) {
         return Status::Error(Code::kUnsupported,
                              "node \"%s\": reads the image itself, whose normalisation is not one whole mean for all channels; "
@@ -103,7 +103,7 @@ class Quantizer {
                              node.name.c_str());
       }
     }
-    if (std::find(net_.outputs.begin(), net_.outputs.end(), net_.input) != net_.outputs.end()) {
+    if (std::find(net_.outputs.begin(), net_.outputs.end(), net_.inputs[0]) != net_.outputs.end()) {
       return Status::Error(Code::kUnsupported,
                            "the image is an output, and its normalisation is not one whole mean for all channels");
     }
@@ -142,8 +142,7 @@ class Quantizer {
       case OpKind::kSoftmax:
         SetFloat(node.output);
         return OpOptions(SoftmaxOptions{});
-      case OpKind::kLookup:
-      case OpKind::kDequantize:
+      default:
         break;
     }
     return Status::Error(Code::kInternal, "node \"%s\": cannot be quantised", node.name.c_str());
@@ -188,7 +187,7 @@ class Quantizer {
                    std::vector<double>(node.weights.size()),
                    {node.bias.begin(), node.bias.end()}};
     const size_t terms = node.weights.size() / node.bias.size();
-    const bool image = folded_ && node.inputs[0] == net_.input;
+    const bool image = folded_ && node.inputs[0] == net_.inputs[0];
     const TensorStatistics& statistics = Statistics(node.inputs[0]);
     for (size_t n = 0; n < node.bias.size(); ++n) {
       for (size_t k = 0; k < terms; ++k) {
@@ -250,7 +249,7 @@ class Quantizer {
     options.multiplier = model_.Own(multiplier);
     options.out = ClampOf({Info(node.output).scale, Info(node.output).zero_point}, node.min, node.max);
     const Window& w = node.window;
-    if (folded_ && node.inputs[0] == net_.input && (w.pad_top | w.pad_left | w.pad_bottom | w.pad_right) != 0) {
+    if (folded_ && node.inputs[0] == net_.inputs[0] && (w.pad_top | w.pad_left | w.pad_bottom | w.pad_right) != 0) {
       // A real zero is the mean of its channel.
       std::vector<uint8_t> padding;
       for (const float mean : recipe_.mean)

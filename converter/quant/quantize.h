@@ -25,6 +25,8 @@ Result<FileModel> Quantize(const Net& net, const Calibration& calibration, const
 
 // A tensor of the file like that of the network, in the strides of its type.
 FileTensor MakeTensor(const NetTensor& tensor, DataType type);
+// The float32 elements of a constant, as the runtime wants them.
+std::span<const std::byte> PackConstant(const NetTensor& tensor, FileModel& model);
 
 // Whether the node is of a kind that a network may hold, has the weights that its kind and shapes ask for, all of them finite,
 // and a clamp only where one can be fused. kInternal or kBadInput, naming the node.

@@ -25,6 +25,19 @@ format::Window ToFormat(const Window& w) {
 
 format::Clamp ToFormat(const OutputU8& out) { return {static_cast<uint8_t>(out.lo), static_cast<uint8_t>(out.hi)}; }
 
+template <class T, size_t n>
+flatbuffers::span<const T, n> ToSpan(const T (&values)[n]) {
+  return flatbuffers::span<const T, n>(values);
+}
+
+format::View ToFormat(const View& view) { return {view.rank, ToSpan(view.dims)}; }
+
+format::IndexMap ToFormat(const IndexMap& map) {
+  uint8_t dims[kMaxAxes];
+  for (int32_t a = 0; a < kMaxAxes; ++a) dims[a] = static_cast<uint8_t>(map.dim[a]);
+  return {ToSpan(map.start), flatbuffers::span<const uint8_t, kMaxAxes>(dims), ToSpan(map.step)};
+}
+
 struct EncodedOptions {
   format::Options type;
   Offset<void> offset;
@@ -81,6 +94,80 @@ class OptionsEncoder {
   EncodedOptions operator()(const ReshapeOptions&) {
     return {format::Options::Reshape, format::CreateReshape(builder_).Union()};
   }
+  EncodedOptions operator()(const MoveOptions& o) {
+    const format::View view = ToFormat(o.view);
+    std::vector<format::MovePiece> pieces;
+    for (const MovePiece& piece : o.pieces) {
+      pieces.emplace_back(static_cast<uint32_t>(piece.input), ToSpan(piece.from), ToSpan(piece.extent), ToFormat(piece.map),
+                          piece.table);
+    }
+    const auto piece_vector = builder_.CreateVectorOfStructs(pieces);
+    const auto tables = builder_.CreateVector(o.tables.data(), o.tables.size());
+    return {format::Options::Move, format::CreateMove(builder_, &view, piece_vector, tables, o.filled, o.fill).Union()};
+  }
+  EncodedOptions operator()(const BinaryF32Options& o) {
+    const format::View view = ToFormat(o.view);
+    const format::IndexMap a = ToFormat(o.a), b = ToFormat(o.b);
+    const format::ClampF32 clamp(o.min, o.max);
+    const auto function = static_cast<format::BinaryFunction>(o.function);
+    return {format::Options::BinaryF32, format::CreateBinaryF32(builder_, function, &view, &a, &b, &clamp).Union()};
+  }
+  EncodedOptions operator()(const BinaryU8Options& o) {
+    const format::View view = ToFormat(o.view);
+    const format::IndexMap a = ToFormat(o.a), b = ToFormat(o.b);
+    const format::Clamp clamp = ToFormat(o.out);
+    return {format::Options::BinaryU8, format::CreateBinaryU8(builder_, static_cast<format::BinaryFunction>(o.function), &view,
+                                                              &a, &b, o.multiplier_a, o.multiplier_b, &clamp)
+                                           .Union()};
+  }
+  EncodedOptions operator()(const SelectOptions& o) {
+    const format::View view = ToFormat(o.view);
+    const format::IndexMap condition = ToFormat(o.condition), a = ToFormat(o.a), b = ToFormat(o.b);
+    return {format::Options::Select, format::CreateSelect(builder_, &view, &condition, &a, &b).Union()};
+  }
+  EncodedOptions operator()(const UnaryOptions& o) {
+    const auto function = static_cast<format::UnaryFunction>(o.function);
+    return {format::Options::Unary, format::CreateUnary(builder_, function, o.alpha, o.beta).Union()};
+  }
+  EncodedOptions operator()(const ReduceF32Options& o) {
+    const format::View view = ToFormat(o.view), reduced = ToFormat(o.reduced);
+    const format::IndexMap map = ToFormat(o.map);
+    const auto function = static_cast<format::ReduceFunction>(o.function);
+    return {format::Options::ReduceF32, format::CreateReduceF32(builder_, function, &view, &reduced, &map).Union()};
+  }
+  EncodedOptions operator()(const ReduceU8Options& o) {
+    const format::View view = ToFormat(o.view), reduced = ToFormat(o.reduced);
+    const format::IndexMap map = ToFormat(o.map);
+    const format::Clamp clamp = ToFormat(o.out);
+    const auto function = static_cast<format::ReduceFunction>(o.function);
+    return {format::Options::ReduceU8,
+            format::CreateReduceU8(builder_, function, &view, &reduced, &map, o.multiplier, &clamp).Union()};
+  }
+  EncodedOptions operator()(const MatMulF32Options& o) {
+    const format::View view = ToFormat(o.view);
+    const format::IndexMap a = ToFormat(o.a), b = ToFormat(o.b);
+    const format::ClampF32 clamp(o.min, o.max);
+    return {format::Options::MatMulF32, format::CreateMatMulF32(builder_, &view, o.k, &a, &b, &clamp).Union()};
+  }
+  EncodedOptions operator()(const MatMulU8Options& o) {
+    const format::View view = ToFormat(o.view);
+    const format::IndexMap a = ToFormat(o.a), b = ToFormat(o.b);
+    const format::Clamp clamp = ToFormat(o.out);
+    return {format::Options::MatMulU8, format::CreateMatMulU8(builder_, &view, o.k, &a, &b, o.multiplier, &clamp).Union()};
+  }
+  EncodedOptions operator()(const ResizeLinearOptions& o) {
+    const auto low_y = builder_.CreateVector(o.low_y.data(), o.low_y.size());
+    const auto high_y = builder_.CreateVector(o.high_y.data(), o.high_y.size());
+    const auto weight_y = builder_.CreateVector(o.weight_y.data(), o.weight_y.size());
+    const auto low_x = builder_.CreateVector(o.low_x.data(), o.low_x.size());
+    const auto high_x = builder_.CreateVector(o.high_x.data(), o.high_x.size());
+    const auto weight_x = builder_.CreateVector(o.weight_x.data(), o.weight_x.size());
+    return {format::Options::ResizeLinear,
+            format::CreateResizeLinear(builder_, low_y, high_y, weight_y, low_x, high_x, weight_x).Union()};
+  }
+  EncodedOptions operator()(const QuantizeOptions&) {
+    return {format::Options::Quantize, format::CreateQuantize(builder_).Union()};
+  }
 
  private:
   template <class T>
@@ -124,8 +211,11 @@ Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& m
                                           static_cast<uint32_t>(shape.channels)};
     const auto name = builder.CreateString(tensor.name);
     const auto dims_vector = builder.CreateVector(dims.data(), dims.size());
+    const format::Buffer data(segment.size(), tensor.constant.size());
+    segment.insert(segment.end(), tensor.constant.begin(), tensor.constant.end());  // whole multiples of the alignment
     tensors.push_back(format::CreateTensor(builder, name, static_cast<format::DataType>(tensor.info.type), dims_vector,
-                                           tensor.info.scale, static_cast<uint8_t>(tensor.info.zero_point), tensor.offset));
+                                           tensor.info.scale, static_cast<uint8_t>(tensor.info.zero_point), tensor.offset,
+                                           static_cast<uint32_t>(tensor.info.images), tensor.info.constant ? &data : nullptr));
   }
   std::vector<Offset<format::Node>> nodes;
   OptionsEncoder encoder(builder, segment);
@@ -140,10 +230,11 @@ Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& m
   const auto node_vector = builder.CreateVector(nodes);
   const auto outputs = builder.CreateVector(ToUnsigned(model.outputs));
   const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
-  return format::CreateGraph(builder, tensor_vector, node_vector, static_cast<uint32_t>(model.input), outputs, plan);
+  const auto inputs = builder.CreateVector(ToUnsigned(model.inputs));
+  return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan);
 }
 
-static_assert(static_cast<int>(format::OpKind::Reshape) == static_cast<int>(OpKind::kReshape), "the two lists agree");
+static_assert(static_cast<int>(format::OpKind::Quantize) == static_cast<int>(OpKind::kQuantize), "the two lists agree");
 static_assert(static_cast<int>(format::DataType::F32) == static_cast<int>(DataType::kF32), "the two lists agree");
 static_assert(static_cast<int>(format::Scores::Sigmoid) == static_cast<int>(Scores::kSigmoid), "the two lists agree");
 static_assert(static_cast<int>(format::Filter::Bicubic) == static_cast<int>(Filter::kBicubic), "the two lists agree");

@@ -29,7 +29,8 @@ using AlignedBytes = std::vector<std::byte, AlignedAllocator<std::byte>>;
 struct FileTensor {
   std::string name;
   TensorInfo info;
-  uint64_t offset = 0;  // set by the planner
+  uint64_t offset = 0;                  // set by the planner
+  std::span<const std::byte> constant;  // EntryBytes of data in FileModel::storage: a constant
 };
 
 struct FileNode {
@@ -43,7 +44,7 @@ struct FileNode {
 struct FileModel {
   std::vector<FileTensor> tensors;
   std::vector<FileNode> nodes;
-  int input = -1;
+  std::vector<int> inputs;  // the first one is the image
   std::vector<int> outputs;
   uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;  // set by the planner
   std::deque<AlignedBytes> storage;                                    // a deque: spans stay valid while it grows

@@ -127,7 +127,7 @@ TEST_CASE("bcc_lite0 gives the logits of PyTorch and of ONNX Runtime") {
 
   std::ifstream file(folder + "/converter/data/bcc_lite0_logits.json");
   const nlohmann::json expected = nlohmann::json::parse(file);
-  const Shape shape = net.value().tensors[static_cast<size_t>(net.value().input)].shape;
+  const Shape shape = net.value().tensors[static_cast<size_t>(net.value().inputs[0])].shape;
   REQUIRE(shape == Shape{160, 160, 3});
   std::vector<uint8_t> bytes(160 * 160 * 3);
   std::vector<float> image(bytes.size());

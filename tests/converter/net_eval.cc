@@ -86,7 +86,7 @@ void Softmax(const Shape& shape, const Values& x, Values& y) {
 
 std::vector<Values> Evaluate(const Net& net, const Values& image) {
   std::vector<Values> values(net.tensors.size());
-  values[static_cast<size_t>(net.input)] = image;
+  values[static_cast<size_t>(net.inputs[0])] = image;
   for (const NetNode& node : net.nodes) {
     const Shape& in = net.tensors[static_cast<size_t>(node.inputs[0])].shape;
     const Shape& out = net.tensors[static_cast<size_t>(node.output)].shape;

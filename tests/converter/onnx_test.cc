@@ -56,7 +56,7 @@ TEST_CASE("networks give what ONNX Runtime gives") {
     const nlohmann::json& entry = item.value();
     CAPTURE(name);
     const Net net = MustConvert(name);
-    const Shape shape = net.tensors[static_cast<size_t>(net.input)].shape;
+    const Shape shape = net.tensors[static_cast<size_t>(net.inputs[0])].shape;
     const std::vector<int> dims = entry["shape"];
     REQUIRE(shape == Shape{dims[2], dims[3], dims[1]});
     const size_t count = static_cast<size_t>(dims[1]) * static_cast<size_t>(dims[2]) * static_cast<size_t>(dims[3]);

@@ -79,7 +79,7 @@ struct Errors {
 };
 
 Errors ErrorsOf(const Net& net, const std::vector<float>& mean, const std::vector<float>& std) {
-  const Shape& shape = net.tensors[static_cast<size_t>(net.input)].shape;
+  const Shape& shape = net.tensors[static_cast<size_t>(net.inputs[0])].shape;
   const std::vector<Sample> samples = Samples(shape, mean, std, 6, 7);
   std::vector<std::vector<double>> inputs;
   for (const Sample& sample : samples) inputs.push_back(sample.real);

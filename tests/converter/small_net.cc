@@ -97,7 +97,7 @@ std::vector<double> EvaluateNode(const Net& net, const NetNode& node, const Valu
 
 Values Evaluate(const Net& net, const std::vector<double>& input) {
   Values values(net.tensors.size());
-  values[static_cast<size_t>(net.input)] = input;
+  values[static_cast<size_t>(net.inputs[0])] = input;
   for (const NetNode& node : net.nodes) values[static_cast<size_t>(node.output)] = EvaluateNode(net, node, values);
   return values;
 }

@@ -38,7 +38,7 @@ class NetBuilder {
  public:
   NetBuilder(uint64_t seed, const Shape& input) : random_(seed) {
     net_.name = "small";
-    net_.input = Tensor("image", input);
+    net_.inputs = {Tensor("image", input)};
   }
 
   int Conv(int x, int32_t out, const Window& window, int32_t groups = 1) {
@@ -87,7 +87,9 @@ class NetBuilder {
 
  private:
   int Tensor(const std::string& name, const Shape& shape) {
-    net_.tensors.push_back({name, shape});
+    NetTensor& tensor = net_.tensors.emplace_back();
+    tensor.name = name;
+    tensor.shape = shape;
     return static_cast<int>(net_.tensors.size()) - 1;
   }
   NetNode Start(OpKind kind, std::vector<int> inputs, const Window& window) {

@@ -88,7 +88,8 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   const auto node_vector = builder.CreateVector(nodes);
   const auto outputs = builder.CreateVector(model.outputs);
   const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
-  return format::CreateGraph(builder, tensor_vector, node_vector, model.input, outputs, plan);
+  return format::CreateGraph(builder, tensor_vector, node_vector, builder.CreateVector(std::vector<uint32_t>{model.input}),
+                             outputs, plan);
 }
 
 Offset<format::Preprocess> WritePreprocess(FlatBufferBuilder& builder, const RawModel& model) {

@@ -236,7 +236,7 @@ TEST_CASE("tensors and graphs without sense") {
           {"by another node", [](RawModel* m) { m->nodes[1].output = 1; }},
           {"by another node", [](RawModel* m) { m->nodes[1].output = 0; }},
           {"no name", [](RawModel* m) { m->nodes[1].name.clear(); }},
-          {"unknown kind", [](RawModel* m) { m->nodes[1].kind = 11; }},
+          {"unknown kind", [](RawModel* m) { m->nodes[1].kind = 19; }},
           {"unknown kind", [](RawModel* m) { m->nodes[1].kind = 255; }},
           {"another operator", [](RawModel* m) { m->nodes[1].options.type = static_cast<uint8_t>(format::Options::Reshape); }},
           {"another operator", [](RawModel* m) { m->nodes[1].options.type = 0; }},

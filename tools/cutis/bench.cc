@@ -110,7 +110,7 @@ Status MeasureRuns(const Model& model, const BenchOptions& options, const Sessio
   for (size_t n = 0; n < nodes; ++n) {
     std::sort(node_ms[n].begin(), node_ms[n].end());
     const ModelNode& node = model.nodes()[n];
-    result.nodes[n] = {Percentile(node_ms[n], 0.5), node.op->macs(node.node) * static_cast<uint64_t>(options.batch)};
+    result.nodes[n] = {Percentile(node_ms[n], 0.5), MacsOf(*node.op, node.node) * static_cast<uint64_t>(options.batch)};
   }
   return Status();
 }

@@ -69,7 +69,7 @@ std::string ShapeText(const Shape& s) {
 
 const ModelTensor& TensorAt(const Model& model, int32_t index) { return model.tensors()[static_cast<size_t>(index)]; }
 
-uint64_t Macs(const ModelNode& node) { return node.op->macs(node.node); }
+uint64_t Macs(const ModelNode& node) { return MacsOf(*node.op, node.node); }
 
 // How the layers with weights compute, in a word; of a model without any, its other nodes.
 const char* Precision(const Model& model) {
