@@ -7,6 +7,7 @@
 #include "ops/conv/conv.h"
 #include "ops/depthwise/depthwise.h"
 #include "ops/hash/sha256.h"
+#include "ops/move/move.h"
 #include "ops/op.h"
 #include "ops/pool/pool.h"
 #include "ops/reshape/reshape.h"
@@ -18,6 +19,7 @@ namespace cutis {
 extern const Op kConvU8Op, kConvF32Op, kDepthwiseU8Op, kDepthwiseF32Op, kDenseU8Op, kDenseF32Op, kAddU8Op, kAddF32Op,
     kMaxPoolU8Op, kMaxPoolF32Op, kAveragePoolU8Op, kAveragePoolF32Op, kLookupU8Op, kClampF32Op, kSoftmaxU8Op, kSoftmaxF32Op,
     kDequantizeU8Op, kReshapeU8Op, kReshapeF32Op;
+extern const Op kMoveU8Op, kMoveF32Op;
 
 }  // namespace cutis
 
