@@ -36,11 +36,11 @@ OpCase::OpCase(OpKind kind, std::vector<TensorInfo> inputs, TensorInfo output, O
   Random random(seed);
   for (const TensorInfo& tensor : inputs_) {
     input_pointers_.push_back(&tensor);
-    in_data_.push_back(std::make_unique<GuardedBuffer>(tensor.image_bytes * static_cast<size_t>(batch)));
+    in_data_.push_back(std::make_unique<GuardedBuffer>(BytesOf(tensor)));
     random.Fill(in_data_.back()->bytes());
     in_pointers_.push_back(reinterpret_cast<const std::byte*>(in_data_.back()->data()));
   }
-  out_data_ = std::make_unique<GuardedBuffer>(output_.image_bytes * static_cast<size_t>(batch));
+  out_data_ = std::make_unique<GuardedBuffer>(BytesOf(output_));
   random.Fill(out_data_->bytes());
   node_.kind = kind;
   node_.inputs = input_pointers_;
@@ -48,13 +48,15 @@ OpCase::OpCase(OpKind kind, std::vector<TensorInfo> inputs, TensorInfo output, O
   node_.options = options;
 }
 
-RunArgs OpCase::run_args() { return {in_pointers_.data(), reinterpret_cast<std::byte*>(out_data_->data()), batch_}; }
+RunArgs OpCase::run_args() {
+  return {in_pointers_.data(), reinterpret_cast<std::byte*>(out_data_->data()), BatchOf(*op_, node_, batch_)};
+}
 
 void OpCase::RunKernel(KernelFn kernel, Random& random) {
   const size_t scratch_bytes = op_->scratch_bytes(node_);
   CHECK(scratch_bytes % kAlignment == 0);
   GuardedBuffer scratch(scratch_bytes);
-  const int64_t units = op_->units(node_, batch_);
+  const int64_t units = op_->units(node_, run_args().batch);
   REQUIRE(units >= 1);
   // From the last unit to the first, since they must not depend on each other.
   for (int64_t end = units; end > 0;) {

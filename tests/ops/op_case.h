@@ -25,7 +25,8 @@ Shape OutputShape(const Shape& in, const Window& window, int32_t channels);
 
 class OpCase {
  public:
-  // All memory starts as random bytes, gaps included; fill the inputs through In().
+  // A batch of `batch` entries; where the tensors have several images, "image" below counts those of all entries. All memory
+  // starts as random bytes, gaps included; fill the inputs through In().
   OpCase(OpKind kind, std::vector<TensorInfo> inputs, TensorInfo output, OpOptions options, int32_t batch, uint64_t seed);
   OpCase(const OpCase&) = delete;
   OpCase& operator=(const OpCase&) = delete;
@@ -42,7 +43,7 @@ class OpCase {
   template <class T, class Set>
   void Fill(size_t input, Set set) {
     const Shape& shape = inputs_[input].shape;
-    for (int32_t b = 0; b < batch_; ++b) {
+    for (int32_t b = 0; b < ImagesOf(inputs_[input]); ++b) {
       for (int32_t y = 0; y < shape.height; ++y) {
         for (int32_t x = 0; x < shape.width; ++x) {
           for (int32_t c = 0; c < shape.channels; ++c) In<T>(input, b, y, x, c) = set();
@@ -53,7 +54,7 @@ class OpCase {
   // Calls each(image, y, x, c) for every element of the output.
   template <class Each>
   void ForEachOutput(Each each) const {
-    for (int32_t b = 0; b < batch_; ++b) {
+    for (int32_t b = 0; b < ImagesOf(output_); ++b) {
       for (int32_t y = 0; y < output_.shape.height; ++y) {
         for (int32_t x = 0; x < output_.shape.width; ++x) {
           for (int32_t c = 0; c < output_.shape.channels; ++c) each(b, y, x, c);
@@ -81,6 +82,9 @@ class OpCase {
     const int64_t pixel = int64_t{y} * tensor.shape.width + x;
     return reinterpret_cast<T*>(data + static_cast<size_t>(image) * tensor.image_bytes)[pixel * tensor.channel_stride + c];
   }
+  // Of all entries; a constant is there once.
+  int32_t ImagesOf(const TensorInfo& tensor) const { return tensor.images * (tensor.constant ? 1 : batch_); }
+  size_t BytesOf(const TensorInfo& tensor) const { return static_cast<size_t>(ImagesOf(tensor)) * tensor.image_bytes; }
   void RunKernel(KernelFn kernel, Random& random);
 
   std::vector<TensorInfo> inputs_;
