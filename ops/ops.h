@@ -7,6 +7,7 @@
 #include "ops/conv/conv.h"
 #include "ops/depthwise/depthwise.h"
 #include "ops/hash/sha256.h"
+#include "ops/matmul/matmul.h"
 #include "ops/op.h"
 #include "ops/pool/pool.h"
 #include "ops/reduce/reduce.h"
@@ -19,7 +20,7 @@ namespace cutis {
 extern const Op kConvU8Op, kConvF32Op, kDepthwiseU8Op, kDepthwiseF32Op, kDenseU8Op, kDenseF32Op, kAddU8Op, kAddF32Op,
     kMaxPoolU8Op, kMaxPoolF32Op, kAveragePoolU8Op, kAveragePoolF32Op, kLookupU8Op, kClampF32Op, kSoftmaxU8Op, kSoftmaxF32Op,
     kDequantizeU8Op, kReshapeU8Op, kReshapeF32Op;
-extern const Op kReduceU8Op, kReduceF32Op;
+extern const Op kReduceU8Op, kReduceF32Op, kMatMulU8Op, kMatMulF32Op;
 
 }  // namespace cutis
 

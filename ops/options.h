@@ -211,7 +211,7 @@ struct ReduceU8Options {
   OutputU8 out;
 };
 
-// y[.., m, n] = sum over k of a[.., m, k] * b[.., k, n], k in order. The last two axes of the view are m and n. The axes of the
+// y[.., m, n] = clamp(0 + sum over k of a[.., m, k] * b[.., k, n], min, max), k in order; a NaN passes. The last two axes of the view are m and n. The axes of the
 // maps are those of the view followed by k (so one axis less is left for the view); a does not step along n, nor b along m.
 struct MatMulF32Options {
   View view;
