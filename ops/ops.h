@@ -8,8 +8,10 @@
 #include "ops/depthwise/depthwise.h"
 #include "ops/hash/sha256.h"
 #include "ops/move/move.h"
+#include "ops/matmul/matmul.h"
 #include "ops/op.h"
 #include "ops/pool/pool.h"
+#include "ops/reduce/reduce.h"
 #include "ops/reshape/reshape.h"
 #include "ops/softmax/softmax.h"
 
@@ -20,6 +22,7 @@ extern const Op kConvU8Op, kConvF32Op, kDepthwiseU8Op, kDepthwiseF32Op, kDenseU8
     kMaxPoolU8Op, kMaxPoolF32Op, kAveragePoolU8Op, kAveragePoolF32Op, kLookupU8Op, kClampF32Op, kSoftmaxU8Op, kSoftmaxF32Op,
     kDequantizeU8Op, kReshapeU8Op, kReshapeF32Op;
 extern const Op kMoveU8Op, kMoveF32Op;
+extern const Op kReduceU8Op, kReduceF32Op, kMatMulU8Op, kMatMulF32Op;
 
 }  // namespace cutis
 

@@ -194,14 +194,15 @@ struct UnaryOptions {
 enum class ReduceFunction : uint8_t { kSum, kMean, kMax, kMin };
 
 // y[i] = f over r in `reduced` of x[map(i, r)]: the axes of the map are those of the view followed by those of `reduced`, their
-// number together at most kMaxAxes. float32: in the order of r.
+// number together at most kMaxAxes. float32: in the order of r; kSum is 0 + x + x + ..., kMean that over the count as a float32;
+// kMax and kMin of elements with a NaN are the first NaN, of zeros of either sign the first one.
 struct ReduceF32Options {
   ReduceFunction function = ReduceFunction::kSum;
   View view, reduced;
   IndexMap map;
 };
 // uint8: kSum and kMean: clamp(rne(float(sum of (x - z_x)) * multiplier) + z_y, lo, hi), multiplier = float32(s_x/s_y) or that
-// over the count; kMax, kMin: of the bytes, equal scales.
+// over the count, 255*count < 2^31; kMax, kMin: of the bytes, clamped to [lo, hi], equal scales.
 struct ReduceU8Options {
   ReduceFunction function = ReduceFunction::kSum;
   View view, reduced;
@@ -210,7 +211,7 @@ struct ReduceU8Options {
   OutputU8 out;
 };
 
-// y[.., m, n] = sum over k of a[.., m, k] * b[.., k, n], k in order. The last two axes of the view are m and n. The axes of the
+// y[.., m, n] = clamp(0 + sum over k of a[.., m, k] * b[.., k, n], min, max), k in order; a NaN passes. The last two axes of the view are m and n. The axes of the
 // maps are those of the view followed by k (so one axis less is left for the view); a does not step along n, nor b along m.
 struct MatMulF32Options {
   View view;
