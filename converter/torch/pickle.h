@@ -50,7 +50,7 @@ struct PickleValue {
 // Limits, all far above what checkpoints hold. A value takes about a hundred bytes.
 inline constexpr size_t kMaxPickleValues = size_t{1} << 21;
 inline constexpr size_t kMaxPickleItems = size_t{1} << 23;  // places in lists, dicts, ... in all
-inline constexpr size_t kMaxPickleStack = size_t{1} << 20;
+inline constexpr size_t kMaxPickleStack = size_t{1} << 18;
 inline constexpr size_t kMaxPickleMarks = 1000;
 inline constexpr uint32_t kMaxPickleDepth = 1000;
 inline constexpr size_t kMaxGlobalName = 255;

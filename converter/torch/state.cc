@@ -105,9 +105,9 @@ class ModuleWalker {
     return {};
   }
 
-  // The classes of torch.ao.nn.quantized (torch.nn.quantized before 1.13).
+  // The classes of torch.ao.nn.quantized, torch.ao.nn.intrinsic.quantized, and torch.nn.quantized of old.
   bool IsQuantised(PickleId object) const {
-    return pickle_.GlobalName(pickle_[object].callee).find(".nn.quantized.") != std::string::npos;
+    return pickle_.GlobalName(pickle_[object].callee).find(".quantized.") != std::string::npos;
   }
 
   // Quantised modules keep scales and packed weights in attributes of their own, which their state_dict puts beside the rest.
