@@ -525,6 +525,45 @@ def damaged_containers():
     reject("legacy_protocol", "not version 1001", legacy.replace(b"M\xe9\x03", b"M\xea\x03", 1))
 
 
+def fuzz_corpus():
+    """Seeds of tests/fuzz/fuzz_torch: whole small files, and objects whose storage is called "0" and has 4 elements."""
+    folder = HERE.parent / "fuzz" / "corpus_torch"
+    folder.mkdir(exist_ok=True)
+    for name in ("hand_made", "legacy_tensors", "reject_cycle_module"):
+        shutil.copyfile(FOLDER / f"{name}.pth", folder / f"{name}.pth")
+
+    def seed(name, *parts):
+        (folder / name).write_bytes(b"\x80\x02" + b"".join(parts) + b".")
+
+    def text(value):
+        return b"X" + struct.pack("<I", len(value)) + value
+
+    def storage(kind):
+        return b"(" + text(b"storage") + b"ctorch\n" + kind + b"\n" + text(b"0") + text(b"cpu") + b"K\x04NtQ"
+
+    def tensor(kind, size=b"K\x04\x85", stride=b"K\x01\x85"):
+        return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage(kind) + b"K\0" + size + stride + b"\x89NtR"
+
+    def quantised(kind, parameters):
+        return b"ctorch._utils\n_rebuild_qtensor\n(" + storage(kind) + b"K\0K\x02K\x02\x86K\x02K\x01\x86" + parameters + b"\x89NtR"
+
+    def dictionary(*items):
+        return b"}(" + b"".join(text(key) + value for key, value in items) + b"u"
+    plain = tensor(b"FloatStorage")
+    one = b"G" + struct.pack(">d", 0.5)
+    seed("dict", dictionary((b"a.weight", plain), (b"a.bias", tensor(b"HalfStorage", b"K\x02\x85", b"K\x02\x85"))))
+    seed("masks", dictionary((b"module.w_orig", plain), (b"module.w_mask", tensor(b"FloatStorage", stride=b"K\0\x85"))))
+    per_tensor = b"(ctorch\nper_tensor_affine\n" + one + b"K\0t"
+    seed("quantised", dictionary((b"a.weight", quantised(b"QInt8Storage", per_tensor)), (b"a.scale", one), (b"a.zero_point", b"K\x07")))
+    scales = tensor(b"DoubleStorage", b"K\x02\x85", b"K\x02\x85")
+    channels = b"(ctorch\nper_channel_affine\n" + scales + tensor(b"LongStorage", b"K\x02\x85", b"K\x02\x85") + b"K\0t"
+    seed("channels", dictionary((b"a._packed_params._packed_params", quantised(b"QInt8Storage", channels) + plain + b"\x86")))
+    module = b"c__main__\nNet\n)\x81" + dictionary((b"_parameters", dictionary((b"w", plain))), (b"_buffers", b"}"),
+                                                (b"_modules", dictionary((b"a", b"N")))) + b"b"
+    seed("module", dictionary((b"epoch", b"K\x01"), (b"model", module)))
+    seed("parameter", dictionary((b"w", b"ctorch._utils\n_rebuild_parameter\n(" + plain + b"\x88Nt" + b"R")))
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -533,7 +572,7 @@ def main():
     torch.serialization.get_source_lines_and_file = lambda made: ([f"class {made.__name__}: ...\n"], 1, "source.py")
     write_graphs()
     for group in (plain_cases, wrapper_cases, prune_cases, quantised_cases, bcc_cnn_case, container_cases, graph_outputs, attacks,
-                  damaged_tensors, damaged_containers):
+                  damaged_tensors, damaged_containers, fuzz_corpus):
         group()
     parts = []
     for part, entries in EXPECTED.items():
