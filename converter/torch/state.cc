@@ -189,9 +189,9 @@ Result<State> FindState(const Pickle& pickle, PickleId root, const std::string& 
       for (size_t i = 0; i + 1 < items.size(); i += 2) {
         if (pickle.KindOf(items[i]) == PickleKind::kText) CUTIS_TRY(entries.Add("", pickle[items[i]].text, items[i + 1]));
       }
-      // Said where nothing usable comes of it too.
+      // Tensors, or the weights of quantised layers: what is none of these is no state_dict, whatever else it holds.
       const bool tensors = std::any_of(state.entries.begin(), state.entries.end(), [&](const StateEntry& entry) {
-        return pickle.KindOf(entry.value) == PickleKind::kCall;
+        return pickle.KindOf(entry.value) == PickleKind::kCall || entry.name.find("_packed_params") != std::string::npos;
       });
       if (!tensors) {
         return Status::Error(Code::kBadInput, "%s: no state_dict is found%s%s; the keys are: %s", source_name.c_str(),

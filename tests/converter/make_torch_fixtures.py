@@ -526,20 +526,22 @@ def damaged_containers():
 
 
 def fuzz_corpus():
-    """Seeds of tests/fuzz/fuzz_torch: whole small files, and objects whose storage is called "0" and has 4 elements."""
+    """Seeds of tests/fuzz/fuzz_torch: whole small files, and objects after a byte that says which storages there are."""
     folder = HERE.parent / "fuzz" / "corpus_torch"
     folder.mkdir(exist_ok=True)
     for name in ("hand_made", "legacy_tensors", "reject_cycle_module"):
         shutil.copyfile(FOLDER / f"{name}.pth", folder / f"{name}.pth")
 
-    def seed(name, *parts):
-        (folder / name).write_bytes(b"\x80\x02" + b"".join(parts) + b".")
+    def seed(name, storages, *parts):
+        (folder / name).write_bytes(bytes([sum(storages)]) + b"\x80\x02" + b"".join(parts) + b".")
 
     def text(value):
         return b"X" + struct.pack("<I", len(value)) + value
 
+    widths = {b"QInt8Storage": b"1", b"CharStorage": b"1", b"HalfStorage": b"2", b"FloatStorage": b"4"}
+
     def storage(kind):
-        return b"(" + text(b"storage") + b"ctorch\n" + kind + b"\n" + text(b"0") + text(b"cpu") + b"K\x04NtQ"
+        return b"(" + text(b"storage") + b"ctorch\n" + kind + b"\n" + text(widths[kind]) + text(b"cpu") + b"K\x04NtQ"
 
     def tensor(kind, size=b"K\x04\x85", stride=b"K\x01\x85"):
         return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage(kind) + b"K\0" + size + stride + b"\x89NtR"
@@ -551,17 +553,17 @@ def fuzz_corpus():
         return b"}(" + b"".join(text(key) + value for key, value in items) + b"u"
     plain = tensor(b"FloatStorage")
     one = b"G" + struct.pack(">d", 0.5)
-    seed("dict", dictionary((b"a.weight", plain), (b"a.bias", tensor(b"HalfStorage", b"K\x02\x85", b"K\x02\x85"))))
-    seed("masks", dictionary((b"module.w_orig", plain), (b"module.w_mask", tensor(b"FloatStorage", stride=b"K\0\x85"))))
+    seed("dict", [2, 4], dictionary((b"a.weight", plain), (b"a.bias", tensor(b"HalfStorage", b"K\x02\x85", b"K\x02\x85"))))
+    seed("masks", [4], dictionary((b"module.w_orig", plain), (b"module.w_mask", tensor(b"FloatStorage", stride=b"K\0\x85"))))
     per_tensor = b"(ctorch\nper_tensor_affine\n" + one + b"K\0t"
-    seed("quantised", dictionary((b"a.weight", quantised(b"QInt8Storage", per_tensor)), (b"a.scale", one), (b"a.zero_point", b"K\x07")))
-    scales = tensor(b"DoubleStorage", b"K\x02\x85", b"K\x02\x85")
-    channels = b"(ctorch\nper_channel_affine\n" + scales + tensor(b"LongStorage", b"K\x02\x85", b"K\x02\x85") + b"K\0t"
-    seed("channels", dictionary((b"a._packed_params._packed_params", quantised(b"QInt8Storage", channels) + plain + b"\x86")))
+    seed("quantised", [1], dictionary((b"a.weight", quantised(b"QInt8Storage", per_tensor)), (b"a.scale", one), (b"a.zero_point", b"K\x07")))
+    scales, zeros = (tensor(kind, b"K\x02\x85", b"K\x02\x85") for kind in (b"FloatStorage", b"CharStorage"))
+    channels = b"(ctorch\nper_channel_affine\n" + scales + zeros + b"K\0t"
+    seed("channels", [1, 4], dictionary((b"a._packed_params._packed_params", quantised(b"QInt8Storage", channels) + plain + b"\x86")))
     module = b"c__main__\nNet\n)\x81" + dictionary((b"_parameters", dictionary((b"w", plain))), (b"_buffers", b"}"),
                                                 (b"_modules", dictionary((b"a", b"N")))) + b"b"
-    seed("module", dictionary((b"epoch", b"K\x01"), (b"model", module)))
-    seed("parameter", dictionary((b"w", b"ctorch._utils\n_rebuild_parameter\n(" + plain + b"\x88Nt" + b"R")))
+    seed("module", [4], dictionary((b"epoch", b"K\x01"), (b"model", module)))
+    seed("parameter", [4], dictionary((b"w", b"ctorch._utils\n_rebuild_parameter\n(" + plain + b"\x88Nt" + b"R")))
 
 
 def main():
