@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_map>
+#include <map>
 #include <utility>
 
 namespace cutis::convert {
@@ -510,7 +510,7 @@ class Unpickler {
   PickleId called_ = kNoPickle;  // for messages
   std::vector<PickleId> stack_;
   std::vector<size_t> marks_;
-  std::unordered_map<uint64_t, PickleId> memo_;
+  std::map<uint64_t, PickleId> memo_;  // no hashes: their collisions could be chosen
 };
 
 Result<Pickle::Loaded> Pickle::Load(std::span<const std::byte> bytes, const std::string& where, size_t first_byte) {

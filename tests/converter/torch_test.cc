@@ -59,7 +59,7 @@ std::vector<float> Run(Graph graph) {
   REQUIRE_MESSAGE(passed.ok(), std::string(passed.text()));
   const auto net = Lower(graph);
   REQUIRE_MESSAGE(net.ok(), std::string(net.status().text()));
-  const Shape shape = net.value().tensors[static_cast<size_t>(net.value().input)].shape;
+  const Shape shape = net.value().tensors[static_cast<size_t>(net.value().inputs[0])].shape;
   const auto image = MadeInput(static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * 3);
   const auto outputs = Evaluate(net.value(), ToNhwc(image, shape));
   return ToNchw(outputs[0], net.value().tensors[static_cast<size_t>(net.value().outputs[0])].shape);
