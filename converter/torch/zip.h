@@ -20,6 +20,7 @@ class ZipReader {
  public:
   struct Entry {
     uint64_t index = 0, bytes = 0;
+    bool unchecked = false;  // stored with a checksum of 0: torch.save wrote none (set_crc32_options(False))
   };
 
   // `bytes` must outlive the reader. Refused: encrypted or oddly compressed entries, sizes that cannot be, two entries of one
@@ -28,7 +29,7 @@ class ZipReader {
 
   // By name; directories are left out.
   const std::map<std::string, Entry>& entries() const { return entries_; }
-  // The whole entry, its checksum checked. The caller has found entry.bytes to be acceptable.
+  // The whole entry, its checksum checked where there is one. The caller has found entry.bytes to be acceptable.
   Result<std::vector<std::byte>> Read(const std::string& name, const Entry& entry) const;
 
  private:
