@@ -58,6 +58,19 @@ struct Sources {
   std::string weights, graph, recipe, calibrate;
 };
 
+// The one file of weights in a models/NAME folder.
+Result<std::string> FindWeights(const std::string& folder) {
+  std::string found;
+  for (const char* name : {"weights.safetensors", "weights.pth", "weights.pt"}) {
+    if (!Exists(folder + name)) continue;
+    if (!found.empty())
+      return Status::Error(Code::kUsage, "%s: holds both %s and %s: keep one of them", folder.c_str(), found.c_str(), name);
+    found = name;
+  }
+  // Without any, the message about a missing file names the usual one.
+  return folder + (found.empty() ? "weights.safetensors" : found);
+}
+
 Result<Sources> FindSources(const Options& options) {
   Sources sources{options.input, options.graph, options.recipe, options.calibrate};
   if (!Exists(options.input)) return Status::Error(Code::kBadInput, "%s: does not exist", options.input.c_str());
@@ -65,14 +78,14 @@ Result<Sources> FindSources(const Options& options) {
     if (!options.graph.empty())
       return Status::Error(Code::kUsage, "--graph: the folder %s has a graph.json of its own", options.input.c_str());
     const std::string folder = options.input + (options.input.back() == '/' ? "" : "/");
-    sources.weights = folder + "weights.safetensors";
+    CUTIS_ASSIGN(sources.weights, FindWeights(folder));
     sources.graph = folder + "graph.json";
     for (const std::string& path : {sources.weights, sources.graph}) {
       if (!Exists(path)) return Status::Error(Code::kBadInput, "%s: is missing in the model's folder", path.c_str());
     }
     if (sources.recipe.empty() && Exists(folder + "recipe.json")) sources.recipe = folder + "recipe.json";
     if (sources.calibrate.empty() && Exists(folder + "calibration.json")) sources.calibrate = folder + "calibration.json";
-  } else if (EndsWith(options.input, ".safetensors")) {
+  } else if (EndsWith(options.input, ".safetensors") || EndsWith(options.input, ".pth") || EndsWith(options.input, ".pt")) {
     if (options.graph.empty()) {
       return Status::Error(Code::kUsage, "%s holds weights only: give its architecture with --graph graph.json",
                            options.input.c_str());
@@ -80,7 +93,8 @@ Result<Sources> FindSources(const Options& options) {
   } else if (EndsWith(options.input, ".onnx")) {
     if (!options.graph.empty()) return Status::Error(Code::kUsage, "--graph: an .onnx file holds its own graph");
   } else {
-    return Status::Error(Code::kUsage, "%s: is neither a folder nor a .safetensors nor an .onnx file", options.input.c_str());
+    return Status::Error(Code::kUsage, "%s: is neither a folder nor a .safetensors, .pth, .pt or .onnx file",
+                         options.input.c_str());
   }
   return sources;
 }
@@ -129,6 +143,7 @@ struct Job {
   Source source;
   Recipe recipe;
   Net net;
+  std::vector<std::string> notes;  // of the importer
 
   nlohmann::json Preprocessing() const { return recipe.preprocess ? recipe.preprocess->ToJson() : nlohmann::json(nullptr); }
 };
@@ -144,7 +159,8 @@ Result<Job> Load(const Options& options, Sources paths) {
     CUTIS_ASSIGN(const std::string text, ReadText(job.paths.recipe));
     CUTIS_ASSIGN(job.recipe, ParseRecipe(text, job.paths.recipe));
   }
-  auto imported = job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights);
+  auto imported =
+      job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights, &job.notes);
   CUTIS_ASSIGN(Graph graph, std::move(imported));
   CUTIS_TRY(RunPasses(graph));
   CUTIS_ASSIGN(job.net, Lower(graph));
@@ -213,6 +229,7 @@ Result<Agreement> CompareOn(const Options& options, const Job& job, const Model&
 
 void Describe(const Job& job, const Encoded& encoded, Summary& summary) {
   summary.name = job.recipe.name;
+  summary.notes = job.notes;
   summary.file_bytes = encoded.bytes.size();
   summary.weight_bytes = encoded.model->weight_bytes();
   summary.nodes = encoded.model->nodes().size();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "converter/options.h"
 #include "converter/plan/plan.h"
@@ -25,6 +26,7 @@ struct Summary {
   std::string calibration;             // where the statistics came from
   std::optional<Agreement> agreement;  // int8 only
   std::string sha256;
+  std::vector<std::string> notes;  // what the importer chose, changed or left out
 };
 
 // Reads, quantises, plans, checks, compares and writes. Nothing is written unless everything has succeeded.

@@ -12,10 +12,11 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   Options options;
   CLI::App app("Converts a trained network into a .cutis file.", "cutis-convert");
   app.set_version_flag("--version", std::string("cutis-convert " CUTIS_VERSION));
-  app.add_option("INPUT", options.input, "a models/NAME folder, a .safetensors file (with --graph) or an .onnx file")
+  app.add_option("INPUT", options.input,
+                 "a models/NAME folder, a .safetensors, .pth or .pt file (with --graph) or an .onnx file")
       ->required();
   app.add_option("-o,--output", options.output, "the .cutis file to write")->required();
-  app.add_option("--graph", options.graph, "graph.json: the architecture that the .safetensors file belongs to");
+  app.add_option("--graph", options.graph, "graph.json: the architecture that the weights belong to (docs/graph-json.md)");
   app.add_option("--recipe", options.recipe, "recipe.json: preprocessing, labels, operating points (docs/recipe-json.md)");
   app.add_option("--calibrate", options.calibrate, "a folder of images, or a calibration.json");
   app.add_option("--labels", options.labels, "CSV (file,is_bcc or file,label): print the AUC on the images compared");

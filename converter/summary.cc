@@ -49,6 +49,7 @@ std::string SummaryText(const Summary& summary) {
     Append(text, "calibration  %s, %" PRId64 " images\n", summary.calibration.c_str(), summary.calibration_images);
   }
   if (summary.agreement) AppendAgreement(text, *summary.agreement);
+  for (const std::string& note : summary.notes) Append(text, "note         %s\n", note.c_str());
   return text;
 }
 

@@ -452,6 +452,33 @@ class Convert(CliTest):
                 self.assert_error(run(CONVERT, source, "-o", output), 3, program="cutis-convert")
         self.assert_nothing_written(output)
 
+    def test_pytorch(self):
+        fixtures, graph = ROOT / "tests/converter/data/torch", ROOT / "models/bcc_cnn/graph.json"
+        output = self.output()
+        result = run(CONVERT, fixtures / "bcc_cnn.pth", "--graph", graph, "--float", "-o", output)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note         2 pruned tensors (X_orig * X_mask), ", result.stdout)
+        result = run(CONVERT, fixtures / "checkpoint_ema.pth", "--graph", fixtures / "norm.json", "--float", "-o", output)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note         'state_dict_ema' was preferred to: state_dict\n", result.stdout)
+        # A folder with its weights in PyTorch's format, by either ending, but not in two files.
+        folder = self.folder / "network"
+        folder.mkdir()
+        shutil.copy(graph, folder)
+        for name in ("weights.pth", "weights.pt"):
+            shutil.copy(fixtures / "bcc_cnn.pth", folder / name)
+            self.good(CONVERT, folder, "--float", "-o", output)
+            (folder / name).unlink()
+        self.assert_error(run(CONVERT, folder, "--float", "-o", output), 3, "weights.safetensors", program="cutis-convert")
+        for name in ("weights.pth", "weights.pt"):
+            shutil.copy(fixtures / "bcc_cnn.pth", folder / name)
+        output.unlink()
+        self.assert_error(run(CONVERT, folder, "--float", "-o", output), 2, "weights.pth", "weights.pt", program="cutis-convert")
+        self.assert_error(run(CONVERT, fixtures / "bcc_cnn.pth", "--float", "-o", output), 2, "--graph", program="cutis-convert")
+        attack = fixtures / "reject_system.pth"
+        self.assert_error(run(CONVERT, attack, "--graph", graph, "--float", "-o", output), 3, "posix.system", program="cutis-convert")
+        self.assert_nothing_written(output)
+
     def test_shape_that_does_not_fit(self):
         source = self.source()
         graph = source / "graph.json"
