@@ -9,6 +9,8 @@
 namespace cutis {
 namespace {
 
+constexpr size_t kMaxPanels = kMaxDim;  // one for each output channel, where each is a group of its own
+
 Status LoadWindow(const format::Window& from, Window* out) {
   *out = {from.kernel_h(),   from.kernel_w(), from.stride_h(), from.stride_w(),   from.dilation_h(),
           from.dilation_w(), from.pad_top(),  from.pad_left(), from.pad_bottom(), from.pad_right()};
@@ -83,6 +85,13 @@ Status LoadConvU8(const format::ConvU8& from, Segment& segment, Memory& memory, 
   CUTIS_TRY(LoadBuffer(*from.multiplier(), "multipliers", segment, &options.multiplier));
   CUTIS_TRY(CopyVector(from.padding(), kMaxDim, "padding bytes", memory, &options.padding));
   CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  if constexpr (requires { options.live; }) {
+    // A row has 64 bytes of weights, whose budget so bounds the copies too.
+    CUTIS_TRY(CopyVector(from.panel_starts(), kMaxPanels + 1, "starts of panels", memory, &options.panel_starts));
+    CUTIS_TRY(CopyVector(from.live(), options.weights.size() / 64, "live rows", memory, &options.live));
+  } else if (from.panel_starts() != nullptr || from.live() != nullptr) {
+    return Status::Error(Code::kBadInput, "a depthwise convolution has no pruned weights");
+  }
   node->options = options;
   return {};
 }

@@ -98,8 +98,17 @@ class OptionsEncoder {
     const format::Buffer weights = Append(o.weights), bias = Append(o.bias), multiplier = Append(o.multiplier);
     Offset<flatbuffers::Vector<uint8_t>> padding = 0;
     if (!o.padding.empty()) padding = builder_.CreateVector(o.padding.data(), o.padding.size());
+    Offset<flatbuffers::Vector<uint32_t>> panel_starts = 0;
+    Offset<flatbuffers::Vector<uint16_t>> live = 0;
+    if constexpr (requires { o.live; }) {
+      if (!o.panel_starts.empty()) {
+        panel_starts = builder_.CreateVector(o.panel_starts.data(), o.panel_starts.size());
+        live = builder_.CreateVector(o.live.data(), o.live.size());
+      }
+    }
     return {format::Options::ConvU8,
-            format::CreateConvU8(builder_, &window, groups, &weights, &bias, &multiplier, padding, &clamp).Union()};
+            format::CreateConvU8(builder_, &window, groups, &weights, &bias, &multiplier, padding, &clamp, panel_starts, live)
+                .Union()};
   }
 
   template <class Options>

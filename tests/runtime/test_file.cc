@@ -36,7 +36,10 @@ Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, Segme
     case Options::ConvU8: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias), multiplier = segment.Add(o.multiplier);
       const auto padding = o.padding.empty() ? 0 : builder.CreateVector(o.padding);
-      return format::CreateConvU8(builder, &o.window, o.groups, &weights, &bias, &multiplier, padding, &o.clamp).Union();
+      const auto starts = o.panel_starts.empty() ? 0 : builder.CreateVector(o.panel_starts);
+      const auto live = o.live.empty() && !o.write_live ? 0 : builder.CreateVector(o.live);
+      return format::CreateConvU8(builder, &o.window, o.groups, &weights, &bias, &multiplier, padding, &o.clamp, starts, live)
+          .Union();
     }
     case Options::ConvF32: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias);
@@ -349,6 +352,35 @@ RawModel SmallU8Model() {
   model.outputs = {logits};
   AddRecipeAndVerdict(&model);
   MakePlan(&model);
+  return model;
+}
+
+namespace {
+
+// Zeroes every third row of the packed weights and keeps the others only; the last panel loses all.
+void Prune(RawNode* node, size_t panels) {
+  RawOptions& o = node->options;
+  const size_t k_groups = o.weights.bytes.size() / 64 / panels;
+  auto* packed = reinterpret_cast<int8_t*>(o.weights.bytes.data());
+  for (size_t row = 0; row < panels * k_groups; ++row) {
+    if (row % 3 == 1 || (panels > 1 && row / k_groups == panels - 1)) std::fill_n(packed + row * 64, 64, int8_t{0});
+  }
+  const size_t rows = CountLiveRows(packed, o.weights.bytes.size());
+  std::vector<int8_t> kept(rows * 64);
+  o.panel_starts.resize(panels + 1);
+  o.live.resize(rows);
+  PackLiveRows(packed, panels, k_groups, o.panel_starts.data(), o.live.data(), kept.data());
+  o.weights.bytes = AsBytes(kept);
+}
+
+}  // namespace
+
+RawModel SmallSparseModel() {
+  RawModel model = SmallU8Model();
+  for (RawNode& node : model.nodes) {
+    if (node.name == "stem" || node.name == "grouped") Prune(&node, 2);
+    if (node.name == "dense") Prune(&node, 1);
+  }
   return model;
 }
 

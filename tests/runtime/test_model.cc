@@ -80,7 +80,7 @@ TEST_CASE("a sound file opens, and what it says is what was written") {
 }
 
 TEST_CASE("float32 and tiny files open; a file, a copy and memory give the same") {
-  for (const RawModel& raw : {test::SmallU8Model(), test::SmallF32Model(), test::TinyModel()}) {
+  for (const RawModel& raw : {test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model(), test::TinyModel()}) {
     const Bytes bytes = test::Write(raw);
     const TemporaryFile file(bytes);
     for (bool copy : {false, true}) {
@@ -322,6 +322,42 @@ TEST_CASE("options and buffers without sense") {
           {"another operator", [](RawModel* m) { m->nodes[0].options.type = static_cast<uint8_t>(format::Options::ConvU8); }},
       },
       test::SmallF32Model());
+}
+
+TEST_CASE("pruned weights whose lists do not hold") {
+  // Node 0: the stem, two panels of 9 k-groups, the second without rows; node 2: two groups of one panel each.
+  const RawModel sound = test::SmallSparseModel();
+  REQUIRE(sound.nodes[0].options.panel_starts == std::vector<uint32_t>{0, 6, 6});
+  REQUIRE(sound.nodes[0].options.live == std::vector<uint16_t>{0, 2, 3, 5, 6, 8});
+  CheckAllRefused(
+      {
+          {"without the starts", [](RawModel* m) { m->nodes[0].options.panel_starts.clear(); }},
+          {"do not agree", [](RawModel* m) { m->nodes[0].options.panel_starts.pop_back(); }},
+          {"do not agree", [](RawModel* m) { m->nodes[0].options.panel_starts.push_back(6); }},
+          {"more than", [](RawModel* m) { m->nodes[0].options.panel_starts = std::vector<uint32_t>(20000, 6); }},
+          {"do not agree", [](RawModel* m) { m->nodes[0].options.panel_starts[0] = 1; }},
+          {"begins after", [](RawModel* m) { m->nodes[0].options.panel_starts[1] = 7; }},
+          {"begins after", [](RawModel* m) { m->nodes[0].options.panel_starts[1] = 0xffffffffu; }},
+          {"do not agree", [](RawModel* m) { m->nodes[0].options.panel_starts[2] = 5; }},
+          {"do not agree", [](RawModel* m) { m->nodes[0].options.live.clear(); }},
+          {"do not agree", [](RawModel* m) { m->nodes[0].options.live.pop_back(); }},
+          {"more than", [](RawModel* m) { m->nodes[0].options.live.push_back(9); }},
+          {"k-group 9", [](RawModel* m) { m->nodes[0].options.live[5] = 9; }},
+          {"k-group 65535", [](RawModel* m) { m->nodes[0].options.live[5] = 0xffff; }},
+          {"out of order", [](RawModel* m) { m->nodes[0].options.live[1] = 0; }},
+          {"out of order", [](RawModel* m) { m->nodes[0].options.live[1] = 4; }},
+          {"more than", [](RawModel* m) { m->nodes[0].options.weights.bytes.resize(5 * 64); }},
+          {"do not agree", [](RawModel* m) { m->nodes[0].options.weights.bytes.resize(7 * 64); }},
+          {"beyond the last input", [](RawModel* m) { m->nodes[0].options.weights.bytes[64 + 3] = 1; }},
+          {"-128", [](RawModel* m) { m->nodes[0].options.weights.bytes[64 + 1] = 0x80; }},
+          {"begins after", [](RawModel* m) { m->nodes[2].options.panel_starts[1] = 3; }},
+          {"depthwise",
+           [](RawModel* m) {
+             m->nodes[1].options.panel_starts = {0, 0, 0};
+           }},
+          {"depthwise", [](RawModel* m) { m->nodes[1].options.write_live = true; }},
+      },
+      sound);
 }
 
 TEST_CASE("plans that do not hold") {
