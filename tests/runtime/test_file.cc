@@ -36,10 +36,8 @@ Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, Segme
     case Options::ConvU8: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias), multiplier = segment.Add(o.multiplier);
       const auto padding = o.padding.empty() ? 0 : builder.CreateVector(o.padding);
-      const auto starts = o.panel_starts.empty() ? 0 : builder.CreateVector(o.panel_starts);
       const auto live = o.live.empty() && !o.write_live ? 0 : builder.CreateVector(o.live);
-      return format::CreateConvU8(builder, &o.window, o.groups, &weights, &bias, &multiplier, padding, &o.clamp, starts, live)
-          .Union();
+      return format::CreateConvU8(builder, &o.window, o.groups, &weights, &bias, &multiplier, padding, &o.clamp, live).Union();
     }
     case Options::ConvF32: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias);
@@ -357,20 +355,20 @@ RawModel SmallU8Model() {
 
 namespace {
 
-// Zeroes every third row of the packed weights and keeps the others only; the last panel loses all.
+// Drops every third row of the packed weights, and all of the last panel where there are several.
 void Prune(RawNode* node, size_t panels) {
   RawOptions& o = node->options;
-  const size_t k_groups = o.weights.bytes.size() / 64 / panels;
-  auto* packed = reinterpret_cast<int8_t*>(o.weights.bytes.data());
+  const size_t k_groups = o.weights.bytes.size() / 64 / panels, panel_bytes = (k_groups + 7) / 8;
+  std::vector<uint8_t> kept;
+  o.live.assign(panels * panel_bytes, 0);
   for (size_t row = 0; row < panels * k_groups; ++row) {
-    if (row % 3 == 1 || (panels > 1 && row / k_groups == panels - 1)) std::fill_n(packed + row * 64, 64, int8_t{0});
+    const size_t panel = row / k_groups, group = row % k_groups;
+    if (row % 3 == 1 || (panels > 1 && panel == panels - 1)) continue;
+    o.live[panel * panel_bytes + group / 8] |= static_cast<uint8_t>(1u << group % 8);
+    const auto from = o.weights.bytes.begin() + static_cast<ptrdiff_t>(row * 64);
+    kept.insert(kept.end(), from, from + 64);
   }
-  const size_t rows = CountLiveRows(packed, o.weights.bytes.size());
-  std::vector<int8_t> kept(rows * 64);
-  o.panel_starts.resize(panels + 1);
-  o.live.resize(rows);
-  PackLiveRows(packed, panels, k_groups, o.panel_starts.data(), o.live.data(), kept.data());
-  o.weights.bytes = AsBytes(kept);
+  o.weights.bytes = kept;
 }
 
 }  // namespace

@@ -36,9 +36,8 @@ struct RawOptions {
   int32_t groups = 1;
   RawBuffer weights, bias, multiplier;
   std::vector<uint8_t> padding;
-  std::vector<uint32_t> panel_starts;  // empty: none is written
-  std::vector<uint16_t> live;
-  bool write_live = false;  // `live` even when it is empty
+  std::vector<uint8_t> live;
+  bool write_live = false;  // even when it is empty
   format::Clamp clamp{0, 255};
   format::ClampF32 clamp_f32{-1e30f, 1e30f};
   float multiplier_a = 0.5f, multiplier_b = 0.5f;
