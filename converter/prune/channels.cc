@@ -109,6 +109,15 @@ std::vector<bool> FirstLayers(const Graph& graph) {
   return first;
 }
 
+// Channels of a family come in steps of a panel of outputs, or of a k-group where they are few.
+int64_t StepOf(int64_t channels) { return channels >= 64 ? 16 : 4; }
+
+// At least `needed` of `channels` channels, in whole steps.
+int64_t KeptOf(int64_t channels, int64_t needed) {
+  const int64_t step = StepOf(channels);
+  return std::min(channels, std::max(step, (needed + step - 1) / step * step));
+}
+
 // Picks groups, the least important first.
 class Selection {
  public:
@@ -178,12 +187,12 @@ class Selection {
   void Round(int family, int64_t before) {
     int64_t& kept = family_kept_[Size(family)];
     if (kept == before) return;
-    const int64_t step = before >= 64 ? 16 : 4;
+    const int64_t step = StepOf(before);
     const int64_t wanted = std::min(before, std::max(step, (kept + step / 2) / step * step));
     for (auto g = order_.begin(); g != order_.end() && kept > wanted; ++g) {
       if (all_.groups[*g].family == family && !dead_[*g] && Fits(*g)) Set(*g, true);
     }
-    const int64_t full = std::min(before, (kept + step - 1) / step * step);  // limits may stop the way down
+    const int64_t full = KeptOf(before, kept);  // limits may stop the way down
     for (auto g = order_.rbegin(); g != order_.rend() && kept < full; ++g) {
       if (all_.groups[*g].family == family && dead_[*g]) Set(*g, false);
     }
@@ -277,17 +286,20 @@ Result<DeadChannels> RemoveDeadChannels(Graph& graph) {
     const ChannelGroups all = FindChannelGroups(graph);
     const KnownChannels known = FindKnownChannels(graph);
     const std::vector<std::vector<bool>> zero_columns = FindZeroColumns(graph);
-    std::vector<bool> dead(all.groups.size(), false);
-    std::vector<int64_t> left(Size(all.families));
-    for (const ChannelGroup& group : all.groups) ++left[Size(group.family)];
-    int64_t count = 0;
-    for (size_t g = 0; g < all.groups.size(); ++g) {
-      const ChannelGroup& group = all.groups[g];
-      if (left[Size(group.family)] <= 1 || !IsDead(graph, group, known, zero_columns)) continue;
-      dead[g] = true;
-      --left[Size(group.family)];
-      ++count;
+    std::vector<int64_t> channels(Size(all.families)), may_go(Size(all.families));
+    std::vector<bool> dead;
+    for (const ChannelGroup& group : all.groups) {
+      dead.push_back(IsDead(graph, group, known, zero_columns));
+      ++channels[Size(group.family)];
+      if (dead.back()) ++may_go[Size(group.family)];
     }
+    // Down to a size that kernels like: fewer than that many would be padding.
+    int64_t count = 0;
+    for (size_t family = 0; family < may_go.size(); ++family) {
+      may_go[family] = channels[family] - KeptOf(channels[family], channels[family] - may_go[family]);
+      count += may_go[family];
+    }
+    for (size_t g = 0; g < all.groups.size(); ++g) dead[g] = dead[g] && may_go[Size(all.groups[g].family)]-- > 0;
     if (count == 0) return result;
     RecordKept(graph, all, dead, result);
     CUTIS_TRY(RemoveChannels(graph, all, dead, [&](ValueId value, int32_t channel) {
