@@ -113,8 +113,7 @@ std::vector<bool> FirstLayers(const Graph& graph) {
 int64_t StepOf(int64_t channels) { return channels >= 64 ? 16 : 4; }
 
 // At least `needed` of `channels` channels, in whole steps.
-int64_t KeptOf(int64_t channels, int64_t needed) {
-  const int64_t step = StepOf(channels);
+int64_t KeptOf(int64_t channels, int64_t needed, int64_t step) {
   return std::min(channels, std::max(step, (needed + step - 1) / step * step));
 }
 
@@ -192,7 +191,7 @@ class Selection {
     for (auto g = order_.begin(); g != order_.end() && kept > wanted; ++g) {
       if (all_.groups[*g].family == family && !dead_[*g] && Fits(*g)) Set(*g, true);
     }
-    const int64_t full = KeptOf(before, kept);  // limits may stop the way down
+    const int64_t full = KeptOf(before, kept, step);  // limits may stop the way down
     for (auto g = order_.rbegin(); g != order_.rend() && kept < full; ++g) {
       if (all_.groups[*g].family == family && dead_[*g]) Set(*g, false);
     }
@@ -293,10 +292,10 @@ Result<DeadChannels> RemoveDeadChannels(Graph& graph) {
       ++channels[Size(group.family)];
       if (dead.back()) ++may_go[Size(group.family)];
     }
-    // Down to a size that kernels like: fewer than that many would be padding.
+    // Down to whole k-groups: the rest would be padding.
     int64_t count = 0;
     for (size_t family = 0; family < may_go.size(); ++family) {
-      may_go[family] = channels[family] - KeptOf(channels[family], channels[family] - may_go[family]);
+      may_go[family] = channels[family] - KeptOf(channels[family], channels[family] - may_go[family], 4);
       count += may_go[family];
     }
     for (size_t g = 0; g < all.groups.size(); ++g) dead[g] = dead[g] && may_go[Size(all.groups[g].family)]-- > 0;
