@@ -64,16 +64,6 @@ template <int32_t kOperands, class Row>
   }
 }
 
-// Entry number `entry` of a tensor whose entry 0 lies at `data`; a constant is the same for all.
-template <class T>
-[[gnu::always_inline]] static inline const T* EntryAt(const std::byte* data, const TensorInfo& tensor, int64_t entry) {
-  return reinterpret_cast<const T*>(data + (tensor.constant ? 0 : static_cast<size_t>(entry) * EntryBytes(tensor)));
-}
-template <class T>
-[[gnu::always_inline]] static inline T* EntryAt(std::byte* data, const TensorInfo& tensor, int64_t entry) {
-  return reinterpret_cast<T*>(data + static_cast<size_t>(entry) * EntryBytes(tensor));
-}
-
 }  // namespace cutis
 
 #endif  // CUTIS_OPS_NEST_H_

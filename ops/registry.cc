@@ -39,6 +39,11 @@ const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have) {
   return best;
 }
 
+KernelKind KernelKindOf(const Op& op, const Node& node) {
+  const ConvU8Options* conv = std::get_if<ConvU8Options>(&node.options);
+  return conv != nullptr && !conv->panel_starts.empty() ? KernelKind::kConvSparseU8 : op.kernel;
+}
+
 std::span<const Op* const> Ops() { return kOps; }
 
 const Op* FindOp(OpKind kind, DataType type) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "converter/quant/channel.h"
+#include "converter/quant/live_rows.h"
 #include "converter/quant/range.h"
 #include "ops/conv/pack.h"
 #include "ops/requant.h"
@@ -266,8 +267,13 @@ class Quantizer {
                                    in / node.groups, node.groups};
     std::vector<int8_t> weights(PackedConvU8Size(shape));
     PackConvU8(shape, layer.weights.data(), weights.data());
-    auto options = Packed<ConvU8Options>(node, layer, node.groups, weights);
+    const LiveRows live = FindLiveRows(weights, PackedChannelsSize(shape.out, shape.groups) / 16);
+    auto options = Packed<ConvU8Options>(node, layer, node.groups, live.worthwhile ? live.weights : weights);
     options.groups = node.groups;
+    if (live.worthwhile) {
+      options.panel_starts = model_.Own(live.panel_starts);
+      options.live = model_.Own(live.live);
+    }
     return options;
   }
 
