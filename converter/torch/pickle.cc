@@ -344,11 +344,39 @@ class Unpickler {
     return Bad("OBJ would make '" + name + "': this opcode is not supported", Code::kUnsupported);
   }
 
+  // Of the opcodes whose argument begins with its length: how many bytes the length has.
+  static size_t WidthOfLength(uint8_t code) {
+    switch (code) {
+      case 'C':
+      case 'U':
+      case 0x8a:
+      case 0x8c:
+        return 1;
+      case 'B':
+      case 'T':
+      case 'X':
+      case 0x8b:
+        return 4;
+      case 0x8d:
+      case 0x8e:
+      case 0x96:
+        return 8;
+      default:
+        return 0;
+    }
+  }
+
   Status Step() {
-    std::string_view text, more;
     uint64_t number = 0;
     std::vector<PickleId> items;
     PickleId id = kNoPickle;
+    if (const size_t width = WidthOfLength(code_); width > 0) {
+      std::string_view text;
+      CUTIS_TRY(TakeSized(width, &text));
+      if (code_ == 0x8a || code_ == 0x8b) return PushLong(text);
+      const bool bytes = code_ == 'B' || code_ == 'C' || code_ == 0x8e || code_ == 0x96;
+      return PushText(bytes ? PickleKind::kBytes : PickleKind::kText, text);
+    }
     switch (code_) {
       case 0x80:  // PROTO
         CUTIS_TRY(TakeNumber(1, &number));
@@ -387,12 +415,6 @@ class Unpickler {
       case 'M':
         CUTIS_TRY(TakeNumber(2, &number));
         return PushNumber(PickleKind::kInt, static_cast<int64_t>(number));
-      case 0x8a:
-        CUTIS_TRY(TakeSized(1, &text));
-        return PushLong(text);
-      case 0x8b:
-        CUTIS_TRY(TakeSized(4, &text));
-        return PushLong(text);
       case 'G': {
         CUTIS_TRY(TakeNumber(8, &number));
         uint64_t bits = 0;  // BINFLOAT is big-endian
@@ -401,27 +423,6 @@ class Unpickler {
         std::memcpy(&values_.back().real, &bits, sizeof bits);
         return {};
       }
-      case 'X':
-      case 'T':
-        CUTIS_TRY(TakeSized(4, &text));
-        return PushText(PickleKind::kText, text);
-      case 0x8c:
-      case 'U':
-        CUTIS_TRY(TakeSized(1, &text));
-        return PushText(PickleKind::kText, text);
-      case 0x8d:
-        CUTIS_TRY(TakeSized(8, &text));
-        return PushText(PickleKind::kText, text);
-      case 'B':
-        CUTIS_TRY(TakeSized(4, &text));
-        return PushText(PickleKind::kBytes, text);
-      case 'C':
-        CUTIS_TRY(TakeSized(1, &text));
-        return PushText(PickleKind::kBytes, text);
-      case 0x8e:
-      case 0x96:
-        CUTIS_TRY(TakeSized(8, &text));
-        return PushText(PickleKind::kBytes, text);
       default:
         return StepOnValues();
     }
