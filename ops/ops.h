@@ -4,6 +4,7 @@
 
 #include "ops/activation/activation.h"
 #include "ops/add/add.h"
+#include "ops/binary/binary.h"
 #include "ops/conv/conv.h"
 #include "ops/depthwise/depthwise.h"
 #include "ops/hash/sha256.h"
@@ -19,7 +20,7 @@ namespace cutis {
 extern const Op kConvU8Op, kConvF32Op, kDepthwiseU8Op, kDepthwiseF32Op, kDenseU8Op, kDenseF32Op, kAddU8Op, kAddF32Op,
     kMaxPoolU8Op, kMaxPoolF32Op, kAveragePoolU8Op, kAveragePoolF32Op, kLookupU8Op, kClampF32Op, kSoftmaxU8Op, kSoftmaxF32Op,
     kDequantizeU8Op, kReshapeU8Op, kReshapeF32Op;
-extern const Op kMoveU8Op, kMoveF32Op;
+extern const Op kMoveU8Op, kMoveF32Op, kBinaryU8Op, kBinaryF32Op;
 
 }  // namespace cutis
 
