@@ -10,6 +10,7 @@
 #include "ops/matmul/matmul.h"
 #include "ops/op.h"
 #include "ops/pool/pool.h"
+#include "ops/quantize/quantize.h"
 #include "ops/reduce/reduce.h"
 #include "ops/reshape/reshape.h"
 #include "ops/softmax/softmax.h"
@@ -20,7 +21,7 @@ namespace cutis {
 extern const Op kConvU8Op, kConvF32Op, kDepthwiseU8Op, kDepthwiseF32Op, kDenseU8Op, kDenseF32Op, kAddU8Op, kAddF32Op,
     kMaxPoolU8Op, kMaxPoolF32Op, kAveragePoolU8Op, kAveragePoolF32Op, kLookupU8Op, kClampF32Op, kSoftmaxU8Op, kSoftmaxF32Op,
     kDequantizeU8Op, kReshapeU8Op, kReshapeF32Op;
-extern const Op kReduceU8Op, kReduceF32Op, kMatMulU8Op, kMatMulF32Op;
+extern const Op kReduceU8Op, kReduceF32Op, kMatMulU8Op, kMatMulF32Op, kQuantizeF32Op;
 
 }  // namespace cutis
 
