@@ -243,7 +243,7 @@ struct ResizeLinearOptions {
   std::span<const float> weight_y, weight_x;
 };
 
-// y = clamp(rne(x / s_y) + z_y, 0, 255); a NaN gives z_y.
+// y = clamp(rne(x / s_y) + z_y, 0, 255), the quotient rounded to float32 before rne; a NaN gives z_y.
 struct QuantizeOptions {};
 
 using OpOptions =

@@ -4,6 +4,7 @@
 // A run ends with vectors that overlap those before: their outputs are computed twice, to the same values, since y does not
 // overlap x. Outputs apart in memory, and runs shorter than a vector, are folded as scalars, four at a time where there are as
 // many.
+#include "ops/divide_hwy.h"
 #include "ops/hwy_kernel.h"
 #include "ops/reduce/reduce.h"
 #include "ops/requant.h"
@@ -68,7 +69,7 @@ struct SumLanes {
   Floats divisor;
   HWY_INLINE Floats Start(const float*) const { return hn::Zero(df); }
   HWY_INLINE Floats Step(Floats sum, const float* x) const { return hn::Add(sum, hn::LoadU(df, x)); }
-  HWY_INLINE void Store(Floats sum, float* y) const { hn::StoreU(kDivide ? hn::Div(sum, divisor) : sum, df, y); }
+  HWY_INLINE void Store(Floats sum, float* y) const { hn::StoreU(kDivide ? DivideLanes(df, sum, divisor) : sum, df, y); }
 };
 
 template <bool kDivide>
