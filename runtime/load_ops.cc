@@ -208,10 +208,14 @@ IndexMap LoadMap(const format::IndexMap& from) {
   return map;
 }
 
-Status LoadMove(const format::Move& from, Memory& memory, Node* node) {
+Status LoadMove(const format::Move& from, Segment& segment, Memory& memory, Node* node) {
   MoveOptions options;
   CUTIS_TRY(LoadView(*from.view(), &options.view));
   if (from.pieces()->size() > kMaxPieces) return Status::Error(Code::kBadInput, "its pieces are more than %u", kMaxPieces);
+  // Nodes can share one list in the file, but each has its own copy, which takes memory and time to check.
+  const uint64_t bytes = uint64_t{from.pieces()->size()} * sizeof(MovePiece);
+  if (bytes > segment.budget) return Status::Error(Code::kBadInput, "the graph has far more pieces than a network needs");
+  segment.budget -= bytes;
   std::span<MovePiece> pieces;
   CUTIS_TRY(memory.Array(from.pieces()->size(), &pieces));
   for (uint32_t i = 0; i < from.pieces()->size(); ++i) {
@@ -425,7 +429,7 @@ Status LoadOptions(const format::Node& from, Segment& segment, Memory& memory, N
       node->options = ReshapeOptions{};
       return {};
     case OpKind::kMove:
-      return LoadMove(*from.options_as_Move(), memory, node);
+      return LoadMove(*from.options_as_Move(), segment, memory, node);
     case OpKind::kBinary:
       return u8 ? LoadBinary(*from.options_as_BinaryU8(), node) : LoadBinary(*from.options_as_BinaryF32(), node);
     case OpKind::kSelect:

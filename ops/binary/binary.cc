@@ -1,6 +1,7 @@
 // The operator binary: functions of two elements, which index maps lead to.
 #include "ops/binary/binary.h"
 
+#include "ops/axes.h"
 #include "ops/check.h"
 #include "ops/nest.h"
 #include "ops/ops.h"
@@ -23,6 +24,7 @@ int64_t Units(const Node& node, int32_t batch) {
 template <class Options>
 Status CheckMaps(const Node& node, DataType type, const Options** options) {
   CUTIS_TRY(CheckTensors("binary", node, 2, type, type));
+  CUTIS_TRY(CheckEntries("binary", node));
   *options = std::get_if<Options>(&node.options);
   if (*options == nullptr) return Status::Error(Code::kBadInput, "binary: the options are of another operator");
   IndexMap map;

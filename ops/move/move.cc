@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "ops/axes.h"
 #include "ops/check.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -66,6 +67,7 @@ Status CheckFill(const MoveOptions& options, DataType type) {
 Status Check(const Node& node, DataType type) {
   if (node.inputs.empty()) return Status::Error(Code::kBadInput, "move: it has no inputs");
   CUTIS_TRY(CheckTensors("move", node, node.inputs.size(), type, type));
+  CUTIS_TRY(CheckEntries("move", node));
   const auto* options = std::get_if<MoveOptions>(&node.options);
   if (options == nullptr) return Status::Error(Code::kBadInput, "move: the options are of another operator");
   IndexMap map;

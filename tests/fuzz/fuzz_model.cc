@@ -23,9 +23,9 @@ using cutis::Session;
 bool IsSmall(const Model& model) {
   uint64_t work = 0;
   for (const cutis::ModelNode& node : model.nodes()) {
-    const uint64_t macs = node.op->macs(node.node);
+    const uint64_t macs = MacsOf(*node.op, node.node);
     if (macs > kMaxWork) return false;
-    work += macs + node.node.output->image_bytes;
+    work += macs + EntryBytes(*node.node.output);
   }
   return work <= kMaxWork && model.plan().ArenaBytes(2, 2) <= kMaxArena;
 }
@@ -43,9 +43,11 @@ std::unique_ptr<Session> RunOne(const Model& model, int32_t threads, const uint8
   options.threads = threads;
   auto session = Session::Create(model, options);
   if (!session.ok()) return nullptr;
-  const cutis::TensorInfo& input = model.tensors()[static_cast<size_t>(model.input())].info;
-  uint8_t* bytes = static_cast<uint8_t*>(session.value()->input(0));
-  for (size_t i = 0; i < 2 * input.image_bytes; ++i) bytes[i] = data[i % size];
+  for (size_t n = 0; n < model.inputs().size(); ++n) {
+    const cutis::TensorInfo& input = model.tensors()[static_cast<size_t>(model.inputs()[n])].info;
+    uint8_t* bytes = static_cast<uint8_t*>(session.value()->input(static_cast<int32_t>(n), 0));
+    for (size_t i = 0; i < 2 * EntryBytes(input); ++i) bytes[i] = data[i % size];
+  }
   if (!session.value()->Run(2).ok()) std::abort();
   return std::move(session.value());
 }
@@ -56,9 +58,10 @@ void Compare(const Session& a, const Session& b) {
     const cutis::TensorInfo& info = model.tensors()[static_cast<size_t>(model.outputs()[o])].info;
     const size_t element = SizeOf(info.type),
                  pixels = static_cast<size_t>(info.shape.height) * static_cast<size_t>(info.shape.width);
-    for (int32_t image = 0; image < 2; ++image) {
-      const char* x = static_cast<const char*>(a.output(static_cast<int32_t>(o), image));
-      const char* y = static_cast<const char*>(b.output(static_cast<int32_t>(o), image));
+    for (int32_t image = 0; image < 2 * info.images; ++image) {
+      const size_t start = static_cast<size_t>(image) * info.image_bytes;
+      const char* x = static_cast<const char*>(a.output(static_cast<int32_t>(o), 0)) + start;
+      const char* y = static_cast<const char*>(b.output(static_cast<int32_t>(o), 0)) + start;
       for (size_t i = 0; i < pixels; ++i) {
         const size_t at = i * static_cast<size_t>(info.channel_stride) * element;
         if (std::memcmp(x + at, y + at, static_cast<size_t>(info.shape.channels) * element) != 0) {

@@ -87,7 +87,7 @@ void FailOneAfterAnother(Attempt attempt) {
 }
 
 TEST_CASE("opening with every allocation failing in turn") {
-  for (const test::RawModel& raw : {test::SmallU8Model(), test::SmallF32Model()}) {
+  for (const test::RawModel& raw : {test::SmallU8Model(), test::SmallF32Model(), test::SmallMapModel()}) {
     const test::Bytes file = test::Write(raw);
     for (bool copy : {false, true}) {
       OpenOptions options;

@@ -31,13 +31,16 @@ void OpenAndRun(const test::Bytes& file, Tally* tally) {
   options.batch = 2;
   const auto session = Session::Create(*model.value(), options);
   REQUIRE(session.ok());
-  const TensorInfo& input = model.value()->tensors()[static_cast<size_t>(model.value()->input())].info;
-  std::memset(session.value()->input(0), 0x3f, 2 * input.image_bytes);
+  for (size_t i = 0; i < model.value()->inputs().size(); ++i) {
+    const TensorInfo& input = model.value()->tensors()[static_cast<size_t>(model.value()->inputs()[i])].info;
+    std::memset(session.value()->input(static_cast<int32_t>(i), 0), 0x3f, 2 * EntryBytes(input));
+  }
   CHECK(session.value()->Run(2).ok());
 }
 
 TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
-  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model()}) {
+  for (const test::RawModel& raw :
+       {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model(), test::SmallMapModel()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;
@@ -58,7 +61,7 @@ TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
 }
 
 TEST_CASE("each 32-bit word of the FlatBuffer, replaced by extremes") {
-  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel()}) {
+  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel(), test::SmallMapModel()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;

@@ -26,9 +26,35 @@ class SegmentWriter {
   }
   const std::vector<uint8_t>& bytes() const { return bytes_; }
 
+  Offset<flatbuffers::Vector<const format::MovePiece*>> last_pieces = 0;
+
  private:
   std::vector<uint8_t> bytes_;
 };
+
+template <class T, uint16_t n>
+flatbuffers::span<const T, n> ToSpan(const T (&values)[n]) {
+  return flatbuffers::span<const T, n>(values);
+}
+format::View ToFormat(const View& view) { return {view.rank, ToSpan(view.dims)}; }
+format::IndexMap ToFormat(const IndexMap& map) {
+  uint8_t dims[kMaxAxes];
+  for (int32_t a = 0; a < kMaxAxes; ++a) dims[a] = static_cast<uint8_t>(map.dim[a]);
+  return {ToSpan(map.start), flatbuffers::span<const uint8_t, kMaxAxes>(dims), ToSpan(map.step)};
+}
+
+Offset<void> WriteMove(FlatBufferBuilder& builder, const RawOptions& o, SegmentWriter& segment) {
+  const format::View view = ToFormat(o.view);
+  if (!o.pieces_of_node_before) {
+    std::vector<format::MovePiece> pieces;
+    for (const MovePiece& p : o.pieces) {
+      pieces.emplace_back(static_cast<uint32_t>(p.input), ToSpan(p.from), ToSpan(p.extent), ToFormat(p.map), p.table);
+    }
+    segment.last_pieces = builder.CreateVectorOfStructs(pieces);
+  }
+  const auto tables = builder.CreateVector(o.table);
+  return format::CreateMove(builder, &view, segment.last_pieces, tables, o.filled, o.fill).Union();
+}
 
 Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, SegmentWriter& segment) {
   using format::Options;
@@ -64,6 +90,27 @@ Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, Segme
       return format::CreateSoftmax(builder).Union();
     case Options::Dequantize:
       return format::CreateDequantize(builder).Union();
+    case Options::Move:
+      return WriteMove(builder, o, segment);
+    case Options::BinaryF32: {
+      const format::View view = ToFormat(o.view);
+      const format::IndexMap a = ToFormat(o.a), b = ToFormat(o.b);
+      const auto function = static_cast<format::BinaryFunction>(o.function);
+      return format::CreateBinaryF32(builder, function, &view, &a, &b, &o.clamp_f32).Union();
+    }
+    case Options::BinaryU8: {
+      const format::View view = ToFormat(o.view);
+      const format::IndexMap a = ToFormat(o.a), b = ToFormat(o.b);
+      const auto function = static_cast<format::BinaryFunction>(o.function);
+      return format::CreateBinaryU8(builder, function, &view, &a, &b, o.multiplier_a, o.multiplier_b, &o.clamp).Union();
+    }
+    case Options::Select: {
+      const format::View view = ToFormat(o.view);
+      const format::IndexMap condition = ToFormat(o.condition), a = ToFormat(o.a), b = ToFormat(o.b);
+      return format::CreateSelect(builder, &view, &condition, &a, &b).Union();
+    }
+    case Options::Unary:
+      return format::CreateUnary(builder, static_cast<format::UnaryFunction>(o.function), o.alpha, o.beta).Union();
     default:
       return format::CreateReshape(builder).Union();
   }
@@ -74,8 +121,9 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   for (const RawTensor& t : model.tensors) {
     const auto name = builder.CreateString(t.name);
     const auto dims = builder.CreateVector(t.dims);
-    tensors.push_back(
-        format::CreateTensor(builder, name, static_cast<format::DataType>(t.type), dims, t.scale, t.zero_point, t.offset));
+    const format::Buffer data = t.constant ? segment.Add(t.data) : format::Buffer();
+    tensors.push_back(format::CreateTensor(builder, name, static_cast<format::DataType>(t.type), dims, t.scale, t.zero_point,
+                                           t.offset, t.images, t.constant ? &data : nullptr));
   }
   std::vector<Offset<format::Node>> nodes;
   for (const RawNode& n : model.nodes) {
@@ -89,8 +137,9 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   const auto node_vector = builder.CreateVector(nodes);
   const auto outputs = builder.CreateVector(model.outputs);
   const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
-  return format::CreateGraph(builder, tensor_vector, node_vector, builder.CreateVector(std::vector<uint32_t>{model.input}),
-                             outputs, plan);
+  std::vector<uint32_t> inputs = {model.input};
+  inputs.insert(inputs.end(), model.more_inputs.begin(), model.more_inputs.end());
+  return format::CreateGraph(builder, tensor_vector, node_vector, builder.CreateVector(inputs), outputs, plan);
 }
 
 Offset<format::Preprocess> WritePreprocess(FlatBufferBuilder& builder, const RawModel& model) {
@@ -314,8 +363,9 @@ void MakePlan(RawModel* model) {
   model->scratch_bytes = 128 << 10;
   for (size_t i = 0; i < count; ++i) {
     RawTensor& t = model->tensors[i];
-    bytes[i] = ImageBytes(static_cast<DataType>(t.type),
-                          {static_cast<int32_t>(t.dims[0]), static_cast<int32_t>(t.dims[1]), static_cast<int32_t>(t.dims[2])});
+    if (t.constant) continue;
+    const Shape shape = {static_cast<int32_t>(t.dims[0]), static_cast<int32_t>(t.dims[1]), static_cast<int32_t>(t.dims[2])};
+    bytes[i] = ImageBytes(static_cast<DataType>(t.type), shape) * t.images;
     t.offset = 0;
     for (bool moved = true; moved;) {
       moved = false;
@@ -401,6 +451,43 @@ RawModel SmallF32Model() {
   model.outputs = {probabilities};
   AddRecipeAndVerdict(&model);
   model.scores = 0;
+  MakePlan(&model);
+  return model;
+}
+
+RawModel SmallMapModel() {
+  RawModel model;
+  model.has_preprocess = model.has_verdict = false;
+  const DataType f32 = DataType::kF32;
+  const uint32_t x = AddTensor(&model, "x", f32, {3, 4, 2}), v = AddTensor(&model, "v", f32, {1, 1, 4});
+  const uint32_t k = AddTensor(&model, "k", f32, {1, 1, 5});
+  model.tensors[k].constant = true;
+  model.tensors[k].data.bytes = AsBytes(std::vector<float>{10, 11, 12, 13, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+  const uint32_t moved = AddTensor(&model, "moved", f32, {2, 3, 5}), sum = AddTensor(&model, "sum", f32, {2, 3, 5});
+  const uint32_t negated = AddTensor(&model, "negated", f32, {2, 3, 5});
+  const uint32_t selected = AddTensor(&model, "selected", f32, {2, 3, 5});
+  for (const uint32_t tensor : {x, moved, sum, negated, selected}) model.tensors[tensor].images = 2;
+
+  const View view = {4, {2, 2, 3, 5}};
+  const IndexMap whole = {{}, {Dim::kImage, Dim::kHeight, Dim::kWidth, Dim::kChannel}, {1, 1, 1, 1}};
+  // Images, channels, rows and columns of x; a column more of the fill value.
+  RawOptions* o = &AddNode(&model, "moved", OpKind::kMove, format::Options::Move, {x}, moved).options;
+  o->view = view;
+  o->pieces = {MovePiece{0, {}, {2, 2, 3, 4}, {{}, {Dim::kImage, Dim::kChannel, Dim::kHeight, Dim::kWidth}, {1, 1, 1, 1}}, -1}};
+  o->filled = true;
+  o->fill = 0.5f;
+  o = &AddNode(&model, "sum", OpKind::kBinary, format::Options::BinaryF32, {moved, k}, sum).options;
+  o->view = view;
+  o->a = whole;
+  o->b = {{}, {Dim::kImage, Dim::kHeight, Dim::kWidth, Dim::kChannel}, {0, 0, 0, 1}};
+  AddNode(&model, "negated", OpKind::kUnary, format::Options::Unary, {sum}, negated);
+  o = &AddNode(&model, "selected", OpKind::kSelect, format::Options::Select, {v, sum, negated}, selected).options;
+  o->view = view;
+  o->condition = {{}, {Dim::kImage, Dim::kHeight, Dim::kChannel, Dim::kWidth}, {0, 0, 1, 0}};
+  o->a = o->b = whole;
+  model.input = x;
+  model.more_inputs = {v};
+  model.outputs = {selected};
   MakePlan(&model);
   return model;
 }

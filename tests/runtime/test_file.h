@@ -14,6 +14,12 @@
 
 namespace cutis::test {
 
+struct RawBuffer {
+  std::vector<uint8_t> bytes;
+  uint64_t move = 0;  // added to the offset that is written
+  uint64_t grow = 0;  // added to the size that is written
+};
+
 struct RawTensor {
   std::string name;
   uint8_t type = 0;
@@ -21,12 +27,9 @@ struct RawTensor {
   float scale = 1;
   uint8_t zero_point = 0;
   uint64_t offset = 0;
-};
-
-struct RawBuffer {
-  std::vector<uint8_t> bytes;
-  uint64_t move = 0;  // added to the offset that is written
-  uint64_t grow = 0;  // added to the size that is written
+  uint32_t images = 1;
+  bool constant = false;  // whether `data` is written
+  RawBuffer data;
 };
 
 // The union of all options; `type` says which of them are written.
@@ -44,7 +47,16 @@ struct RawOptions {
   bool count_include_pad = false;
   std::vector<int32_t> counts;
   std::vector<float> multipliers;
-  std::vector<uint8_t> table;
+  std::vector<uint8_t> table;  // of a move too
+  // Operators on index maps.
+  uint8_t function = 0;
+  View view;
+  IndexMap condition, a, b;
+  std::vector<MovePiece> pieces;
+  bool pieces_of_node_before = false;  // refers to the list that the last move has written
+  bool filled = false;
+  float fill = 0;
+  float alpha = 0, beta = 0;
 };
 
 struct RawNode {
@@ -72,6 +84,7 @@ struct RawModel {
   std::vector<RawTensor> tensors;
   std::vector<RawNode> nodes;
   uint32_t input = 0;
+  std::vector<uint32_t> more_inputs;
   std::vector<uint32_t> outputs;
   uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;
 
@@ -113,6 +126,9 @@ RawModel SmallU8Model();
 RawModel SmallSparseModel();
 // The same shape of network in float32, with 7 probabilities.
 RawModel SmallF32Model();
+// Two inputs, of two images of 3 x 4 x 2 and of 1 x 1 x 4, and a constant of 1 x 1 x 5, through a move, a sum, a negation and a
+// select to two images of 2 x 3 x 5; float32, without recipe and verdict.
+RawModel SmallMapModel();
 // One lookup on 4 x 4 x 3, without recipe and verdict: the smallest file that there is.
 RawModel TinyModel();
 

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   } models[] = {{"small_u8", cutis::test::SmallU8Model()},
                 {"small_sparse", cutis::test::SmallSparseModel()},
                 {"small_f32", cutis::test::SmallF32Model()},
+                {"small_map", cutis::test::SmallMapModel()},
                 {"tiny", cutis::test::TinyModel()}};
   for (const auto& [name, model] : models) {
     const cutis::test::Bytes file = cutis::test::Write(model);
