@@ -13,6 +13,7 @@
 #include "ops/quantize/quantize.h"
 #include "ops/reduce/reduce.h"
 #include "ops/reshape/reshape.h"
+#include "ops/resize/resize.h"
 #include "ops/softmax/softmax.h"
 
 namespace cutis {
@@ -22,6 +23,7 @@ extern const Op kConvU8Op, kConvF32Op, kDepthwiseU8Op, kDepthwiseF32Op, kDenseU8
     kMaxPoolU8Op, kMaxPoolF32Op, kAveragePoolU8Op, kAveragePoolF32Op, kLookupU8Op, kClampF32Op, kSoftmaxU8Op, kSoftmaxF32Op,
     kDequantizeU8Op, kReshapeU8Op, kReshapeF32Op;
 extern const Op kReduceU8Op, kReduceF32Op, kMatMulU8Op, kMatMulF32Op, kQuantizeF32Op;
+extern const Op kResizeLinearU8Op, kResizeLinearF32Op;
 
 }  // namespace cutis
 

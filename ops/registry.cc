@@ -21,10 +21,10 @@ const Kernel kKernels[] = {
 #undef CUTIS_KERNEL
 
 const Op* const kOps[] = {
-    &kConvU8Op,     &kConvF32Op,  &kDepthwiseU8Op, &kDepthwiseF32Op, &kDenseU8Op,       &kDenseF32Op,
-    &kAddU8Op,      &kAddF32Op,   &kMaxPoolU8Op,   &kMaxPoolF32Op,   &kAveragePoolU8Op, &kAveragePoolF32Op,
-    &kLookupU8Op,   &kClampF32Op, &kSoftmaxU8Op,   &kSoftmaxF32Op,   &kDequantizeU8Op,  &kReshapeU8Op,
-    &kReshapeF32Op, &kReduceU8Op, &kReduceF32Op,   &kMatMulU8Op,     &kMatMulF32Op,     &kQuantizeF32Op,
+    &kConvU8Op,    &kConvF32Op,    &kDepthwiseU8Op,  &kDepthwiseF32Op,   &kDenseU8Op,         &kDenseF32Op, &kAddU8Op,
+    &kAddF32Op,    &kMaxPoolU8Op,  &kMaxPoolF32Op,   &kAveragePoolU8Op,  &kAveragePoolF32Op,  &kLookupU8Op, &kClampF32Op,
+    &kSoftmaxU8Op, &kSoftmaxF32Op, &kDequantizeU8Op, &kReshapeU8Op,      &kReshapeF32Op,      &kReduceU8Op, &kReduceF32Op,
+    &kMatMulU8Op,  &kMatMulF32Op,  &kQuantizeF32Op,  &kResizeLinearU8Op, &kResizeLinearF32Op,
 };
 
 }  // namespace
