@@ -68,12 +68,12 @@ CUTIS_KERNEL_TEST(ResizeLinearF32) {
     Random random(seed);
     RowCase<float, ResizeLinearF32Args> c(random, channels);
     const GuardedBuffer x(c.x_elements * 4, PlaceOf(seed));
-    // Denormal and huge values, whose differences become infinite. One NaN, since which of two would survive is not defined;
-    // and then nothing huge, since infinities would make further ones.
+    // Denormal and huge values, whose differences become infinite and then the processor's NaN. Or one other NaN, since which of
+    // two would survive is not defined.
     const bool nan = random.OneIn(3);
     for (float& value : x.as<float>()) {
       value = random.OneIn(9) ? 0x1p-130f : random.Uniform(-1e3f, 1e3f);
-      if (!nan && random.OneIn(30)) value = 3e38f;
+      if (!nan && random.OneIn(30)) value = random.OneIn(2) ? 3e38f : -3e38f;
     }
     if (nan) x.as<float>()[c.x_elements / 2] = std::numeric_limits<float>::quiet_NaN();
     c.Compare(reference, kernel, name, x, random.OneIn(4), seed);
