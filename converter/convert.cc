@@ -12,6 +12,8 @@
 #include "converter/json_graph/json_graph.h"
 #include "converter/lower/net.h"
 #include "converter/onnx/onnx.h"
+#include "converter/prune/channels.h"
+#include "converter/prune/moments.h"
 #include "converter/quant/calibrate.h"
 #include "converter/quant/images.h"
 #include "converter/quant/quantize.h"
@@ -58,6 +60,19 @@ struct Sources {
   std::string weights, graph, recipe, calibrate;
 };
 
+// The one file of weights in a models/NAME folder.
+Result<std::string> FindWeights(const std::string& folder) {
+  std::string found;
+  for (const char* name : {"weights.safetensors", "weights.pth", "weights.pt"}) {
+    if (!Exists(folder + name)) continue;
+    if (!found.empty())
+      return Status::Error(Code::kUsage, "%s: holds both %s and %s: keep one of them", folder.c_str(), found.c_str(), name);
+    found = name;
+  }
+  // Without any, the message about a missing file names the usual one.
+  return folder + (found.empty() ? "weights.safetensors" : found);
+}
+
 Result<Sources> FindSources(const Options& options) {
   Sources sources{options.input, options.graph, options.recipe, options.calibrate};
   if (!Exists(options.input)) return Status::Error(Code::kBadInput, "%s: does not exist", options.input.c_str());
@@ -65,14 +80,14 @@ Result<Sources> FindSources(const Options& options) {
     if (!options.graph.empty())
       return Status::Error(Code::kUsage, "--graph: the folder %s has a graph.json of its own", options.input.c_str());
     const std::string folder = options.input + (options.input.back() == '/' ? "" : "/");
-    sources.weights = folder + "weights.safetensors";
+    CUTIS_ASSIGN(sources.weights, FindWeights(folder));
     sources.graph = folder + "graph.json";
     for (const std::string& path : {sources.weights, sources.graph}) {
       if (!Exists(path)) return Status::Error(Code::kBadInput, "%s: is missing in the model's folder", path.c_str());
     }
     if (sources.recipe.empty() && Exists(folder + "recipe.json")) sources.recipe = folder + "recipe.json";
     if (sources.calibrate.empty() && Exists(folder + "calibration.json")) sources.calibrate = folder + "calibration.json";
-  } else if (EndsWith(options.input, ".safetensors")) {
+  } else if (EndsWith(options.input, ".safetensors") || EndsWith(options.input, ".pth") || EndsWith(options.input, ".pt")) {
     if (options.graph.empty()) {
       return Status::Error(Code::kUsage, "%s holds weights only: give its architecture with --graph graph.json",
                            options.input.c_str());
@@ -80,15 +95,16 @@ Result<Sources> FindSources(const Options& options) {
   } else if (EndsWith(options.input, ".onnx")) {
     if (!options.graph.empty()) return Status::Error(Code::kUsage, "--graph: an .onnx file holds its own graph");
   } else {
-    return Status::Error(Code::kUsage, "%s: is neither a folder nor a .safetensors nor an .onnx file", options.input.c_str());
+    return Status::Error(Code::kUsage, "%s: is neither a folder nor a .safetensors, .pth, .pt or .onnx file",
+                         options.input.c_str());
   }
   return sources;
 }
 
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
-  for (const std::string* path :
-       {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels, &options.write_calibration}) {
+  for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels,
+                                  &options.write_calibration, &options.sensitivity}) {
     if (!path->empty() && SameFile(*path, options.output)) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
     }
@@ -97,9 +113,11 @@ Status CheckOptions(const Options& options, const Sources& sources) {
     for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate},
                                       {"--write-calibration", &options.write_calibration},
                                       {"--labels", &options.labels},
-                                      {"--evaluate", &options.evaluate}}) {
+                                      {"--evaluate", &options.evaluate},
+                                      {"--sensitivity", &options.sensitivity}}) {
       if (!value->empty()) return Status::Error(Code::kUsage, "%s: has no meaning with --float", name);
     }
+    if (options.prune.by != PruneBy::kL1) return Status::Error(Code::kUsage, "--prune-by: only l1 has a meaning with --float");
     return {};
   }
   if (sources.calibrate.empty()) {
@@ -113,6 +131,16 @@ Status CheckOptions(const Options& options, const Sources& sources) {
     return Status::Error(Code::kBadInput, "%s: does not exist", sources.calibrate.c_str());
   if (!options.write_calibration.empty() && !images) {
     return Status::Error(Code::kUsage, "--write-calibration: needs --calibrate DIR with images");
+  }
+  if (options.prune.mode != PruneMode::kNone && !images) {
+    return Status::Error(Code::kUsage, "--prune: changes the ranges that %s holds: give --calibrate DIR with images",
+                         FileName(sources.calibrate).c_str());
+  }
+  if (options.prune.mode != PruneMode::kNone && !options.write_calibration.empty()) {
+    return Status::Error(Code::kUsage, "--write-calibration: the ranges of a pruned network do not fit the source");
+  }
+  if (!options.sensitivity.empty() && !images) {
+    return Status::Error(Code::kUsage, "--sensitivity: needs --calibrate DIR with images");
   }
   if (!options.labels.empty() && !images && options.evaluate.empty()) {
     return Status::Error(Code::kUsage, "--labels: needs images: --calibrate DIR or --evaluate DIR");
@@ -128,7 +156,10 @@ struct Job {
   Sources paths;
   Source source;
   Recipe recipe;
-  Net net;
+  Graph graph;  // in normal form
+  Net net;      // `graph` lowered; pruned where that is asked for
+  DeadChannels dead_channels;
+  std::vector<std::string> notes;  // of the importer
 
   nlohmann::json Preprocessing() const { return recipe.preprocess ? recipe.preprocess->ToJson() : nlohmann::json(nullptr); }
 };
@@ -144,10 +175,12 @@ Result<Job> Load(const Options& options, Sources paths) {
     CUTIS_ASSIGN(const std::string text, ReadText(job.paths.recipe));
     CUTIS_ASSIGN(job.recipe, ParseRecipe(text, job.paths.recipe));
   }
-  auto imported = job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights);
-  CUTIS_ASSIGN(Graph graph, std::move(imported));
-  CUTIS_TRY(RunPasses(graph));
-  CUTIS_ASSIGN(job.net, Lower(graph));
+  auto imported =
+      job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights, &job.notes);
+  CUTIS_ASSIGN(job.graph, std::move(imported));
+  CUTIS_TRY(RunPasses(job.graph));
+  CUTIS_ASSIGN(job.dead_channels, RemoveDeadChannels(job.graph));
+  CUTIS_ASSIGN(job.net, Lower(job.graph));
   if (job.recipe.name.empty())
     job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
   std::vector<Shape> outputs;
@@ -185,6 +218,7 @@ Result<Calibration> GetCalibration(const Options& options, const Job& job, const
   if (images.empty()) {
     CUTIS_ASSIGN(const std::string text, ReadText(where));
     CUTIS_ASSIGN(Calibration calibration, ParseCalibrationJson(text, where));
+    CutCalibration(job.dead_channels, calibration);
     CUTIS_TRY(FitCalibration(calibration, job.net, job.source.sha256, job.Preprocessing(), where));
     return calibration;
   }
@@ -211,8 +245,41 @@ Result<Agreement> CompareOn(const Options& options, const Job& job, const Model&
                  [&](int64_t done, int64_t total) { progress.Show("comparing with float32", done, total); });
 }
 
+// Prunes the network of the job, whose float32 model is `real`, and measures what that costs each layer; as far as asked for.
+Status PruneJob(const Options& options, const Encoded& real, std::span<const std::string> images, Job& job, Summary& summary,
+                ProgressLine& progress) {
+  if (options.prune.mode == PruneMode::kNone && options.sensitivity.empty()) return {};
+  Moments moments;
+  if (!images.empty()) {
+    CUTIS_ASSIGN(moments, CollectMoments(job.net, *real.model, images, options.threads, [&](int64_t done, int64_t total) {
+                   progress.Show("measuring activations", done, total);
+                 }));
+  }
+  if (!options.sensitivity.empty()) {
+    const PruneMode mode = options.prune.mode == PruneMode::kNone ? PruneMode::kBlock : options.prune.mode;
+    const OpenNet open = [&](const Net& net) -> Result<std::unique_ptr<Model>> {
+      CUTIS_ASSIGN(FileModel file, PackFloat(net));
+      CUTIS_ASSIGN(Encoded encoded, Encode(std::move(file), job));
+      return std::move(encoded.model);
+    };
+    CUTIS_ASSIGN(summary.sensitivity, MeasureSensitivity(mode, options.prune.by, job.graph, job.net, *real.model, moments, open,
+                                                         images, options.threads, [&](int64_t done, int64_t total) {
+                                                           progress.Show("measuring sensitivity", done, total);
+                                                         }));
+  }
+  if (options.prune.mode == PruneMode::kNone) return {};
+  progress.Show("pruning");
+  CUTIS_ASSIGN(Pruned pruned, Prune(options.prune, job.graph, job.net, images.empty() ? nullptr : &moments));
+  job.net = std::move(pruned.net);
+  summary.pruning = std::move(pruned.report);
+  return {};
+}
+
 void Describe(const Job& job, const Encoded& encoded, Summary& summary) {
+  summary.dead_channels = job.dead_channels.removed;
+  summary.sparsity = CountSparsity(job.net, *encoded.model);
   summary.name = job.recipe.name;
+  summary.notes = job.notes;
   summary.file_bytes = encoded.bytes.size();
   summary.weight_bytes = encoded.model->weight_bytes();
   summary.nodes = encoded.model->nodes().size();
@@ -229,31 +296,44 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   progress.Show("reading");
   CUTIS_ASSIGN(Sources paths, FindSources(options));
   CUTIS_TRY(CheckOptions(options, paths));
-  CUTIS_ASSIGN(const Job job, Load(options, std::move(paths)));
+  CUTIS_ASSIGN(Job job, Load(options, std::move(paths)));
   CUTIS_ASSIGN(FileModel real_file, PackFloat(job.net));
   CUTIS_ASSIGN(const Encoded real, Encode(std::move(real_file), job));
   Summary summary;
   summary.output = options.output;
   summary.float32 = options.float32;
-  if (options.float32) {
-    progress.Show("writing");
-    CUTIS_TRY(WriteFileAtomically(options.output, real.bytes));
-    Describe(job, real, summary);
-    return summary;
-  }
-
   std::vector<std::string> images;
-  if (IsFolder(job.paths.calibrate)) {
+  if (!options.float32 && IsFolder(job.paths.calibrate)) {
     CUTIS_ASSIGN(images, ListImages(job.paths.calibrate));
   }
-  CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *real.model, images, progress));
+  CUTIS_TRY(PruneJob(options, real, images, job, summary, progress));
+  std::optional<Encoded> pruned;
+  if (summary.pruning) {
+    CUTIS_ASSIGN(FileModel pruned_file, PackFloat(job.net));
+    CUTIS_ASSIGN(pruned, Encode(std::move(pruned_file), job));
+  }
+  const Encoded& base = pruned ? *pruned : real;  // what is quantised
+  if (options.float32) {
+    progress.Show("writing");
+    CUTIS_TRY(WriteFileAtomically(options.output, base.bytes));
+    Describe(job, base, summary);
+    return summary;
+  }
+  CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
   progress.Show("quantising");
   InputRecipe input;
   if (job.recipe.preprocess) input = {job.recipe.preprocess->mean, job.recipe.preprocess->std};
   CUTIS_ASSIGN(FileModel quantised_file, Quantize(job.net, calibration, input));
   CUTIS_ASSIGN(const Encoded quantised, Encode(std::move(quantised_file), job));
   CUTIS_ASSIGN(Agreement agreement, CompareOn(options, job, *real.model, *quantised.model, images, progress));
+  if (pruned) {
+    CUTIS_ASSIGN(summary.pruning_alone, CompareOn(options, job, *real.model, *pruned->model, images, progress));
+  }
   progress.Show("writing");
+  if (!options.sensitivity.empty()) {
+    const std::string text = SensitivityJson(*summary.sensitivity);
+    CUTIS_TRY(WriteFileAtomically(options.sensitivity, std::as_bytes(std::span(text))));
+  }
   if (!options.write_calibration.empty()) {
     const std::string text = WriteCalibrationJson(calibration);
     CUTIS_TRY(WriteFileAtomically(options.write_calibration, std::as_bytes(std::span(text))));

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "converter/options.h"
 #include "converter/plan/plan.h"
 #include "converter/progress.h"
+#include "converter/prune/apply.h"
+#include "converter/prune/sensitivity.h"
 #include "converter/quant/compare.h"
 #include "ops/status.h"
 
@@ -24,7 +27,13 @@ struct Summary {
   int64_t calibration_images = 0;
   std::string calibration;             // where the statistics came from
   std::optional<Agreement> agreement;  // int8 only
+  std::optional<PruneReport> pruning;
+  std::optional<Agreement> pruning_alone;  // float32 after pruning with float32 before it
+  std::vector<LayerSparsity> sparsity;
+  int64_t dead_channels = 0;
+  std::optional<Sensitivity> sensitivity;
   std::string sha256;
+  std::vector<std::string> notes;  // what the importer chose, changed or left out
 };
 
 // Reads, quantises, plans, checks, compares and writes. Nothing is written unless everything has succeeded.

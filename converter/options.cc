@@ -12,10 +12,11 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   Options options;
   CLI::App app("Converts a trained network into a .cutis file.", "cutis-convert");
   app.set_version_flag("--version", std::string("cutis-convert " CUTIS_VERSION));
-  app.add_option("INPUT", options.input, "a models/NAME folder, a .safetensors file (with --graph) or an .onnx file")
+  app.add_option("INPUT", options.input,
+                 "a models/NAME folder, a .safetensors, .pth or .pt file (with --graph) or an .onnx file")
       ->required();
   app.add_option("-o,--output", options.output, "the .cutis file to write")->required();
-  app.add_option("--graph", options.graph, "graph.json: the architecture that the .safetensors file belongs to");
+  app.add_option("--graph", options.graph, "graph.json: the architecture that the weights belong to (docs/graph-json.md)");
   app.add_option("--recipe", options.recipe, "recipe.json: preprocessing, labels, operating points (docs/recipe-json.md)");
   app.add_option("--calibrate", options.calibrate, "a folder of images, or a calibration.json");
   app.add_option("--labels", options.labels, "CSV (file,is_bcc or file,label): print the AUC on the images compared");
@@ -23,6 +24,17 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("--evaluate", options.evaluate,
                  "a folder of images to compare int8 with float32 on (default: those of --calibrate)");
   app.add_flag("--float", options.float32, "write a float32 model; nothing is calibrated");
+  std::string prune, prune_by;
+  std::vector<std::string> prune_limits;
+  app.add_option("--prune", prune, "unstructured:RATE, block:RATE, channel:RATE or none (docs/pruning.md)");
+  app.add_option("--prune-by", prune_by, "importance of a weight: l1 (default) or activation");
+  app.add_option("--prune-limit", prune_limits, "LAYER=SHARE: prune at most that share of a layer; may be repeated")
+      ->take_all()
+      ->expected(1);
+  app.add_flag("--prune-first", options.prune.first, "also prune the first layer");
+  app.add_flag("--prune-last", options.prune.last, "also prune the last layer");
+  app.add_option("--sensitivity", options.sensitivity,
+                 "measure what pruning each layer alone costs; print it and write it to this JSON file");
   app.add_option("--threads", options.threads, "threads for calibrating and comparing; never changes the result")
       ->check(CLI::Range(1, 256));
   try {
@@ -35,6 +47,12 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
       std::fprintf(stderr, "cutis-convert: %s (--help lists the options)\n", error.what());
       *exit_code = kExitUsage;
     }
+    return std::nullopt;
+  }
+  const Status status = ParsePruning(prune, prune_by, prune_limits, &options.prune);
+  if (!status.ok()) {
+    std::fprintf(stderr, "cutis-convert: %s\n", status.text());
+    *exit_code = kExitUsage;
     return std::nullopt;
   }
   return options;

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "converter/prune/prune.h"
+
 namespace cutis::convert {
 
 struct Options {
@@ -13,6 +15,8 @@ struct Options {
   std::string graph, recipe, calibrate, labels, write_calibration, evaluate;  // empty: not given
   bool float32 = false;
   int32_t threads = 1;
+  PruneOptions prune;
+  std::string sensitivity;  // the JSON file to write; empty: not given
 };
 
 // Nothing when the program shall end with `exit_code` at once (help or version printed: 0; a usage error, printed: 2).

@@ -16,9 +16,10 @@ namespace {
   text += line;
 }
 
-void AppendAgreement(std::string& text, const Agreement& agreement) {
-  Append(text, "agreement    int8 with float32 on %" PRId64 " %s: mean cosine %.5f (worst %.5f), same top label %.2f %%\n",
-         agreement.inputs, agreement.generated ? "generated inputs (no images were given)" : "images", agreement.mean_cosine,
+void AppendAgreement(std::string& text, const Agreement& agreement, bool pruned) {
+  Append(text, "agreement    int8 with float32%s on %" PRId64 " %s: mean cosine %.5f (worst %.5f), same top label %.2f %%\n",
+         pruned ? " before pruning" : "", agreement.inputs,
+         agreement.generated ? "generated inputs (no images were given)" : "images", agreement.mean_cosine,
          agreement.worst_cosine, 100 * agreement.top1);
   if (!agreement.auc) return;
   const AucComparison& auc = *agreement.auc;
@@ -48,7 +49,15 @@ std::string SummaryText(const Summary& summary) {
   if (!summary.float32) {
     Append(text, "calibration  %s, %" PRId64 " images\n", summary.calibration.c_str(), summary.calibration_images);
   }
-  if (summary.agreement) AppendAgreement(text, *summary.agreement);
+  text += PruningText(summary.pruning ? &*summary.pruning : nullptr, summary.sparsity, summary.dead_channels);
+  if (summary.pruning_alone) {
+    Append(text,
+           "             float32 after pruning with float32 before: mean cosine %.5f (worst %.5f), same top label %.2f %%\n",
+           summary.pruning_alone->mean_cosine, summary.pruning_alone->worst_cosine, 100 * summary.pruning_alone->top1);
+  }
+  if (summary.agreement) AppendAgreement(text, *summary.agreement, summary.pruning.has_value());
+  if (summary.sensitivity) text += SensitivityText(*summary.sensitivity);
+  for (const std::string& note : summary.notes) Append(text, "note         %s\n", note.c_str());
   return text;
 }
 

@@ -16,16 +16,6 @@ namespace cutis {
 // products of its strides with the steps of a map stay within int64; the output is no constant.
 Status CheckEntries(const char* op, const Node& node);
 
-// The data of an entry.
-template <class T>
-[[gnu::always_inline]] static inline const T* EntryAt(const std::byte* data, const TensorInfo& tensor, int64_t entry) {
-  return reinterpret_cast<const T*>(data + (tensor.constant ? 0 : static_cast<size_t>(entry) * EntryBytes(tensor)));
-}
-template <class T>
-[[gnu::always_inline]] static inline T* EntryAt(std::byte* data, const TensorInfo& tensor, int64_t entry) {
-  return reinterpret_cast<T*>(data + static_cast<size_t>(entry) * EntryBytes(tensor));
-}
-
 // Axes along which kTensors tensors are walked together; strides in elements. Axes of one element are left out, and an axis
 // that goes on where the next one ends, in every tensor, is one with it.
 template <size_t kTensors>

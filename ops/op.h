@@ -50,6 +50,7 @@ struct Node {
 // in the header of the op's folder, the list of functions in kernels.inc.
 enum class KernelKind : uint8_t {
   kConvU8,
+  kConvSparseU8,
   kConvF32,
   kDepthwiseU8,
   kDepthwiseF32,
@@ -96,6 +97,10 @@ std::span<const Kernel> Kernels();
 
 // The last kernel of that kind whose needs are within `have`; never null (every kind has a reference kernel).
 const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have);
+
+struct Op;
+// The kind of kernel that a checked node wants: its operator's, or kConvSparseU8 where the weights are B16x4.
+KernelKind KernelKindOf(const Op& op, const Node& node);
 
 // Where the data of one run lies: image 0 of each tensor. Neither owned nor kept.
 struct RunArgs {

@@ -4,10 +4,12 @@
 
 #include "ops/activation/activation.h"
 #include "ops/add/add.h"
+#include "ops/binary/binary.h"
 #include "ops/conv/conv.h"
 #include "ops/depthwise/depthwise.h"
 #include "ops/hash/sha256.h"
 #include "ops/matmul/matmul.h"
+#include "ops/move/move.h"
 #include "ops/op.h"
 #include "ops/pool/pool.h"
 #include "ops/quantize/quantize.h"
@@ -18,12 +20,19 @@
 
 namespace cutis {
 
-// Defined in <folder>/<folder>.cc and <folder>/<folder>f.cc.
-extern const Op kConvU8Op, kConvF32Op, kDepthwiseU8Op, kDepthwiseF32Op, kDenseU8Op, kDenseF32Op, kAddU8Op, kAddF32Op,
-    kMaxPoolU8Op, kMaxPoolF32Op, kAveragePoolU8Op, kAveragePoolF32Op, kLookupU8Op, kClampF32Op, kSoftmaxU8Op, kSoftmaxF32Op,
-    kDequantizeU8Op, kReshapeU8Op, kReshapeF32Op;
-extern const Op kReduceU8Op, kReduceF32Op, kMatMulU8Op, kMatMulF32Op, kQuantizeF32Op;
-extern const Op kResizeLinearU8Op, kResizeLinearF32Op;
+// Every operator of a kind and type. Each is a constant k<Name>Op, defined in its folder.
+// clang-format off
+#define CUTIS_EACH_OP(OP) \
+  OP(ConvU8) OP(ConvF32) OP(DepthwiseU8) OP(DepthwiseF32) OP(DenseU8) OP(DenseF32) OP(AddU8) OP(AddF32) \
+  OP(MaxPoolU8) OP(MaxPoolF32) OP(AveragePoolU8) OP(AveragePoolF32) OP(LookupU8) OP(ClampF32) OP(SoftmaxU8) \
+  OP(SoftmaxF32) OP(DequantizeU8) OP(ReshapeU8) OP(ReshapeF32) OP(MoveU8) OP(MoveF32) OP(BinaryU8) \
+  OP(BinaryF32) OP(ReduceU8) OP(ReduceF32) OP(MatMulU8) OP(MatMulF32) OP(QuantizeF32) \
+  OP(ResizeLinearU8) OP(ResizeLinearF32)
+// clang-format on
+
+#define CUTIS_OP(name) extern const Op k##name##Op;
+CUTIS_EACH_OP(CUTIS_OP)
+#undef CUTIS_OP
 
 }  // namespace cutis
 

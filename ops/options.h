@@ -29,6 +29,9 @@ struct OutputU8 {
 //   weights    [groups][ceil(n/16)][K/4][16 n][4 k], n = outputs per group, k over (ky, kx, cin) with cin padded to 4;
 //   bias       [groups][ceil16(n)] folded: round(bias/(s_x*s_w)) - z_x*sum(w); tails 0;
 //   multiplier [groups][ceil16(n)] m[n] = float32(s_x*s_w[n]/s_y); tails 0.
+// Pruned, the weights are B16x4 instead: only the live rows of 64 bytes. With `panels` = groups * ceil(n/16):
+//   panel_starts [panels+1]: rows panel_starts[p] .. panel_starts[p+1]-1 belong to panel p (empty: the weights are dense);
+//   live [rows]: which k-group a row holds, ascending within a panel;  weights [rows][16 n][4 k].
 // `padding` is what lies outside the image: one byte per input channel, or empty for the input's zero point.
 // Dense (fully connected) is the same thing with a 1 x 1 window over a 1 x 1 image and one group.
 struct ConvU8Options {
@@ -39,6 +42,8 @@ struct ConvU8Options {
   std::span<const float> multiplier;
   std::span<const uint8_t> padding;
   OutputU8 out;
+  std::span<const uint32_t> panel_starts = {};
+  std::span<const uint16_t> live = {};
 };
 
 // Depthwise convolution (multiplier 1), uint8:

@@ -20,12 +20,9 @@ const Kernel kKernels[] = {
 };
 #undef CUTIS_KERNEL
 
-const Op* const kOps[] = {
-    &kConvU8Op,    &kConvF32Op,    &kDepthwiseU8Op,  &kDepthwiseF32Op,   &kDenseU8Op,         &kDenseF32Op, &kAddU8Op,
-    &kAddF32Op,    &kMaxPoolU8Op,  &kMaxPoolF32Op,   &kAveragePoolU8Op,  &kAveragePoolF32Op,  &kLookupU8Op, &kClampF32Op,
-    &kSoftmaxU8Op, &kSoftmaxF32Op, &kDequantizeU8Op, &kReshapeU8Op,      &kReshapeF32Op,      &kReduceU8Op, &kReduceF32Op,
-    &kMatMulU8Op,  &kMatMulF32Op,  &kQuantizeF32Op,  &kResizeLinearU8Op, &kResizeLinearF32Op,
-};
+#define CUTIS_OP(name) &k##name##Op,
+const Op* const kOps[] = {CUTIS_EACH_OP(CUTIS_OP)};
+#undef CUTIS_OP
 
 }  // namespace
 
@@ -37,6 +34,11 @@ const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have) {
     if (kernel.kind == kind && (kernel.needs & ~have) == 0) best = &kernel;
   }
   return best;
+}
+
+KernelKind KernelKindOf(const Op& op, const Node& node) {
+  const ConvU8Options* conv = std::get_if<ConvU8Options>(&node.options);
+  return conv != nullptr && !conv->panel_starts.empty() ? KernelKind::kConvSparseU8 : op.kernel;
 }
 
 std::span<const Op* const> Ops() { return kOps; }

@@ -43,6 +43,16 @@ struct TensorInfo {
 
 inline constexpr size_t EntryBytes(const TensorInfo& tensor) { return static_cast<size_t>(tensor.images) * tensor.image_bytes; }
 
+// Entry number `entry` of a tensor whose entry 0 lies at `data`; a constant is the same for all.
+template <class T>
+[[gnu::always_inline]] static inline const T* EntryAt(const std::byte* data, const TensorInfo& tensor, int64_t entry) {
+  return reinterpret_cast<const T*>(data + (tensor.constant ? 0 : static_cast<size_t>(entry) * EntryBytes(tensor)));
+}
+template <class T>
+[[gnu::always_inline]] static inline T* EntryAt(std::byte* data, const TensorInfo& tensor, int64_t entry) {
+  return reinterpret_cast<T*>(data + static_cast<size_t>(entry) * EntryBytes(tensor));
+}
+
 // uint8 pixels are padded to whole 4-byte k-groups, so that a dot-product kernel reads a pixel as 32-bit words and never past
 // its end. Float pixels are not: there garbage times zero could be NaN.
 inline constexpr int32_t ChannelStride(DataType type, int32_t channels) {

@@ -63,6 +63,37 @@ Status CopyVector(const flatbuffers::Vector<T>* from, size_t limit, const char* 
   return {};
 }
 
+// From a bit for each k-group of each panel to the lists of the kernels. Weights and biases are loaded already; whether all of
+// it fits the layer is checked by the operator.
+Status LoadLiveRows(const flatbuffers::Vector<uint8_t>& bits, Segment& segment, Memory& memory, ConvU8Options* options) {
+  constexpr size_t kMostPanelBytes = (size_t{1} << 16) / 8;  // what an entry of the list can name
+  const size_t panels = options->bias.size() / 16, panel_bytes = panels == 0 ? 0 : bits.size() / panels;
+  if (panel_bytes == 0 || panel_bytes > kMostPanelBytes || bits.size() % panels != 0) {
+    return Status::Error(Code::kBadInput, "its live rows are %u bytes for %zu panels", bits.size(), panels);
+  }
+  if (bits.size() > segment.budget) {
+    return Status::Error(Code::kBadInput, "the nodes refer to far more weights than the file holds");
+  }
+  segment.budget -= bits.size();
+  const size_t rows = options->weights.size() / 64;  // these are within the budget, and so are the lists
+  std::span<uint32_t> starts;
+  std::span<uint16_t> live;
+  CUTIS_TRY(memory.Array(panels + 1, &starts));
+  CUTIS_TRY(memory.Array(rows, &live));
+  size_t count = 0;
+  for (uint32_t i = 0; i < bits.size(); ++i) {
+    if (i % panel_bytes == 0) starts[i / panel_bytes] = static_cast<uint32_t>(count);
+    for (uint32_t byte = bits.Get(i); byte != 0; byte &= byte - 1) {
+      if (count == rows) return Status::Error(Code::kBadInput, "it has more than the %zu live rows of its weights", rows);
+      live[count++] = static_cast<uint16_t>(i % panel_bytes * 8 + static_cast<size_t>(__builtin_ctz(byte)));
+    }
+  }
+  starts[panels] = static_cast<uint32_t>(count);
+  options->panel_starts = starts;
+  options->live = live.first(count);
+  return {};
+}
+
 // ConvU8Options and DepthwiseU8Options have the same fields but for the groups.
 template <class Options>
 Status LoadConvU8(const format::ConvU8& from, Segment& segment, Memory& memory, Node* node) {
@@ -81,6 +112,11 @@ Status LoadConvU8(const format::ConvU8& from, Segment& segment, Memory& memory, 
   CUTIS_TRY(LoadBuffer(*from.multiplier(), "multipliers", segment, &options.multiplier));
   CUTIS_TRY(CopyVector(from.padding(), kMaxDim, "padding bytes", memory, &options.padding));
   CUTIS_TRY(LoadClamp(*from.clamp(), *node, &options.out));
+  if constexpr (requires { options.live; }) {
+    if (from.live() != nullptr) CUTIS_TRY(LoadLiveRows(*from.live(), segment, memory, &options));
+  } else if (from.live() != nullptr) {
+    return Status::Error(Code::kBadInput, "a depthwise convolution has no pruned weights");
+  }
   node->options = options;
   return {};
 }

@@ -100,7 +100,7 @@ Status LoadNode(const format::Node& from, int32_t index, CpuFeatures cpu, Segmen
   Status status = LoadOptions(from, segment, memory, &node.node);
   if (status.ok()) status = node.op->check(node.node);
   if (!status.ok()) return Status::Error(status.code(), "node %d \"%s\": %s", index, node.name, status.text());
-  node.kernel = ChooseKernel(node.op->kernel, cpu);
+  node.kernel = ChooseKernel(KernelKindOf(*node.op, node.node), cpu);
   if (node.kernel == nullptr) return Status::Error(Code::kInternal, "no kernel for operator %s", node.op->name);
   return {};
 }

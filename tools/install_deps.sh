@@ -11,6 +11,7 @@ packages=(
   libstb-dev                                  # JPEG and PNG decoder (header only)
   libcli11-dev nlohmann-json3-dev             # command lines, JSON
   libprotobuf-dev protobuf-compiler libonnx-dev  # ONNX import
+  libzip-dev                                  # PyTorch import: .pth files are zip archives
   libxnnpack-dev libpthreadpool-dev           # second float32 backend
 )
 test_packages=(

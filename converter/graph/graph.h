@@ -62,11 +62,17 @@ struct Node {
 //   Conv     inputs x, W, [B] (constants, f32; W [out, in/group, kh, kw]); attributes kernel_shape, strides, dilations, group,
 //            pads = {top, left, bottom, right} all present and explicit (auto_pad resolved); batch norm folded in
 //   Gemm     inputs x [1, in], W [out, in] constant, [B] constant [out]: y = x * W^T + B (alpha, beta, transB, MatMul resolved)
-//   Add      two non-constant inputs of equal dims
+//            (Conv has one or two spatial axes; any number of images)
+//   Add, Sub, Mul, Div, Max, Min, Pow   two inputs that broadcast, constants among them
+//   Abs, Elu, Exp, HardSigmoid, HardSwish, LeakyRelu, Log, Mish, Neg, Reciprocal, Sigmoid, Softplus, Sqrt, Tanh
+//   Concat (axis), Transpose (perm), Where (constant condition in float32), MatMul (at least two axes each)
+//   Slice, Pad, Gather (a list), Expand (same rank), Resize   what steers them is constant; see indices.h
+//   ReduceSum, ReduceMean, ReduceMax, ReduceMin (axes sorted, keepdims)
+//   _Unfold  patches under a window: [N, C, spatial...] -> [N, C, kernel..., output...], no padding
 //   MaxPool, AveragePool   kernel_shape, strides, dilations, pads explicit, count_include_pad (ceil_mode resolved into pads, or
-//            refused where that changes the result); global pools become these with the whole image as kernel
+//            written as reductions where that changes a count); global pools become these with the whole image as kernel
 //   Clip     attributes min, max (float; infinities allowed): also what is left of Relu
-//   Softmax  over the channels (attribute axis = 1)
+//   Softmax  (axis, not negative)
 //   Reshape  one data input; the output's dims say the rest: also Flatten, Squeeze, Unsqueeze
 //   and Conv, Gemm, Add may carry a fused clamp: float attributes clip_min, clip_max (both present or both absent).
 struct Graph {

@@ -14,6 +14,7 @@ Status RunPasses(Graph& graph);
 // The passes one by one, for RunPasses and for tests. Each expects what the ones before it leave.
 Status CheckOperators(Graph& graph);    // known operators, attributes, numbers of inputs and outputs
 Status FoldConstants(Graph& graph);     // shapes of all values; nodes whose results are known become constants
+Status Canonicalize(Graph& graph);      // sums of simpler operators written as those; one form of every attribute
 Status RemoveNoOps(Graph& graph);       // Identity, Dropout, Cast, ...; Flatten, Squeeze, Unsqueeze, Transpose -> Reshape
 Status NormalizeWindows(Graph& graph);  // auto_pad, ceil_mode, defaults; global pools and ReduceMean -> pools
 Status NormalizeMatMuls(Graph& graph);  // MatMul and every form of Gemm -> x * W^T + B

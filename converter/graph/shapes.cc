@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "converter/graph/edit.h"
+#include "converter/graph/indices.h"
 
 namespace cutis::convert {
 namespace {
@@ -23,8 +25,8 @@ Status SetOutput(Graph& graph, const Node& node, ElementType type, Dims dims) {
 }
 
 Status NeedImage(const Node& node, const Dims& dims) {
-  if (dims.size() == 4) return Status();
-  return NodeError(node, "its input is " + ToText(dims) + ", only images [1, channels, height, width] are supported");
+  if (dims.size() >= 3 && dims.size() <= 5) return Status();
+  return NodeError(node, "its input is " + ToText(dims) + ", only [images, channels, one to three more axes] are supported");
 }
 
 // Axes as ONNX gives them: attribute or constant input 1. Sorted, non-negative, distinct.
@@ -59,7 +61,7 @@ Status InferConv(Graph& graph, const Node& node) {
   const Dims& x = DimsOf(graph, node.inputs[0]);
   const Dims& w = DimsOf(graph, node.inputs[1]);
   CUTIS_TRY(NeedImage(node, x));
-  if (w.size() != 4) return NodeError(node, "its weights are " + ToText(w) + ", four dimensions are needed");
+  if (w.size() != x.size()) return NodeError(node, "its weights are " + ToText(w) + ", its input " + ToText(x));
   const int64_t group = IntOf(node, "group", 1);
   if (group < 1 || group > kMaxDim || w[0] % group != 0 || w[1] * group != x[1]) {
     return NodeError(node,
@@ -70,7 +72,9 @@ Status InferConv(Graph& graph, const Node& node) {
   }
   WindowAttributes window;
   CUTIS_TRY(ResolveWindow(node, x, &w[2], &window));
-  return SetOutput(graph, node, ElementType::kF32, {x[0], w[0], window.output[0], window.output[1]});
+  Dims y = {x[0], w[0]};
+  y.insert(y.end(), window.output.begin(), window.output.end());
+  return SetOutput(graph, node, ElementType::kF32, std::move(y));
 }
 
 Status InferPool(Graph& graph, const Node& node) {
@@ -78,24 +82,200 @@ Status InferPool(Graph& graph, const Node& node) {
   CUTIS_TRY(NeedImage(node, x));
   WindowAttributes window;
   CUTIS_TRY(ResolveWindow(node, x, nullptr, &window));
-  return SetOutput(graph, node, ElementType::kF32, {x[0], x[1], window.output[0], window.output[1]});
+  Dims y = {x[0], x[1]};
+  y.insert(y.end(), window.output.begin(), window.output.end());
+  return SetOutput(graph, node, ElementType::kF32, std::move(y));
+}
+
+Status InferConvTranspose(Graph& graph, const Node& node) {
+  const Dims& x = DimsOf(graph, node.inputs[0]);
+  const Dims& w = DimsOf(graph, node.inputs[1]);
+  CUTIS_TRY(NeedImage(node, x));
+  const int64_t group = IntOf(node, "group", 1);
+  if (w.size() != x.size() || w[0] != x[1] || group < 1 || w[0] % group != 0) {
+    return NodeError(node,
+                     "its weights " + ToText(w) + " in " + std::to_string(group) + " groups do not fit its input " + ToText(x));
+  }
+  if (HasInput(node, 2) && DimsOf(graph, node.inputs[2]) != Dims{w[1] * group}) {
+    return NodeError(node,
+                     "its bias is " + ToText(DimsOf(graph, node.inputs[2])) + ", the weights want " + ToText({w[1] * group}));
+  }
+  TransposedWindow window;
+  CUTIS_TRY(ResolveTransposed(node, x, w, &window));
+  Dims y = {x[0], w[1] * group};
+  y.insert(y.end(), window.output.begin(), window.output.end());
+  return SetOutput(graph, node, ElementType::kF32, std::move(y));
+}
+
+// [N, C, spatial...] -> [N, C, kernel..., output...]: the patches under a window without padding.
+Status InferUnfold(Graph& graph, const Node& node) {
+  const Dims& x = DimsOf(graph, node.inputs[0]);
+  WindowAttributes window;
+  CUTIS_TRY(ResolveWindow(node, x, nullptr, &window));
+  Dims y = {x[0], x[1]};
+  y.insert(y.end(), window.kernel.begin(), window.kernel.end());
+  y.insert(y.end(), window.output.begin(), window.output.end());
+  return SetOutput(graph, node, ElementType::kF32, std::move(y));
+}
+
+Status InferChosen(Graph& graph, const Node& node) {
+  IndexLists lists;
+  CUTIS_TRY(ReadIndexLists(graph, node, &lists));
+  Dims dims;
+  for (const std::vector<int32_t>& axis : lists.axes) dims.push_back(static_cast<int64_t>(axis.size()));
+  return SetOutput(graph, node, ValueOf(graph, node.inputs[0]).type, std::move(dims));
+}
+
+Status InferResize(Graph& graph, const Node& node) {
+  const std::string mode = TextOf(node, "mode", "nearest");
+  if (mode == "nearest") return InferChosen(graph, node);
+  if (mode != "linear" || IntOf(node, "antialias", 0) != 0) {
+    return NodeError(node, "mode '" + mode.substr(0, 40) + "' is not supported, only nearest and linear without antialias");
+  }
+  std::vector<ResizeAxis> axes;
+  CUTIS_TRY(ReadResize(graph, node, &axes));
+  Dims dims;
+  for (const ResizeAxis& axis : axes) dims.push_back(static_cast<int64_t>(axis.positions.size()));
+  return SetOutput(graph, node, ElementType::kF32, std::move(dims));
+}
+
+Status InferGather(Graph& graph, const Node& node) {
+  const Value& x = ValueOf(graph, node.inputs[0]);
+  const Dims& indices = DimsOf(graph, node.inputs[1]);
+  int64_t axis = IntOf(node, "axis", 0);
+  const auto rank = static_cast<int64_t>(x.dims.size());
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) return NodeError(node, "its axis lies outside its tensor", Code::kBadInput);
+  Dims dims(x.dims.begin(), x.dims.begin() + axis);
+  dims.insert(dims.end(), indices.begin(), indices.end());
+  dims.insert(dims.end(), x.dims.begin() + axis + 1, x.dims.end());
+  return SetOutput(graph, node, x.type, std::move(dims));
+}
+
+Status InferConcat(Graph& graph, const Node& node) {
+  Dims dims = DimsOf(graph, node.inputs[0]);
+  int64_t axis = IntOf(node, "axis", 1);
+  const auto rank = static_cast<int64_t>(dims.size());
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) return NodeError(node, "its axis lies outside its tensor", Code::kBadInput);
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    Dims more = DimsOf(graph, node.inputs[i]);
+    if (more.size() != dims.size()) return NodeError(node, "its inputs have different ranks", Code::kBadInput);
+    const int64_t extent = more[static_cast<size_t>(axis)];
+    more[static_cast<size_t>(axis)] = dims[static_cast<size_t>(axis)];
+    if (more != dims) return NodeError(node, "its inputs do not fit together", Code::kBadInput);
+    dims[static_cast<size_t>(axis)] += extent;
+  }
+  return SetOutput(graph, node, ValueOf(graph, node.inputs[0]).type, std::move(dims));
+}
+
+Status InferExpand(Graph& graph, const Node& node) {
+  const Value& x = ValueOf(graph, node.inputs[0]);
+  const Constant* shape = ConstantInput(graph, node, 1);
+  if (shape == nullptr) return NodeError(node, "its shape is computed at run time, only a constant one is supported");
+  Dims target = ReadInts(*shape);
+  if (target.size() > kMaxRank) return NodeError(node, "its output has too many dimensions");
+  const Dims& dims = x.dims;
+  if (target.size() < dims.size()) target.insert(target.begin(), dims.size() - target.size(), 1);
+  for (size_t i = 0; i < dims.size(); ++i) {
+    int64_t& extent = target[target.size() - dims.size() + i];
+    if (extent == 1) extent = dims[i];
+    if (dims[i] != 1 && dims[i] != extent) return NodeError(node, ToText(dims) + " does not expand so", Code::kBadInput);
+  }
+  return SetOutput(graph, node, x.type, std::move(target));
+}
+
+Status InferSplit(Graph& graph, const Node& node) {
+  const Value& x = ValueOf(graph, node.inputs[0]);
+  const Dims dims = x.dims;
+  int64_t axis = IntOf(node, "axis", 0);
+  const auto rank = static_cast<int64_t>(dims.size());
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) return NodeError(node, "its axis lies outside its tensor", Code::kBadInput);
+  const int64_t extent = dims[static_cast<size_t>(axis)];
+  const auto parts = static_cast<int64_t>(node.outputs.size());
+  std::vector<int64_t> sizes = IntsOf(node, "split", {});
+  if (HasInput(node, 1)) {
+    const Constant* constant = ConstantInput(graph, node, 1);
+    if (constant == nullptr) return NodeError(node, "its sizes are computed at run time, only constant ones are supported");
+    sizes = ReadInts(*constant);
+  } else if (sizes.empty()) {
+    // Equal parts, the last one smaller.
+    const int64_t part = (extent + parts - 1) / parts;
+    sizes.assign(static_cast<size_t>(parts), part);
+    sizes.back() = extent - part * (parts - 1);
+  }
+  int64_t sum = 0;
+  for (const int64_t size : sizes) sum += std::clamp<int64_t>(size, -kMaxDim, kMaxDim);
+  if (static_cast<int64_t>(sizes.size()) != parts || sum != extent) {
+    return NodeError(node, "its parts do not make up its input", Code::kBadInput);
+  }
+  const ElementType type = x.type;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    Dims part = dims;
+    part[static_cast<size_t>(axis)] = sizes[i];
+    Node one = node;
+    one.outputs = {node.outputs[i]};
+    if (node.outputs[i] != kNoValue) CUTIS_TRY(SetOutput(graph, one, type, std::move(part)));
+  }
+  return Status();
+}
+
+Status InferInstanceNorm(Graph& graph, const Node& node) {
+  const Dims& x = DimsOf(graph, node.inputs[0]);
+  CUTIS_TRY(NeedImage(node, x));
+  for (size_t i = 1; i < 3; ++i) {
+    if (DimsOf(graph, node.inputs[i]) != Dims{x[1]}) return NodeError(node, "its parameters do not fit its input " + ToText(x));
+  }
+  return InferSame(graph, node);
 }
 
 Status InferGlobalPool(Graph& graph, const Node& node) {
   const Dims& x = DimsOf(graph, node.inputs[0]);
   CUTIS_TRY(NeedImage(node, x));
-  return SetOutput(graph, node, ElementType::kF32, {x[0], x[1], 1, 1});
+  Dims y(x.size(), 1);
+  y[0] = x[0], y[1] = x[1];
+  return SetOutput(graph, node, ElementType::kF32, std::move(y));
 }
 
-Status InferReduceMean(Graph& graph, const Node& node) {
+Status InferReduce(Graph& graph, const Node& node) {
   const Dims& x = DimsOf(graph, node.inputs[0]);
-  CUTIS_TRY(NeedImage(node, x));
-  bool given = false;
   std::vector<int64_t> axes;
-  CUTIS_TRY(ReadAxes(graph, node, x.size(), &given, &axes));
-  if (axes != std::vector<int64_t>{2, 3})
-    return NodeError(node, "only the mean over height and width (axes 2 and 3) is supported");
-  return SetOutput(graph, node, ElementType::kF32, IntOf(node, "keepdims", 1) != 0 ? Dims{x[0], x[1], 1, 1} : Dims{x[0], x[1]});
+  CUTIS_TRY(ReadReducedAxes(graph, node, x.size(), &axes));
+  Dims y;
+  for (size_t a = 0; a < x.size(); ++a) {
+    const bool reduced = std::binary_search(axes.begin(), axes.end(), static_cast<int64_t>(a));
+    if (!reduced) y.push_back(x[a]);
+    if (reduced && IntOf(node, "keepdims", 1) != 0) y.push_back(1);
+  }
+  return SetOutput(graph, node, ElementType::kF32, std::move(y));
+}
+
+// As numpy.matmul: the last two axes are matrices, those before them broadcast.
+Status InferMatMul(Graph& graph, const Node& node) {
+  Dims a = DimsOf(graph, node.inputs[0]), b = DimsOf(graph, node.inputs[1]);
+  if (a.empty() || b.empty()) return NodeError(node, "an input is a single number", Code::kBadInput);
+  const bool row = a.size() == 1, column = b.size() == 1;
+  if (row) a.insert(a.begin(), 1);
+  if (column) b.push_back(1);
+  const int64_t inner = b[b.size() - 2];
+  if (a.back() != inner)
+    return NodeError(node, "its inputs " + ToText(a) + " and " + ToText(b) + " do not fit together", Code::kBadInput);
+  const size_t rank = std::max(a.size(), b.size());
+  Dims y(rank, 1);
+  for (size_t i = 0; i + 2 < rank; ++i) {
+    const int64_t from_a = i + a.size() < rank ? 1 : a[i + a.size() - rank],
+                  from_b = i + b.size() < rank ? 1 : b[i + b.size() - rank];
+    if (from_a != from_b && from_a != 1 && from_b != 1) {
+      return NodeError(node, "its inputs " + ToText(a) + " and " + ToText(b) + " do not fit together", Code::kBadInput);
+    }
+    y[i] = from_a == 1 ? from_b : from_a;
+  }
+  y[rank - 2] = a[a.size() - 2];
+  y[rank - 1] = b.back();
+  if (row) y.erase(y.end() - 2);
+  if (column) y.pop_back();
+  return SetOutput(graph, node, ElementType::kF32, std::move(y));
 }
 
 Status InferGemm(Graph& graph, const Node& node) {
@@ -136,14 +316,6 @@ Status InferBatchNorm(Graph& graph, const Node& node) {
     }
   }
   return InferSame(graph, node);
-}
-
-Status InferPad(Graph& graph, const Node& node) {
-  Dims dims = DimsOf(graph, node.inputs[0]);
-  std::vector<int64_t> pads;
-  CUTIS_TRY(ReadPads(graph, node, &pads));
-  for (size_t i = 0; i < dims.size(); ++i) dims[i] += pads[i] + pads[i + dims.size()];
-  return SetOutput(graph, node, ElementType::kF32, std::move(dims));
 }
 
 Status InferFlatten(Graph& graph, const Node& node) {
@@ -253,40 +425,89 @@ Status InferCast(Graph& graph, const Node& node) {
 
 Status ConstantsOnly(Graph&, const Node& node) { return NodeError(node, "it is supported for constants and shapes only"); }
 
+Status InferWhere(Graph& graph, const Node& node) {
+  Node pair = node;
+  pair.inputs = {node.inputs[1], node.inputs[2]};
+  CUTIS_TRY(InferBroadcast(graph, pair));
+  pair.inputs = {node.outputs[0], node.inputs[0]};
+  return InferBroadcast(graph, pair);
+}
+
+Status InferVariadic(Graph& graph, const Node& node) {
+  CUTIS_TRY(InferSame(graph, node));
+  Node pair = node;
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    pair.inputs = {node.outputs[0], node.inputs[i]};
+    CUTIS_TRY(InferBroadcast(graph, pair));
+  }
+  return Status();
+}
+
 using InferFn = Status (*)(Graph&, const Node&);
 
 const std::map<std::string, InferFn>& Table() {
   static const std::map<std::string, InferFn> table = {
+      {"Abs", InferSame},
       {"Add", InferBroadcast},
       {"AveragePool", InferPool},
       {"BatchNormalization", InferBatchNorm},
       {"Cast", InferCast},
       {"Clip", InferSame},
-      {"Concat", ConstantsOnly},
+      {"Concat", InferConcat},
       {"Constant", ConstantsOnly},
+      {"ConstantOfShape", ConstantsOnly},
       {"Conv", InferConv},
+      {"ConvTranspose", InferConvTranspose},
       {"Div", InferBroadcast},
       {"Dropout", InferSame},
+      {"Elu", InferSame},
+      {"Exp", InferSame},
+      {"Expand", InferExpand},
       {"Flatten", InferFlatten},
-      {"Gather", ConstantsOnly},
+      {"Gather", InferGather},
       {"Gemm", InferGemm},
       {"GlobalAveragePool", InferGlobalPool},
       {"GlobalMaxPool", InferGlobalPool},
+      {"HardSigmoid", InferSame},
+      {"HardSwish", InferSame},
       {"Identity", InferSame},
-      {"MatMul", InferGemm},
+      {"InstanceNormalization", InferInstanceNorm},
+      {"LRN", InferSame},
+      {"LeakyRelu", InferSame},
+      {"Log", InferSame},
+      {"MatMul", InferMatMul},
+      {"Max", InferVariadic},
       {"MaxPool", InferPool},
+      {"Min", InferVariadic},
+      {"Mish", InferSame},
       {"Mul", InferBroadcast},
-      {"Pad", InferPad},
-      {"ReduceMean", InferReduceMean},
+      {"Neg", InferSame},
+      {"PRelu", InferSame},
+      {"Pad", InferChosen},
+      {"Pow", InferBroadcast},
+      {"Reciprocal", InferSame},
+      {"ReduceMax", InferReduce},
+      {"ReduceMean", InferReduce},
+      {"ReduceMin", InferReduce},
+      {"ReduceSum", InferReduce},
       {"Relu", InferSame},
       {"Reshape", InferReshape},
+      {"Resize", InferResize},
       {"Shape", ConstantsOnly},
-      {"Slice", ConstantsOnly},
+      {"Sigmoid", InferSame},
+      {"Slice", InferChosen},
       {"Softmax", InferSame},
+      {"Softplus", InferSame},
+      {"Split", InferSplit},
+      {"Sqrt", InferSame},
       {"Squeeze", InferSqueeze},
       {"Sub", InferBroadcast},
+      {"Sum", InferVariadic},
+      {"Tanh", InferSame},
       {"Transpose", InferTranspose},
       {"Unsqueeze", InferUnsqueeze},
+      {"Where", InferWhere},
+      {"_Unfold", InferUnfold},
   };
   return table;
 }
@@ -304,34 +525,12 @@ Status ReadPermutation(const Node& node, size_t rank, std::vector<int64_t>* orde
   return Status();
 }
 
-Status ReadPads(const Graph& graph, const Node& node, std::vector<int64_t>* pads) {
-  const size_t rank = DimsOf(graph, node.inputs[0]).size();
-  if (Has(node, "pads")) {
-    *pads = IntsOf(node, "pads", {});
-  } else {
-    const Constant* constant = ConstantInput(graph, node, 1);
-    if (constant == nullptr) return NodeError(node, "its pads are missing or computed at run time");
-    *pads = ReadInts(*constant);
-  }
-  if (HasInput(node, 3)) {
-    const Constant* constant = ConstantInput(graph, node, 3);
-    if (constant == nullptr) return NodeError(node, "its axes are computed at run time, only constant ones are supported");
-    const std::vector<int64_t> axes = ReadInts(*constant);
-    if (pads->size() != 2 * axes.size()) return NodeError(node, "its pads do not fit its axes", Code::kBadInput);
-    std::vector<int64_t> all(2 * rank, 0);
-    for (size_t i = 0; i < axes.size(); ++i) {
-      const int64_t axis = axes[i] < 0 ? axes[i] + static_cast<int64_t>(rank) : axes[i];
-      if (axis < 0 || axis >= static_cast<int64_t>(rank))
-        return NodeError(node, "an axis lies outside its tensor", Code::kBadInput);
-      all[static_cast<size_t>(axis)] = (*pads)[i];
-      all[static_cast<size_t>(axis) + rank] = (*pads)[i + axes.size()];
-    }
-    *pads = std::move(all);
-  }
-  if (pads->size() != 2 * rank) return NodeError(node, "its pads do not fit its input", Code::kBadInput);
-  for (const int64_t pad : *pads) {
-    if (pad < 0 || pad > (1 << 16)) return NodeError(node, "a pad of " + std::to_string(pad) + " is not supported");
-  }
+Status ReadReducedAxes(const Graph& graph, const Node& node, size_t rank, std::vector<int64_t>* axes) {
+  bool given = false;
+  CUTIS_TRY(ReadAxes(graph, node, rank, &given, axes));
+  if (!axes->empty() || IntOf(node, "noop_with_empty_axes", 0) != 0) return Status();
+  axes->resize(rank);
+  std::iota(axes->begin(), axes->end(), 0);
   return Status();
 }
 
@@ -342,7 +541,9 @@ Status InferNode(Graph& graph, const Node& node) {
     if (id != kNoValue && !ValueOf(graph, id).has_dims)
       return NodeError(node, "the shape of an input is unknown", Code::kInternal);
   }
-  if (!IsFloat(ValueOf(graph, node.inputs[0]).type) && ConstantInput(graph, node, 0) == nullptr) {
+  // Nodes that make constants take none.
+  if (!node.inputs.empty() && node.op != "Where" && !IsFloat(ValueOf(graph, node.inputs[0]).type) &&
+      ConstantInput(graph, node, 0) == nullptr) {
     return NodeError(node, "its input is not floating-point");
   }
   return found->second(graph, node);

@@ -13,8 +13,16 @@ namespace cutis::convert {
 // depends on the content of an input (the target of Reshape, ...), that input must be constant.
 Status InferNode(Graph& graph, const Node& node);
 
-// The pads of a Pad node, {begin of every axis, end of every axis}, from the attribute or constant inputs; none negative.
-Status ReadPads(const Graph& graph, const Node& node, std::vector<int64_t>* pads);
+// The axes that a Reduce node takes, sorted, not negative: all of them where it names none (none at all with
+// noop_with_empty_axes).
+Status ReadReducedAxes(const Graph& graph, const Node& node, size_t rank, std::vector<int64_t>* axes);
+
+// A ConvTranspose as a convolution of stride 1 over its input with `stride`-1 zeros between the elements, padded by `begin` and
+// `end` (negative ones crop).
+struct TransposedWindow {
+  std::vector<int64_t> stride, dilation, begin, end, output;
+};
+Status ResolveTransposed(const Node& node, const Dims& input, const Dims& weights, TransposedWindow* window);
 
 // The order of axes of a Transpose node.
 Status ReadPermutation(const Node& node, size_t rank, std::vector<int64_t>* order);
@@ -22,12 +30,13 @@ Status ReadPermutation(const Node& node, size_t rank, std::vector<int64_t>* orde
 // A sliding window over two axes as an ONNX node states it, with defaults filled in and auto_pad and ceil_mode resolved:
 // output = floor((input + pads - dilation*(kernel-1) - 1) / stride) + 1 holds for the pads given here.
 struct WindowAttributes {
-  int64_t kernel[2], stride[2], dilation[2], begin[2], end[2];
-  int64_t output[2];
-  bool extended = false;  // ceil_mode added to `end`
+  std::vector<int64_t> kernel, stride, dilation, begin, end, output;  // one for each spatial axis
+  std::vector<int64_t> given_end;                                     // `end` without what ceil_mode added
+  bool extended = false;                                              // ceil_mode added to `end`
 };
 
-// `kernel` are the last two dims of a Conv's weights, or null: kernel_shape. `input` is [1, C, H, W].
+// `kernel` are the spatial dims of a Conv's weights, or null: kernel_shape. `input` is [N, C, spatial...], one to three of
+// these.
 Status ResolveWindow(const Node& node, const Dims& input, const int64_t* kernel, WindowAttributes* window);
 
 }  // namespace cutis::convert

@@ -1,14 +1,18 @@
 #include "converter/json_graph/json_graph.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "converter/graph/edit.h"
 #include "converter/recipe/json.h"
+#include "converter/torch/torch.h"
 
 namespace cutis::convert {
 namespace {
@@ -74,8 +78,8 @@ class NameList {
 
 class Importer {
  public:
-  Importer(const std::string& name, const Checkpoint& weights, const std::string& weights_name)
-      : where_(name), weights_(weights), weights_name_(weights_name) {}
+  Importer(const std::string& name, const Checkpoint& weights, const std::string& weights_name, std::vector<std::string>* notes)
+      : where_(name), weights_(weights), weights_name_(weights_name), notes_(notes) {}
 
   Result<Graph> Run(const nlohmann::json& json) {
     CUTIS_ASSIGN(JsonObject root, JsonObject::From(json, where_));
@@ -92,6 +96,7 @@ class Importer {
     if (nodes->size() > kMaxNodes) return Status::Error(Code::kBadInput, "%s: more than %zu nodes", where_.c_str(), kMaxNodes);
     for (size_t i = 0; i < nodes->size(); ++i) CUTIS_TRY(ReadNode((*nodes)[i], i));
     CUTIS_ASSIGN(const std::vector<std::string> outputs, root.Strings("outputs"));
+    CUTIS_TRY(ReadQuantization(root));
     CUTIS_TRY(root.Finish());
     for (const std::string& output : outputs) {
       const auto found = values_.find(output);
@@ -147,6 +152,8 @@ class Importer {
       graph_.values.back().has_dims = true;
       graph_.values.back().dims = dims;
       graph_.values.back().constant = found->second;
+      if (const auto scales = weights_.quantizations.find(name); scales != weights_.quantizations.end())
+        graph_.values.back().quantization = std::make_shared<const Quantization>(scales->second);
       values_.emplace(name, id);
       used_.emplace(name, false);
     }
@@ -208,9 +215,47 @@ class Importer {
     return {};
   }
 
+  // "quantization" says which module of a quantised checkpoint puts out which value. Other checkpoints leave it unused.
+  Status ReadQuantization(JsonObject& root) {
+    std::set<std::string> used;
+    if (root.Has("quantization")) {
+      CUTIS_ASSIGN(const nlohmann::json* modules, root.Get("quantization"));
+      const std::string where = where_ + ": quantization";
+      if (!modules->is_object())
+        return Status::Error(Code::kBadInput, "%s: not an object of values and modules", where.c_str());
+      NameList missing;
+      for (const auto& [name, module] : modules->items()) {
+        const auto value = values_.find(name);
+        if (!module.is_string() || value == values_.end() || used_.count(name) != 0) {  // tensors have their own scales
+          return Status::Error(Code::kBadInput, "%s: '%.100s' is no value of the graph, or its module no text", where.c_str(),
+                               name.c_str());
+        }
+        const auto scales = weights_.activations.find(module.get_ref<const std::string&>());
+        if (scales == weights_.activations.end()) {
+          missing.Add(module.get_ref<const std::string&>());
+          continue;
+        }
+        used.insert(scales->first);
+        graph_.values[static_cast<size_t>(value->second)].quantization = std::make_shared<const Quantization>(scales->second);
+      }
+      if (missing.count() > 0 && !weights_.activations.empty()) {
+        return Status::Error(Code::kBadInput, "%.80s states no scale for modules that %.80s names%s", weights_name_.c_str(),
+                             where_.c_str(), missing.Text("missing").c_str());
+      }
+    }
+    NameList unused;
+    for (const auto& entry : weights_.activations) {
+      if (used.count(entry.first) == 0) unused.Add(entry.first);
+    }
+    if (unused.count() > 0 && notes_ != nullptr)
+      notes_->push_back("scales of modules that \"quantization\" does not name are chosen anew" + unused.Text("modules"));
+    return {};
+  }
+
   std::string where_;
   const Checkpoint& weights_;
   std::string weights_name_;
+  std::vector<std::string>* notes_;
   Graph graph_;
   std::map<std::string, ValueId> values_;
   std::map<std::string, bool> used_;  // tensors of the checkpoint
@@ -219,12 +264,18 @@ class Importer {
 }  // namespace
 
 Result<Graph> ParseJsonGraph(const std::string& json_text, const std::string& json_name, const Checkpoint& weights,
-                             const std::string& weights_name) {
+                             const std::string& weights_name, std::vector<std::string>* notes) {
   CUTIS_ASSIGN(const nlohmann::json json, ParseJson(json_text, json_name));
-  return Importer(json_name, weights, weights_name).Run(json);
+  return Importer(json_name, weights, weights_name, notes).Run(json);
 }
 
-Result<Graph> ImportJsonGraph(const std::string& graph_json_path, const std::string& weights_path) {
+Result<Checkpoint> ReadCheckpoint(const std::string& path) {
+  const std::string ending = std::filesystem::path(path).extension().string();
+  return ending == ".pth" || ending == ".pt" ? ReadTorch(path) : ReadSafetensors(path);
+}
+
+Result<Graph> ImportJsonGraph(const std::string& graph_json_path, const std::string& weights_path,
+                              std::vector<std::string>* notes) {
   std::ifstream file(graph_json_path, std::ios::binary | std::ios::ate);
   if (!file) return Status::Error(Code::kBadInput, "%s: cannot be opened", graph_json_path.c_str());
   const std::streamoff size = file.tellg();
@@ -234,8 +285,9 @@ Result<Graph> ImportJsonGraph(const std::string& graph_json_path, const std::str
   std::string text(static_cast<size_t>(size), '\0');
   file.seekg(0);
   if (!file.read(text.data(), size)) return Status::Error(Code::kIo, "%s: cannot be read", graph_json_path.c_str());
-  CUTIS_ASSIGN(const Checkpoint weights, ReadSafetensors(weights_path));
-  return ParseJsonGraph(text, graph_json_path, weights, weights_path);
+  CUTIS_ASSIGN(const Checkpoint weights, ReadCheckpoint(weights_path));
+  if (notes != nullptr) notes->insert(notes->end(), weights.notes.begin(), weights.notes.end());
+  return ParseJsonGraph(text, graph_json_path, weights, weights_path, notes);
 }
 
 }  // namespace cutis::convert

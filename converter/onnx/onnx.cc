@@ -38,10 +38,7 @@ class Importer {
       // Before IR version 4 initializers stood among the inputs too.
       if (values_.count(input.name()) == 0) CUTIS_TRY(AddInput(input));
     }
-    if (graph_.inputs.size() != 1) {
-      return Status::Error(Code::kUnsupported, "%s: %zu inputs, only networks with one (the image) are supported",
-                           source_.c_str(), graph_.inputs.size());
-    }
+    if (graph_.inputs.empty()) return Status::Error(Code::kUnsupported, "%s: the graph has no input", source_.c_str());
     for (int i = 0; i < onnx_.node_size(); ++i) CUTIS_TRY(AddNode(onnx_.node(i), i));
     if (onnx_.output_size() == 0) return Status::Error(Code::kBadInput, "%s: the graph has no outputs", source_.c_str());
     for (const onnx::ValueInfoProto& output : onnx_.output()) {
@@ -103,10 +100,6 @@ class Importer {
                              where.c_str(), i, shape.dim(i).dim_param().c_str());
       }
       dims.push_back(known ? shape.dim(i).dim_value() : 1);
-    }
-    if (dims.empty() || dims[0] != 1) {
-      return Status::Error(Code::kUnsupported, "%s: a batch of %lld: export the model with a batch of 1 or a symbolic one",
-                           where.c_str(), static_cast<long long>(dims.empty() ? 0 : dims[0]));
     }
     if (ElementCount(dims) < 1) return Status::Error(Code::kBadInput, "%s: its shape is too large", where.c_str());
     const ValueId id = AddValue(graph_, input.name());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "converter/quant/channel.h"
+#include "converter/quant/live_rows.h"
 #include "converter/quant/range.h"
 #include "ops/conv/pack.h"
 #include "ops/requant.h"
@@ -142,8 +143,12 @@ class Quantizer {
       case OpKind::kSoftmax:
         SetFloat(node.output);
         return OpOptions(SoftmaxOptions{});
+      case OpKind::kMove:
+        return Move(node);
       default:
-        break;
+        return Status::Error(Code::kUnsupported,
+                             "node \"%s\": this operator has no int8 form; write a float32 model with --float",
+                             node.name.c_str());
     }
     return Status::Error(Code::kInternal, "node \"%s\": cannot be quantised", node.name.c_str());
   }
@@ -266,8 +271,13 @@ class Quantizer {
                                    in / node.groups, node.groups};
     std::vector<int8_t> weights(PackedConvU8Size(shape));
     PackConvU8(shape, layer.weights.data(), weights.data());
-    auto options = Packed<ConvU8Options>(node, layer, node.groups, weights);
+    const LiveRows live = FindLiveRows(weights, PackedChannelsSize(shape.out, shape.groups) / 16);
+    auto options = Packed<ConvU8Options>(node, layer, node.groups, live.worthwhile ? live.weights : weights);
     options.groups = node.groups;
+    if (live.worthwhile) {
+      options.panel_starts = model_.Own(live.panel_starts);
+      options.live = model_.Own(live.live);
+    }
     return options;
   }
 
@@ -314,6 +324,57 @@ class Quantizer {
     options.multipliers = model_.Own(multipliers);
     options.out = ClampOf(out, node.min, node.max);
     return options;
+  }
+
+  // The bytes of a tensor of scale `in` as those of one of scale `out`.
+  static std::vector<uint8_t> RescaleTable(const TensorInfo& in, const Affine& out) {
+    std::vector<uint8_t> table(256);
+    for (int32_t x = 0; x < 256; ++x) {
+      const double real = static_cast<double>(in.scale) * (x - in.zero_point);
+      const double y = std::nearbyint(real / static_cast<double>(out.scale)) + out.zero_point;
+      table[static_cast<size_t>(x)] = static_cast<uint8_t>(std::clamp(y, 0.0, 255.0));
+    }
+    return table;
+  }
+
+  // Bytes are moved as they are where all inputs have one scale, which the output then has too; else by a table each.
+  Result<OpOptions> Move(const NetNode& node) {
+    const auto& move = std::get<NetMove>(node.options);
+    const TensorInfo& first = Info(node.inputs[0]);
+    bool same = true;
+    for (const int input : node.inputs) {
+      const TensorInfo& info = Info(input);
+      if (info.type != DataType::kU8 || info.constant) {
+        return Status::Error(Code::kUnsupported, "node \"%s\": moves constants or float32 results, which has no int8 form",
+                             node.name.c_str());
+      }
+      same = same && info.scale == first.scale && info.zero_point == first.zero_point;
+    }
+    Affine out = {first.scale, first.zero_point};
+    if (same) {
+      SetAffine(node.output, out);
+    } else {
+      out = SetOutput(node, 0);
+    }
+    MoveOptions options;
+    options.view = move.view;
+    std::vector<MovePiece> pieces = move.pieces;
+    std::vector<uint8_t> tables;
+    if (!same) {
+      for (MovePiece& piece : pieces) piece.table = piece.input;
+      for (const int input : node.inputs) {
+        const std::vector<uint8_t> table = RescaleTable(Info(input), out);
+        tables.insert(tables.end(), table.begin(), table.end());
+      }
+    }
+    options.pieces = model_.Own(pieces);
+    options.tables = model_.Own(tables);
+    options.filled = move.filled;
+    if (move.filled) {
+      const double byte = std::nearbyint(static_cast<double>(move.fill) / static_cast<double>(out.scale)) + out.zero_point;
+      options.fill = static_cast<float>(std::clamp(byte, 0.0, 255.0));
+    }
+    return OpOptions(options);
   }
 
   // A clamp of its own becomes the table of its 256 values.

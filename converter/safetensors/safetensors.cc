@@ -15,6 +15,7 @@ namespace {
 constexpr uint64_t kMaxHeader = 100'000'000;
 constexpr size_t kMaxFile = size_t{4} << 30;
 constexpr size_t kMaxTensors = 1 << 20;
+constexpr size_t kMaxName = 1000;
 
 struct TypeName {
   const char* name;
@@ -32,6 +33,11 @@ struct Extent {
 // One entry of the header. `body` are the bytes after it.
 Status ReadTensor(const std::string& name, const nlohmann::json& entry, std::span<const std::byte> body,
                   const std::string& source, Checkpoint* checkpoint, std::vector<Extent>* extents) {
+  if (name.empty() || name.size() > kMaxName ||
+      std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+    return Status::Error(Code::kBadInput, "%s: a tensor's name is empty, over %zu bytes, or holds control characters",
+                         source.c_str(), kMaxName);
+  }
   const std::string where = source + ": tensor '" + name.substr(0, 100) + "'";
   CUTIS_ASSIGN(JsonObject object, JsonObject::From(entry, where));
   CUTIS_ASSIGN(const std::string dtype, object.String("dtype"));
@@ -103,6 +109,8 @@ Result<Checkpoint> ParseSafetensors(std::span<const std::byte> bytes, const std:
                          source_name.c_str(), static_cast<unsigned long long>(header_bytes));
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header_bytes);
+  if (text.empty() || text.front() != '{')
+    return Status::Error(Code::kBadInput, "%s: no safetensors file: its header does not begin with '{'", source_name.c_str());
   CUTIS_ASSIGN(const nlohmann::json header, ParseJson(text, source_name));
   if (!header.is_object()) return Status::Error(Code::kBadInput, "%s: the header is not a JSON object", source_name.c_str());
   if (header.size() > kMaxTensors)

@@ -7,15 +7,20 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "converter/graph/graph.h"
 #include "ops/status.h"
 
 namespace cutis::convert {
 
+// Weights by name, whatever the file they come from. Only PyTorch's files (converter/torch) state quantisations and notes.
 struct Checkpoint {
   std::map<std::string, std::shared_ptr<const Constant>> tensors;
-  std::map<std::string, std::string> metadata;  // "__metadata__" of the header
+  std::map<std::string, std::string> metadata;        // "__metadata__" of the header
+  std::map<std::string, Quantization> quantizations;  // of tensors that were int8; `tensors` holds their values in float32
+  std::map<std::string, Quantization> activations;    // of what a module puts out, by the module's name
+  std::vector<std::string> notes;                     // for people: what was chosen, changed or left out
 };
 
 // The file is untrusted. Refused: a header over 100 MB or not strict JSON (duplicate keys, depth), unknown dtypes, sizes that

@@ -1,5 +1,6 @@
 #include "converter/write/encode.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <variant>
@@ -42,6 +43,22 @@ struct EncodedOptions {
   format::Options type;
   Offset<void> offset;
 };
+
+// A bit for each k-group of each panel; as many bytes a panel as the last live one needs.
+std::vector<uint8_t> LiveBits(const ConvU8Options& o) {
+  const size_t panels = o.panel_starts.size() - 1;
+  size_t last = 0;
+  for (const uint16_t group : o.live) last = std::max<size_t>(last, group);
+  const size_t panel_bytes = last / 8 + 1;
+  std::vector<uint8_t> bits(panels * panel_bytes);
+  for (size_t panel = 0; panel < panels; ++panel) {
+    for (uint32_t row = o.panel_starts[panel]; row < o.panel_starts[panel + 1]; ++row) {
+      uint8_t& byte = bits[panel * panel_bytes + o.live[row] / 8];
+      byte = static_cast<uint8_t>(byte | 1u << o.live[row] % 8);
+    }
+  }
+  return bits;
+}
 
 // One overload for each alternative of OpOptions.
 class OptionsEncoder {
@@ -185,8 +202,12 @@ class OptionsEncoder {
     const format::Buffer weights = Append(o.weights), bias = Append(o.bias), multiplier = Append(o.multiplier);
     Offset<flatbuffers::Vector<uint8_t>> padding = 0;
     if (!o.padding.empty()) padding = builder_.CreateVector(o.padding.data(), o.padding.size());
+    Offset<flatbuffers::Vector<uint8_t>> live = 0;
+    if constexpr (requires { o.live; }) {
+      if (!o.panel_starts.empty()) live = builder_.CreateVector(LiveBits(o));
+    }
     return {format::Options::ConvU8,
-            format::CreateConvU8(builder_, &window, groups, &weights, &bias, &multiplier, padding, &clamp).Union()};
+            format::CreateConvU8(builder_, &window, groups, &weights, &bias, &multiplier, padding, &clamp, live).Union()};
   }
 
   template <class Options>

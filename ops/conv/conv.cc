@@ -1,4 +1,4 @@
-// Convolution, uint8: checks, and how every convolution becomes rows of bytes times W16x4 panels.
+// Convolution, uint8: checks, and how every convolution becomes rows of bytes times panels of weights.
 //
 // A 1x1 convolution of stride 1 without padding is such a product as it stands. Any other one copies the patches of a block of
 // pixels into the thread's scratch first. Groups are convolutions of their own over a slice of the channels.
@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "ops/conv/geometry.h"
+#include "ops/conv/panels.h"
 #include "ops/op.h"
 #include "ops/tensor.h"
 
@@ -56,23 +57,16 @@ struct Layer {
     direct = taps == 1 && window.stride_h == 1 && window.stride_w == 1 && unpadded && (groups == 1 || group_in == padded_in);
     pixels = int64_t{out->shape.height} * out->shape.width;
   }
+
+  size_t FirstPanel(size_t group) const { return group * CeilDiv(group_out, 16); }
 };
 
-// The rows of a k-group that lie beyond the true channels meet whatever the pixel holds there, so they must be zero.
-Status CheckPadding(const Layer& layer) {
-  const size_t used = layer.group_in % 4;
-  if (used == 0) return Status();
-  const std::span<const int8_t> weights = layer.options->weights;
-  for (size_t last = layer.padded_in / 4 - 1; last * 64 < weights.size(); last += layer.padded_in / 4) {
-    for (size_t n = 0; n < 16; ++n) {
-      for (size_t j = used; j < 4; ++j) {
-        if (weights[last * 64 + n * 4 + j] != 0) {
-          return Status::Error(Code::kBadInput, "%s: a weight beyond the last input channel is not zero", kName);
-        }
-      }
-    }
-  }
-  return Status();
+PanelShape PanelShapeOf(const Node& node) {
+  const ConvU8Options& options = *std::get_if<ConvU8Options>(&node.options);
+  const size_t groups = static_cast<size_t>(options.groups);
+  return {groups, static_cast<size_t>(node.output->shape.channels) / groups,
+          int64_t{options.window.kernel_h} * options.window.kernel_w,
+          static_cast<size_t>(node.inputs[0]->shape.channels) / groups};
 }
 
 Status Check(const Node& node) {
@@ -94,25 +88,7 @@ Status Check(const Node& node) {
     return Status::Error(Code::kBadInput, "%s: %zu padding bytes for %d input channels", kName, options->padding.size(),
                          in.shape.channels);
   }
-  // terms = kernel_h * kernel_w * padded channels, bounded step by step: each factor is below 2^31.
-  const int64_t group_in = (int64_t{in.shape.channels / groups} + 3) / 4 * 4;
-  int64_t terms = int64_t{options->window.kernel_h} * options->window.kernel_w;
-  constexpr int64_t kMostTerms = 1 << 17;  // CheckChannels() refuses less than that
-  terms = terms > kMostTerms ? kMostTerms : terms * group_in;
-  const size_t group_out = static_cast<size_t>(out.shape.channels / groups);
-  const size_t block = RoundUp(group_out, 16);
-  const uint64_t channels = SaturatingMultiply(block, static_cast<uint64_t>(groups));
-  if (options->bias.size() != channels || options->multiplier.size() != channels) {
-    return Status::Error(Code::kBadInput, "%s: %zu biases and %zu multipliers where the layout has %llu", kName,
-                         options->bias.size(), options->multiplier.size(), static_cast<unsigned long long>(channels));
-  }
-  CUTIS_TRY(CheckChannels(kName, options->bias, options->multiplier, group_out, block, terms));
-  if (options->weights.size() != SaturatingMultiply(channels, static_cast<uint64_t>(terms))) {
-    return Status::Error(Code::kBadInput, "%s: %zu bytes of weights where the layout has %llu", kName, options->weights.size(),
-                         static_cast<unsigned long long>(SaturatingMultiply(channels, static_cast<uint64_t>(terms))));
-  }
-  CUTIS_TRY(CheckWeightsS8(kName, options->weights));
-  return CheckPadding(Layer(node));
+  return CheckPanels(kName, *options, PanelShapeOf(node));
 }
 
 size_t ScratchBytes(const Node& node) {
@@ -122,9 +98,7 @@ size_t ScratchBytes(const Node& node) {
 
 uint64_t Macs(const Node& node) {
   const Layer layer(node);
-  return SaturatingMultiply(
-      SaturatingMultiply(static_cast<uint64_t>(layer.pixels), static_cast<uint64_t>(layer.out->shape.channels)),
-      layer.taps * layer.group_in);
+  return SaturatingMultiply(static_cast<uint64_t>(layer.pixels), PanelMacs(*layer.options, PanelShapeOf(node)));
 }
 
 int64_t UnitsOfImage(const Layer& layer) { return (layer.pixels + kUnitPixels - 1) / kUnitPixels; }
@@ -198,7 +172,6 @@ class PatchCopier {
 ConvU8Args GroupArgs(const Layer& layer, size_t group) {
   const size_t block = RoundUp(layer.group_out, 16);
   ConvU8Args args = {};
-  args.w = layer.options->weights.data() + group * block * layer.row_bytes;
   args.bias = layer.options->bias.data() + group * block;
   args.multiplier = layer.options->multiplier.data() + group * block;
   args.y_stride = static_cast<size_t>(layer.out->channel_stride);
@@ -209,7 +182,7 @@ ConvU8Args GroupArgs(const Layer& layer, size_t group) {
 }
 
 // `pixels` pixels that follow each other in memory, of one image or of several without a gap.
-void RunDirect(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint8_t* x, uint8_t* y, size_t pixels) {
+void RunDirect(const Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y, size_t pixels) {
   const size_t most = BlockPixels(layer.row_bytes, kDirectBytes);
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
     ConvU8Args args = GroupArgs(layer, group);
@@ -218,13 +191,13 @@ void RunDirect(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint
       args.x = x + done * args.x_stride + group * layer.group_in;
       args.y = y + done * args.y_stride + group * layer.group_out;
       args.pixels = std::min(most, pixels - done);
-      kernel(args);
+      RunPanels(kernel, *layer.options, layer.FirstPanel(group), args);
     }
   }
 }
 
-void RunPatches(const Layer& layer, void (*kernel)(const ConvU8Args&), const uint8_t* image, uint8_t* y, int64_t begin,
-                int64_t end, uint8_t* scratch) {
+void RunPatches(const Layer& layer, KernelFn kernel, const uint8_t* image, uint8_t* y, int64_t begin, int64_t end,
+                uint8_t* scratch) {
   const size_t most = BlockPixels(layer.row_bytes, kPatchBytes);
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
     const PatchCopier copier(layer, group);
@@ -237,14 +210,13 @@ void RunPatches(const Layer& layer, void (*kernel)(const ConvU8Args&), const uin
         copier.Copy(image, pixel + static_cast<int64_t>(i), scratch + i * layer.row_bytes);
       }
       args.y = y + static_cast<size_t>(pixel) * args.y_stride + group * layer.group_out;
-      kernel(args);
+      RunPanels(kernel, *layer.options, layer.FirstPanel(group), args);
     }
   }
 }
 
 void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte* scratch) {
   const Layer layer(node);
-  const auto conv = reinterpret_cast<void (*)(const ConvU8Args&)>(kernel);
   const uint8_t* x = reinterpret_cast<const uint8_t*>(run.inputs[0]);
   uint8_t* y = reinterpret_cast<uint8_t*>(run.output);
   const size_t in_stride = static_cast<size_t>(layer.in->channel_stride), in_bytes = layer.in->image_bytes;
@@ -255,7 +227,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     // The images of the batch are one run of pixels.
     const size_t first = static_cast<size_t>(begin / units) * pixels + static_cast<size_t>(begin % units * kUnitPixels);
     const size_t last = static_cast<size_t>(end / units) * pixels + static_cast<size_t>(end % units * kUnitPixels);
-    RunDirect(layer, conv, x + first * in_stride, y + first * out_stride, last - first);
+    RunDirect(layer, kernel, x + first * in_stride, y + first * out_stride, last - first);
     return;
   }
   while (begin < end) {
@@ -265,10 +237,10 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     const uint8_t* in_image = x + static_cast<size_t>(image) * in_bytes;
     uint8_t* out_image = y + static_cast<size_t>(image) * out_bytes;
     if (layer.direct) {
-      RunDirect(layer, conv, in_image + static_cast<size_t>(first) * in_stride,
+      RunDirect(layer, kernel, in_image + static_cast<size_t>(first) * in_stride,
                 out_image + static_cast<size_t>(first) * out_stride, static_cast<size_t>(last - first));
     } else {
-      RunPatches(layer, conv, in_image, out_image, first, last, reinterpret_cast<uint8_t*>(scratch));
+      RunPatches(layer, kernel, in_image, out_image, first, last, reinterpret_cast<uint8_t*>(scratch));
     }
     begin = stop;
   }

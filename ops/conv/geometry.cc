@@ -87,7 +87,7 @@ Status CheckWeightsS8(const char* op, std::span<const int8_t> weights) {
 }
 
 Status CheckChannels(const char* op, std::span<const int32_t> bias, std::span<const float> multiplier, size_t live,
-                     size_t block, int64_t terms) {
+                     size_t block, int64_t terms, size_t first) {
   constexpr int64_t kLargestTerm = 32512;  // 256 * 127: also covers x^0x80 with the bias b + 128 * sum(w)
   constexpr int64_t kLimit = int64_t{1} << 31;
   if (terms > kLimit / kLargestTerm) {
@@ -98,11 +98,11 @@ Status CheckChannels(const char* op, std::span<const int32_t> bias, std::span<co
       const int64_t magnitude = bias[i] < 0 ? -int64_t{bias[i]} : int64_t{bias[i]};
       if (kLargestTerm * terms + magnitude >= kLimit) {
         return Status::Error(Code::kBadInput, "%s: the bias %d of channel %zu with %lld terms can leave 32 bits", op, bias[i],
-                             begin / block * live + i - begin, static_cast<long long>(terms));
+                             first + begin / block * live + i - begin, static_cast<long long>(terms));
       }
       if (!(multiplier[i] >= kMinMultiplier && multiplier[i] < kMaxMultiplier)) {  // refuses NaN too
         return Status::Error(Code::kBadInput, "%s: the multiplier %g of channel %zu is out of range", op,
-                             static_cast<double>(multiplier[i]), begin / block * live + i - begin);
+                             static_cast<double>(multiplier[i]), first + begin / block * live + i - begin);
       }
     }
   }

@@ -27,9 +27,9 @@ Status CheckWeightsS8(const char* op, std::span<const int8_t> weights);
 
 // For `live` channels out of each block of `block` entries: 32512*terms + |bias| < 2^31, so that neither the sum nor that of a
 // signed dot product on x^0x80 leaves int32; kMinMultiplier <= multiplier < kMaxMultiplier. Both spans have equal sizes, a
-// multiple of `block`.
+// multiple of `block`. `first` is added to the number of a channel in errors.
 Status CheckChannels(const char* op, std::span<const int32_t> bias, std::span<const float> multiplier, size_t live,
-                     size_t block, int64_t terms);
+                     size_t block, int64_t terms, size_t first = 0);
 
 // a * b, or UINT64_MAX where that does not fit.
 inline uint64_t SaturatingMultiply(uint64_t a, uint64_t b) {

@@ -42,6 +42,32 @@ void PackConvU8(const ConvWeightShape& shape, const int8_t* plain, int8_t* packe
   }
 }
 
+namespace {
+bool IsLive(const int8_t* row) {
+  return std::any_of(row, row + 64, [](int8_t weight) { return weight != 0; });
+}
+}  // namespace
+
+size_t CountLiveRows(const int8_t* packed, size_t bytes) {
+  size_t rows = 0;
+  for (size_t at = 0; at < bytes; at += 64) rows += IsLive(packed + at) ? 1 : 0;
+  return rows;
+}
+
+void PackLiveRows(const int8_t* packed, size_t panels, size_t k_groups, uint32_t* starts, uint16_t* live, int8_t* rows) {
+  uint32_t count = 0;
+  for (size_t panel = 0; panel < panels; ++panel) {
+    starts[panel] = count;
+    for (size_t group = 0; group < k_groups; ++group, packed += 64) {
+      if (!IsLive(packed)) continue;
+      live[count] = static_cast<uint16_t>(group);
+      std::copy_n(packed, 64, rows + size_t{count} * 64);
+      ++count;
+    }
+  }
+  starts[panels] = count;
+}
+
 size_t PackedConvF32Size(const ConvWeightShape& shape) {
   const size_t k = Size(shape.kernel_h) * Size(shape.kernel_w) * Size(shape.in_per_group);
   return Size(shape.groups) * RoundUp(Size(shape.out / shape.groups), 16) * k;

@@ -17,6 +17,11 @@ struct ConvWeightShape {
 size_t PackedConvU8Size(const ConvWeightShape& shape);
 void PackConvU8(const ConvWeightShape& shape, const int8_t* plain, int8_t* packed);
 
+// B16x4: the rows of 64 bytes of W16x4 that hold anything. `panels` panels of `k_groups` rows, at most 2^16; `starts` has
+// panels+1 entries, `live` one and `rows` 64 for each of the CountLiveRows() rows.
+size_t CountLiveRows(const int8_t* packed, size_t bytes);
+void PackLiveRows(const int8_t* packed, size_t panels, size_t k_groups, uint32_t* starts, uint16_t* live, int8_t* rows);
+
 // [groups][ceil(n/16)][K][16 n], k over (ky, kx, cin), cin not padded. Tails are zero.
 size_t PackedConvF32Size(const ConvWeightShape& shape);
 void PackConvF32(const ConvWeightShape& shape, const float* plain, float* packed);

@@ -3,6 +3,7 @@
 
 #include "ops/conv/conv.h"
 #include "ops/conv/geometry.h"
+#include "ops/conv/panels.h"
 #include "ops/op.h"
 #include "ops/tensor.h"
 
@@ -16,6 +17,10 @@ constexpr const char* kName = "dense";
 const ConvU8Options& OptionsOf(const Node& node) { return *std::get_if<ConvU8Options>(&node.options); }
 
 size_t PaddedInputs(const Node& node) { return RoundUp(static_cast<size_t>(node.inputs[0]->shape.channels), 4); }
+
+PanelShape PanelShapeOf(const Node& node) {
+  return {1, static_cast<size_t>(node.output->shape.channels), 1, static_cast<size_t>(node.inputs[0]->shape.channels)};
+}
 
 int64_t Panels(const Node& node) { return (int64_t{node.output->shape.channels} + 15) / 16; }
 
@@ -35,44 +40,18 @@ Status Check(const Node& node) {
     return Status::Error(Code::kBadInput, "%s: wants 1 x 1 images, a 1 x 1 window without stride or padding, and one group",
                          kName);
   }
-  const size_t channels = RoundUp(static_cast<size_t>(out.shape.channels), 16), terms = PaddedInputs(node);
-  if (options->bias.size() != channels || options->multiplier.size() != channels) {
-    return Status::Error(Code::kBadInput, "%s: %zu biases and %zu multipliers where the layout has %zu", kName,
-                         options->bias.size(), options->multiplier.size(), channels);
-  }
-  CUTIS_TRY(CheckChannels(kName, options->bias, options->multiplier, static_cast<size_t>(out.shape.channels), channels,
-                          static_cast<int64_t>(terms)));
-  if (options->weights.size() != channels * terms) {  // both are below 2^32
-    return Status::Error(Code::kBadInput, "%s: %zu bytes of weights where the layout has %zu", kName, options->weights.size(),
-                         channels * terms);
-  }
-  CUTIS_TRY(CheckWeightsS8(kName, options->weights));
-  // The last k-group of each panel meets the bytes that pad the input.
-  for (size_t panel = 1; panel <= channels / 16; ++panel) {
-    const int8_t* row = options->weights.data() + panel * terms * 16 - 64;
-    for (size_t n = 0; n < 16; ++n) {
-      for (size_t j = 4 - (terms - static_cast<size_t>(in.shape.channels)); j < 4; ++j) {
-        if (row[n * 4 + j] != 0) {
-          return Status::Error(Code::kBadInput, "%s: a weight beyond the last input channel is not zero", kName);
-        }
-      }
-    }
-  }
-  return Status();
+  return CheckPanels(kName, *options, PanelShapeOf(node));
 }
 
 size_t ScratchBytes(const Node&) { return 0; }
 
-uint64_t Macs(const Node& node) {
-  return static_cast<uint64_t>(node.inputs[0]->shape.channels) * static_cast<uint64_t>(node.output->shape.channels);
-}
+uint64_t Macs(const Node& node) { return PanelMacs(OptionsOf(node), PanelShapeOf(node)); }
 
 // A unit is one panel of one image, panels outermost: a thread's range is mostly whole panels for all images.
 int64_t Units(const Node& node, int32_t batch) { return Panels(node) * batch; }
 
 void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte*) {
   const ConvU8Options& options = OptionsOf(node);
-  const auto conv = reinterpret_cast<void (*)(const ConvU8Args&)>(kernel);
   const size_t in_bytes = node.inputs[0]->image_bytes, out_bytes = node.output->image_bytes, terms = PaddedInputs(node);
   const int64_t batch = run.batch, channels = node.output->shape.channels;
   while (begin < end) {
@@ -85,7 +64,6 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     args.x = reinterpret_cast<const uint8_t*>(run.inputs[0]) + static_cast<size_t>(image) * in_bytes;
     args.x_stride = in_bytes;
     args.pixels = static_cast<size_t>(images);
-    args.w = options.weights.data() + static_cast<size_t>(panel) * 16 * terms;
     args.bias = options.bias.data() + panel * 16;
     args.multiplier = options.multiplier.data() + panel * 16;
     args.y = reinterpret_cast<uint8_t*>(run.output) + static_cast<size_t>(image) * out_bytes + panel * 16;
@@ -93,7 +71,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     args.k_groups = static_cast<int32_t>(terms / 4);
     args.channels = static_cast<int32_t>(std::min(channels - panel * 16, panels * 16));
     args.out = options.out;
-    conv(args);
+    RunPanels(kernel, options, static_cast<size_t>(panel), args);
     begin += panels * images;
   }
 }

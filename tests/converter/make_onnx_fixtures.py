@@ -250,6 +250,71 @@ def pads():
     case("pad_nothing", x, [node("Pad", ["x", "p"], "q"), node("Conv", ["q", "w"], "y")], {"p": np.zeros(8, np.int64), **w})
 
 
+def general():
+    """What is no layer of a convolutional network: broadcasts, moves, reductions, other ranks, several images."""
+    x = (1, 3, 6, 5)
+    w = {"w": weights(4, 3, 3, 3)}
+    conv = node("Conv", ["x", "w"], "c", name="stem")
+    pads = np.array([0, 0, 1, 1, 0, 0, 1, 2])
+    case("add_broadcast", x, [conv, node("GlobalAveragePool", ["c"], "p"), node("Add", ["c", "p"], "y")], w)
+    case("mul_of_tensors", x, [conv, node("Mul", ["c", "c"], "y")], w)
+    case("squeeze_excite", x, [conv, node("GlobalAveragePool", ["c"], "p"), node("HardSigmoid", ["p"], "s"), node("Mul", ["s", "c"], "y")], w)
+    case("swish", x, [conv, node("Sigmoid", ["c"], "s"), node("Mul", ["c", "s"], "y")], w)
+    case("pad_reflect", x, [node("Pad", ["x", "p"], "q", mode="reflect"), node("Conv", ["q", "w"], "y")], {**w, "p": pads})
+    case("pad_edge", x, [node("Pad", ["x", "p"], "q", mode="edge"), node("Conv", ["q", "w"], "y")], {**w, "p": pads})
+    case("pad_value", x, [node("Pad", ["x", "p", "one"], "q"), node("Conv", ["q", "w"], "y")], {**w, "p": pads, "one": np.float32(1)})
+    case("pad_channels", x, [node("Pad", ["x", "p"], "y")], {"p": np.array([0, 1, 0, 0, 0, 2, 0, 0])})
+    case("pad_crop", x, [node("Pad", ["x", "p"], "y")], {"p": np.array([0, 0, -1, 1, 0, 0, 0, -2])})
+    case("pool_ceil_include_pad", x, [node("AveragePool", ["x"], "y", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, count_include_pad=1)], {})
+    case("transpose", x, [node("Transpose", ["x"], "y", perm=[0, 2, 3, 1])])
+    case("transpose_conv", x, [node("Transpose", ["x"], "t", perm=[0, 1, 3, 2]), node("Conv", ["t", "w"], "y")], w)
+    case("softmax_rows", x, [node("Softmax", ["x"], "y", axis=3)])
+    case("softmax_opset11", x, [node("Softmax", ["x"], "y")], opset=11)
+    case("reshape_mixes", x, [node("Reshape", ["x", "s"], "y")], {"s": np.array([1, 6, 3, 5])})
+    case("flatten_output", x, [node("Flatten", ["x"], "y")])
+    case("channel_shuffle", (1, 6, 4, 5), [node("Reshape", ["x", "s"], "r"), node("Transpose", ["r"], "t", perm=[0, 2, 1, 3, 4]),
+                                           node("Reshape", ["t", "u"], "q"), node("Conv", ["q", "w"], "y", group=2)],
+         {"s": np.array([1, 2, 3, 4, 5]), "u": np.array([1, 6, 4, 5]), "w": weights(4, 3, 3, 3)})
+    case("batch_2", (2, 3, 6, 5), [conv, node("Flatten", ["c"], "f"), node("Gemm", ["f", "v"], "y")], {**w, "v": weights(48, 7)}, batch=2)
+    case("output_is_input", x, [node("Identity", ["x"], "y")])
+    case("clip_order", x, [node("Clip", ["x", "a", "b"], "y")], {"a": np.float32(1), "b": np.float32(0)})
+    case("concat_channels", x, [conv, node("Relu", ["c"], "r"), node("Concat", ["c", "r"], "y", axis=1)], w)
+    case("concat_rows", x, [node("Concat", ["x", "k", "x"], "y", axis=2)], {"k": weights(1, 3, 2, 5)})
+    case("slice_steps", x, [node("Slice", ["x", "s", "e", "a", "d"], "y")],
+         {"s": np.array([-1, 1]), "e": np.array([-100, 5]), "a": np.array([2, 3]), "d": np.array([-2, 2])})
+    case("split", x, [node("Split", ["x", "n"], ["a", "b"], axis=1), node("Conv", ["b", "w"], "c"), node("Sub", ["c", "a"], "y")],
+         {"n": np.array([1, 2]), "w": weights(2, 2, 1, 1)})
+    case("gather_channels", x, [node("Gather", ["x", "i"], "y", axis=1)], {"i": np.array([2, 0, -1, 1])})
+    case("resize_nearest", x, [node("Resize", ["x", "", "s"], "y", mode="nearest")], {"s": np.array([1, 1, 2, 1.7], np.float32)})
+    case("resize_linear", x, [node("Resize", ["x", "", "s"], "y", mode="linear")], {"s": np.array([1, 1, 2, 1.6], np.float32)})
+    case("resize_align", x, [node("Resize", ["x", "", "", "s"], "y", mode="linear", coordinate_transformation_mode="align_corners")],
+         {"s": np.array([1, 3, 4, 9])})
+    case("conv_transpose", x, [node("ConvTranspose", ["x", "w", "b"], "y", strides=[2, 3], pads=[1, 0, 0, 1], output_padding=[1, 1])],
+         {"w": weights(3, 4, 3, 2), "b": weights(4)})
+    case("conv_transpose_groups", (1, 4, 5, 4), [node("ConvTranspose", ["x", "w"], "y", strides=[2, 2], group=2, auto_pad="SAME_UPPER")],
+         {"w": weights(4, 3, 3, 3)})
+    case("instance_norm", x, [node("InstanceNormalization", ["x", "g", "b"], "y")], {"g": weights(3), "b": weights(3)})
+    case("lrn", (1, 7, 3, 4), [node("LRN", ["x"], "y", size=5, alpha=0.5, beta=0.75, bias=2.0)])
+    case("prelu", x, [node("PRelu", ["x", "s"], "y")], {"s": weights(3, 1, 1)})
+    case("reduce_sum", x, [node("ReduceSum", ["x", "a"], "y", keepdims=0)], {"a": np.array([1, -1])})
+    case("reduce_mean_channels", x, [node("ReduceMean", ["x"], "y", axes=[1])], opset=13)
+    case("matmul_batched", x, [node("Transpose", ["x"], "t", perm=[0, 1, 3, 2]), node("MatMul", ["x", "t"], "y")])
+    case("matmul_constant_left", x, [node("MatMul", ["k", "x"], "y")], {"k": weights(4, 6)})
+    case("conv_1d", (2, 3, 9), [node("Conv", ["x", "w", "b"], "c", strides=[2], pads=[1, 2]), node("Relu", ["c"], "r"),
+                                node("MaxPool", ["r"], "y", kernel_shape=[2])], {"w": weights(4, 3, 3), "b": weights(4)}, batch=2)
+    case("conv_3d", (1, 2, 4, 5, 3), [node("Conv", ["x", "w", "b"], "c", pads=[1, 1, 1, 1, 1, 1], strides=[2, 1, 1]),
+                                      node("AveragePool", ["c"], "y", kernel_shape=[2, 2, 2])], {"w": weights(3, 2, 3, 3, 2), "b": weights(3)})
+    case("where", x, [node("Where", ["m", "x", "k"], "y")], {"m": RANDOM.uniform(size=(3, 1, 5)) > 0.5, "k": weights(1)})
+    case("expand", (1, 3, 1, 5), [node("Expand", ["x", "s"], "y")], {"s": np.array([2, 1, 4, 1])})
+    case("clip_computed", x, [node("GlobalMaxPool", ["x"], "m"), node("Reshape", ["m", "s"], "r"), node("ReduceMax", ["r"], "t", keepdims=0),
+                              node("Clip", ["x", "", "t"], "y")], {"s": np.array([3])})
+    case("functions", x, [node("Exp", ["x"], "a"), node("Log", ["a"], "b"), node("Tanh", ["b"], "c"), node("Elu", ["c"], "d", alpha=0.7),
+                          node("LeakyRelu", ["d"], "e", alpha=0.1), node("HardSwish", ["e"], "f"), node("Softplus", ["f"], "g"),
+                          node("Sqrt", ["g"], "h"), node("Neg", ["h"], "i"), node("Abs", ["i"], "j"), node("Reciprocal", ["j"], "y")])
+    case("dynamic_scale", x, [node("ReduceMean", ["x"], "m", axes=[1, 2, 3]), node("Pow", ["m", "e"], "p"), node("Div", ["x", "p"], "q"),
+                              node("Max", ["q", "x", "m"], "y")], {"e": np.float32(2)}, opset=13)
+
+
 def rejections():
     x = (1, 3, 6, 5)
     w = {"w": weights(4, 3, 3, 3)}
@@ -260,25 +325,10 @@ def rejections():
     reject("domain", "operator Conv of domain 'com.example'", model(x, [node("Conv", ["x", "w"], "y", domain="com.example")], w))
     reject("opset", "opset 6", model(x, [node("Relu", ["x"], "y")], {}, opset=6))
     reject("conv_channels", "do not fit its input", model(x, [node("Conv", ["x", "w"], "y", name="stem")], {"w": weights(4, 2, 3, 3)}))
-    reject("conv_1d", "four dimensions", model(x, [node("Conv", ["x", "w"], "y")], {"w": weights(4, 3, 3)}))
+    reject("conv_rank", "its weights are [4, 3, 3], its input [1, 3, 6, 5]", model(x, [node("Conv", ["x", "w"], "y")], {"w": weights(4, 3, 3)}))
     reject("conv_bias", "its bias is [5]", model(x, [node("Conv", ["x", "w", "b"], "y")], {**w, "b": weights(5)}))
     reject("conv_too_small", "larger than its padded input", model(x, [node("Conv", ["x", "w"], "y")], {"w": weights(4, 3, 7, 7)}))
-    reject("conv_weights_computed", "computed at run time", model(x, [node("Conv", ["x", "w"], "c"), node("Conv", ["x", "x"], "y")], w))
     reject("gemm_shape", "does not fit its weights", model(x, [node("Flatten", ["x"], "f"), node("Gemm", ["f", "w"], "y")], {"w": weights(89, 4)}))
-    reject("add_broadcast", "only equal shapes can be added", model(x, [conv, node("GlobalAveragePool", ["c"], "p"),
-                                                                       node("Add", ["c", "p"], "y", name="sum")], w))
-    reject("mul_of_tensors", "node 'gate' (Mul)", model(x, [conv, node("Mul", ["c", "c"], "y", name="gate")], w))
-    reject("pad_reflect", "mode 'reflect'", model(x, [node("Pad", ["x", "p"], "q", mode="reflect"), node("Conv", ["q", "w"], "y")],
-                                                  {**w, "p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}))
-    reject("pad_value", "only padding with zeros", model(x, [node("Pad", ["x", "p", "one"], "q"), node("Conv", ["q", "w"], "y")],
-                                                         {**w, "p": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "one": np.float32(1)}))
-    reject("pool_ceil_include_pad", "ceil_mode together with count_include_pad",
-           model(x, [node("AveragePool", ["x"], "y", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, count_include_pad=1)], {}))
-    reject("transpose", "it moves the data", model(x, [node("Transpose", ["x"], "y", perm=[0, 2, 3, 1])], {}))
-    reject("softmax_rows", "only over the channels", model(x, [node("Softmax", ["x"], "y", axis=3)], {}))
-    reject("softmax_opset11", "a softmax over several axes", model(x, [node("Softmax", ["x"], "y")], {}, opset=11))
-    reject("reshape_mixes", "mixes channels and pixels", model(x, [node("Reshape", ["x", "s"], "y", name="fold")], {"s": np.array([1, 6, 3, 5])}))
-    reject("flatten_output", "mixes channels and pixels", model(x, [node("Flatten", ["x"], "y")], {}))
     reject("weights_not_finite", "infinities or NaN", model(x, [node("Conv", ["x", "w"], "y")], {"w": np.full((4, 3, 1, 1), np.nan, np.float32)}))
     reject("weights_size", "its shape [4, 3, 1, 1] wants 48",
            model(x, [node("Conv", ["x", "w"], "y")], {"w": TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 3, 1, 1], raw_data=b"abc")}))
@@ -291,21 +341,14 @@ def rejections():
     reject("external_absolute", "must be named relative", model(x, [node("Conv", ["x", "w"], "y")], {"w": external("/etc/passwd", 0, 48)}))
     reject("external_short", "does not hold its 48 bytes", model(x, [node("Conv", ["x", "w"], "y")], {"w": external("external.bin", 16, 48)}))
     reject("external_missing", "is not there", model(x, [node("Conv", ["x", "w"], "y")], {"w": external("nothing.bin", 0, 48)}))
-    reject("batch_2", "a batch of 2", model(x, [conv], w, outputs=("c",), batch=2))
     symbolic = model(x, [conv], w, outputs=("c",))
     symbolic.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
     reject("symbolic_height", "dimension 2 is 'height'", symbolic)
-    two = model(x, [node("Add", ["x", "z"], "y")], {})
-    two.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, x))
-    reject("two_inputs", "2 inputs", two)
     reject("order", "is made by no earlier node", model(x, [node("Relu", ["c"], "y"), conv], w))
     reject("twice", "is made twice", model(x, [conv, node("Relu", ["x"], "c")], w, outputs=("c",)))
     reject("output_missing", "is made by no node", model(x, [conv], w, outputs=("nowhere",)))
-    reject("output_is_input", "does not depend on the input through any layer", model(x, [node("Identity", ["x"], "y")], {}))
     reject("mask_used", "its output 2 is used", model(x, [node("Dropout", ["x"], ["d", "y"])], {}))
     reject("dropout_training", "training_mode is set", model(x, [node("Dropout", ["x", "", "on"], "y")], {"on": np.array(True)}))
-    reject("clip_order", "its minimum is above its maximum", model(x, [node("Clip", ["x", "a", "b"], "y")],
-                                                                   {"a": np.float32(1), "b": np.float32(0)}))
     whole = model(x, [conv], w, outputs=("c",)).SerializeToString()
     reject("cut_off", "damaged or cut off", whole[:len(whole) // 2])
     reject("empty", "no ONNX model", b"")
@@ -316,7 +359,7 @@ def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     (FOLDER.parent / "onnx_outside.bin").write_bytes(bytes(48))
-    for group in (convolutions, pools, dense, shapes, activations, norms, pads, rejections):
+    for group in (convolutions, pools, dense, shapes, activations, norms, pads, general, rejections):
         group()
     lines = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["outputs"].items()]
     reasons = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["rejections"].items()]

@@ -92,8 +92,15 @@ TEST_CASE("damaged and hostile files are refused") {
   CHECK(Holds(ErrorOf(std::string(8, '\xff')), "its header would have"));
   CHECK(Holds(ErrorOf(std::string("\x09\0\0\0\0\0\0\0{}", 10)), "its header would have 9 bytes"));
   CHECK(Holds(ErrorOf(File("{", "")), "not valid JSON"));
-  CHECK(Holds(ErrorOf(File("[]", "")), "not a JSON object"));
-  CHECK(Holds(ErrorOf(File(std::string(100000, '['), "")), "nested too deeply"));
+  for (const char* header : {"", "[]", " {}", "\n{}", "\xef\xbb\xbf{}"})
+    CHECK(Holds(ErrorOf(File(header, "")), "does not begin with '{'"));
+  CHECK(Holds(ErrorOf(File("{} {}", "")), "not valid JSON"));
+  CHECK(Holds(ErrorOf(File("{\"a\":" + std::string(100000, '['), "")), "nested too deeply"));
+  for (const char* name : {"", "a\\u0000", "a\\nb", "\x7f"}) {
+    const std::string entry = R"(":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
+    CHECK(Holds(ErrorOf(File(std::string("{\"") + name + entry, "x")), "a tensor's name is empty"));
+  }
+  CHECK(Holds(ErrorOf(File(R"({"__metadata__":{"a":"1","a":"2"}})", "")), "stands twice"));
   CHECK(Holds(ErrorOf(File(R"({"a":1})", "")), "must be an object"));
   CHECK(Holds(ErrorOf(File(R"({"__metadata__":{"a":1}})", "")), "is not a text"));
   CHECK(

@@ -1,7 +1,9 @@
 // Every kernel of the table against the reference of its kind.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/ops/kernel_test.h"
 
@@ -38,6 +40,18 @@ TEST_CASE("every kernel equals the reference of its kind, byte for byte") {
     }
   }
   if (!left_out.empty()) MESSAGE("this CPU cannot run: ", left_out);
+}
+
+TEST_CASE("every kind of kernel that an operator asks for has a reference and comes in one piece") {
+  for (const Op* op : Ops()) {
+    CHECK_MESSAGE(ChooseKernel(op->kernel, FeatureOf(Isa::kScalar)) != nullptr, std::string(op->name));
+  }
+  std::vector<KernelKind> seen;
+  for (const Kernel& kernel : Kernels()) {
+    if (!seen.empty() && seen.back() == kernel.kind) continue;
+    CHECK_MESSAGE(std::find(seen.begin(), seen.end(), kernel.kind) == seen.end(), std::string(kernel.name));
+    seen.push_back(kernel.kind);
+  }
 }
 
 TEST_CASE("emulated kernels equal the reference of their kind") {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct ConvLayer {
   bool own_padding = false;  // a byte for each channel instead of the zero point
   int32_t stride_gap = 0;    // further elements between pixels
   size_t image_gap = 0;      // further bytes between images
+  int dead = 0;              // percent of the blocks of 16 outputs x 4 inputs that are zero; any: B16x4 weights
 };
 
 // A node with all that it points to, and the plain values behind it.
@@ -36,6 +38,7 @@ struct ConvU8TestNode {
   std::vector<int32_t> plain_bias;
   std::vector<float> plain_multiplier;
   GuardedBuffer weights, bias, multiplier, padding, x, y;
+  std::unique_ptr<GuardedBuffer> rows, panel_starts, live;  // of B16x4
   const Op* op;
 
   static ConvWeightShape Weights(const ConvLayer& l) {
@@ -82,6 +85,7 @@ struct ConvU8TestNode {
     const size_t terms = l.kind == OpKind::kDepthwise ? taps : taps * static_cast<size_t>(l.in_c / l.groups);
     plain.resize(static_cast<size_t>(l.out_c) * terms);
     random.FillWeights(plain);
+    if (l.dead > 0) ZeroBlocks(random);
     for (int32_t n = 0; n < l.out_c; ++n) plain_bias.push_back(static_cast<int32_t>(random.Between(-100000, 100000)));
     plain_multiplier.resize(static_cast<size_t>(l.out_c));
     FillMultipliers(random, 8192.0 * static_cast<double>(terms), plain_multiplier);
@@ -98,11 +102,41 @@ struct ConvU8TestNode {
       PackConvU8(Weights(l), plain.data(), weights.as<int8_t>().data());
       node.options =
           ConvU8Options{l.window, l.groups, weights.as<int8_t>(), bias.as<int32_t>(), multiplier.as<float>(), own, clamp};
+      if (l.dead > 0) KeepLiveRows();
     }
     inputs[0] = &in;
     node.kind = l.kind;
     node.inputs = inputs;
     node.output = &out;
+  }
+
+  void ZeroBlocks(Random& random) {
+    const size_t outs = static_cast<size_t>(layer.out_c / layer.groups), ins = static_cast<size_t>(layer.in_c / layer.groups);
+    const size_t terms = plain.size() / static_cast<size_t>(layer.out_c), of_tap = CeilDiv(ins, 4);
+    const size_t panels = CeilDiv(outs, 16), k_groups = terms / ins * of_tap;
+    std::vector<bool> dead;
+    for (size_t i = 0; i < static_cast<size_t>(layer.groups) * panels * k_groups; ++i) {
+      dead.push_back(random.Between(1, 100) <= layer.dead);
+    }
+    for (size_t i = 0; i < plain.size(); ++i) {
+      const size_t n = i / terms, k = i % terms, panel = n / outs * panels + n % outs / 16;
+      if (dead[panel * k_groups + k / ins * of_tap + k % ins / 4]) plain[i] = 0;
+    }
+  }
+
+  // From W16x4 to B16x4.
+  void KeepLiveRows() {
+    ConvU8Options& options = *std::get_if<ConvU8Options>(&node.options);
+    const size_t count = CountLiveRows(options.weights.data(), options.weights.size());
+    const size_t panels = options.bias.size() / 16;
+    rows = std::make_unique<GuardedBuffer>(count * 64);
+    panel_starts = std::make_unique<GuardedBuffer>((panels + 1) * 4);
+    live = std::make_unique<GuardedBuffer>(count * 2);
+    PackLiveRows(options.weights.data(), panels, options.weights.size() / 64 / panels, panel_starts->as<uint32_t>().data(),
+                 live->as<uint16_t>().data(), rows->as<int8_t>().data());
+    options.weights = rows->as<int8_t>();
+    options.panel_starts = panel_starts->as<uint32_t>();
+    options.live = live->as<uint16_t>();
   }
 
   OutputU8 Clamp() const {

@@ -28,7 +28,7 @@ void CheckLayer(const Layer& layer, uint64_t seed) {
   const int64_t units = test.op->units(test.node, layer.batch);
   REQUIRE(units >= 1);
   for (const Kernel& kernel : Kernels()) {
-    if (kernel.kind != test.op->kernel || (kernel.needs & ~DetectCpu()) != 0) continue;
+    if (kernel.kind != KernelKindOf(*test.op, test.node) || (kernel.needs & ~DetectCpu()) != 0) continue;
     INFO(std::string(kernel.name));
     // Whole, then cut at every boundary in turn, then unit by unit.
     for (int64_t cut = 0; cut <= units; ++cut) {
@@ -86,6 +86,46 @@ TEST_CASE("dense u8: direct sums, every cut") {
         ++seed;
       }
     }
+  }
+}
+
+TEST_CASE("pruned conv and dense u8: direct sums, every cut") {
+  uint64_t seed = 1;
+  const auto conv = [&](int32_t h, int32_t w, int32_t in, int32_t out, int32_t groups, const Window& window, int dead,
+                        int32_t stride_gap = 0, size_t image_gap = 0) {
+    CheckLayer({OpKind::kConv, 2, h, w, in, out, groups, window, seed % 2 == 0, stride_gap, image_gap, dead}, seed);
+    ++seed;
+  };
+  for (const int dead : {1, 50, 75, 95, 100}) {
+    conv(8, 8, 8, 24, 1, {}, dead);
+    conv(5, 7, 40, 17, 1, {}, dead);
+    conv(3, 3, 5, 3, 1, {}, dead, 4, 64);
+    conv(5, 5, 16, 40, 2, {}, dead);
+    conv(5, 5, 6, 10, 2, {}, dead);
+    conv(6, 7, 3, 33, 1, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, dead);
+    conv(7, 7, 12, 54, 3, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, dead);
+    conv(6, 6, 4, 4, 4, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, dead);
+    CheckLayer({OpKind::kDense, 3, 1, 1, 33, 50, 1, {}, false, 0, 64, dead}, seed);
+    CheckLayer({OpKind::kDense, 1, 1, 1, 320, 7, 1, {}, false, 0, 0, dead}, seed);
+  }
+}
+
+TEST_CASE("pruned weights give the bits of the dense ones") {
+  for (const Layer& layer : {Layer{OpKind::kConv, 2, 9, 8, 22, 40, 1, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, true, 0, 0, 70},
+                             Layer{OpKind::kConv, 2, 9, 8, 100, 70, 1, {}, false, 0, 0, 70},
+                             Layer{OpKind::kDense, 3, 1, 1, 130, 70, 1, {}, false, 0, 0, 70}}) {
+    TestNode sparse(layer, 9), dense(layer, 9);
+    ConvU8Options& options = *std::get_if<ConvU8Options>(&dense.node.options);
+    options.weights = dense.weights.as<int8_t>();
+    options.panel_starts = {};
+    options.live = {};
+    REQUIRE(sparse.op->check(sparse.node).ok());
+    REQUIRE(dense.op->check(dense.node).ok());
+    CHECK(sparse.node.inputs[0]->zero_point == dense.node.inputs[0]->zero_point);
+    const std::vector<int64_t> whole = {0, sparse.op->units(sparse.node, layer.batch)};
+    sparse.Run(*ChooseKernel(KernelKind::kConvSparseU8, DetectCpu()), whole);
+    dense.Run(*ChooseKernel(KernelKind::kConvU8, DetectCpu()), whole);
+    CHECK(std::memcmp(sparse.y.data(), dense.y.data(), dense.y.size()) == 0);
   }
 }
 
@@ -208,6 +248,80 @@ TEST_CASE("damaged nodes are refused") {
   CHECK(tails.op->check(tails.node).ok());
 }
 
+TEST_CASE("damaged lists of live rows are refused") {
+  // 2 groups of 10 outputs from 5 inputs: 2 panels of 9 taps * 2 k-groups; and a dense layer of 2 panels of 3 k-groups.
+  const Layer conv = {OpKind::kConv, 1, 8, 8, 10, 20, 2, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, true, 0, 0, 40};
+  const Layer dense = {OpKind::kDense, 1, 1, 1, 11, 20, 1, {}, false, 0, 0, 40};
+  for (const Layer& layer : {conv, dense}) {
+    CAPTURE(Describe(layer));
+    const size_t k_groups = layer.kind == OpKind::kConv ? 18 : 3;
+    const auto refused = [&](const char* what, auto damage) {
+      CheckRefused(layer, what, [&](TestNode& t) {
+        ConvU8Options& o = *std::get_if<ConvU8Options>(&t.node.options);
+        damage(t, o, o.panel_starts[1], t.panel_starts->as<uint32_t>(), t.live->as<uint16_t>());
+      });
+    };
+    using Starts = std::span<uint32_t>;
+    using Live = std::span<uint16_t>;
+    refused("no starts", [](TestNode&, ConvU8Options& o, size_t, Starts, Live) { o.panel_starts = {}; });
+    refused("few starts", [](TestNode&, ConvU8Options& o, size_t, Starts, Live) { o.panel_starts = o.panel_starts.first(2); });
+    refused("no live rows", [](TestNode&, ConvU8Options& o, size_t, Starts, Live) { o.live = {}; });
+    refused("few live rows",
+            [](TestNode&, ConvU8Options& o, size_t, Starts, Live) { o.live = o.live.first(o.live.size() - 1); });
+    refused("few weights", [](TestNode&, ConvU8Options& o, size_t, Starts, Live) { o.weights = o.weights.first(64); });
+    refused("odd weights",
+            [](TestNode&, ConvU8Options& o, size_t, Starts, Live) { o.weights = o.weights.first(o.weights.size() - 1); });
+    refused("crooked weights", [](TestNode&, ConvU8Options& o, size_t, Starts, Live) {
+      o.weights = {o.weights.data() + 1, o.weights.size()};
+    });
+    refused("starts later", [](TestNode&, ConvU8Options&, size_t, Starts starts, Live) { starts[0] = 1; });
+    refused("starts beyond", [](TestNode&, ConvU8Options&, size_t, Starts starts, Live) { starts[1] = UINT32_MAX; });
+    refused("starts backwards", [](TestNode&, ConvU8Options&, size_t, Starts starts, Live live) {
+      starts[1] = static_cast<uint32_t>(live.size() + 1);
+    });
+    refused("ends early", [](TestNode&, ConvU8Options&, size_t, Starts starts, Live) { --starts.back(); });
+    refused("k-group beyond",
+            [&](TestNode&, ConvU8Options&, size_t, Starts, Live live) { live.back() = static_cast<uint16_t>(k_groups); });
+    refused("the same twice",
+            [](TestNode&, ConvU8Options&, size_t second, Starts, Live live) { live[second + 1] = live[second]; });
+    refused("out of order",
+            [](TestNode&, ConvU8Options&, size_t second, Starts, Live live) { std::swap(live[second + 1], live[second]); });
+    refused("a weight of -128", [](TestNode& t, ConvU8Options&, size_t, Starts, Live) { t.rows->as<int8_t>()[65] = -128; });
+    refused("a weight beyond the channels", [&](TestNode& t, ConvU8Options& o, size_t, Starts, Live live) {
+      const size_t of_tap = layer.kind == OpKind::kConv ? 2 : 3;
+      const size_t row = static_cast<size_t>(
+          std::find_if(live.begin(), live.end(), [&](uint16_t group) { return group % of_tap == of_tap - 1; }) - live.begin());
+      REQUIRE(row < o.live.size());
+      t.rows->as<int8_t>()[row * 64 + 7] = 1;
+    });
+    refused("bias", [](TestNode& t, ConvU8Options&, size_t, Starts, Live) { t.bias.as<int32_t>()[17] = INT32_MIN; });
+    refused("multiplier", [](TestNode& t, ConvU8Options&, size_t, Starts, Live) { t.multiplier.as<float>()[17] = 0; });
+  }
+  // Far more k-groups than a list can name.
+  CheckRefused({OpKind::kConv, 1, 1, 1, 4, 4, 1, {}, true, 0, 0, 40}, "a huge window", [](TestNode& t) {
+    ConvU8Options& o = *std::get_if<ConvU8Options>(&t.node.options);
+    o.window.kernel_h = o.window.kernel_w = 300;
+    o.window.pad_bottom = o.window.pad_right = 299;
+  });
+}
+
+TEST_CASE("the bound of pruned sums counts the live rows of a panel") {
+  // 64 inputs, of which each panel keeps some rows: 32512 * 4 * rows + |bias| < 2^31.
+  const Layer layer = {OpKind::kDense, 1, 1, 1, 64, 32, 1, {}, false, 0, 0, 50};
+  TestNode test(layer, 2);
+  const std::span<const uint32_t> starts = std::get_if<ConvU8Options>(&test.node.options)->panel_starts;
+  REQUIRE(starts[1] != starts[2] - starts[1]);
+  for (size_t panel = 0; panel < 2; ++panel) {
+    const int64_t most = (int64_t{1} << 31) - 1 - 32512 * 4 * int64_t{starts[panel + 1] - starts[panel]};
+    int32_t& bias = test.bias.as<int32_t>()[panel * 16];
+    bias = static_cast<int32_t>(most);
+    CHECK(test.op->check(test.node).ok());
+    bias = static_cast<int32_t>(most + 1);
+    CHECK(!test.op->check(test.node).ok());
+    bias = 0;
+  }
+}
+
 TEST_CASE("the bound of the sums is exact") {
   // One channel of 8 terms: 32512 * 8 + |bias| < 2^31.
   const Layer layer = {OpKind::kDense, 1, 1, 1, 8, 1, 1, {}, false, 0, 0};
@@ -226,6 +340,28 @@ TEST_CASE("multiply-adds are counted without padding channels") {
   CHECK(conv.op->macs(conv.node) == 8 * 8 * 20 * 9 * 3);
   const TestNode dense({OpKind::kDense, 1, 1, 1, 7, 9, 1, {}, false, 0, 0}, 1);
   CHECK(dense.op->macs(dense.node) == 63);
+  // Pruned: what is left of each panel. The weights say themselves which blocks are zero.
+  for (const Layer& layer : {Layer{OpKind::kConv, 1, 5, 4, 6, 40, 2, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, false, 0, 0, 60},
+                             Layer{OpKind::kDense, 1, 1, 1, 131, 35, 1, {}, false, 0, 0, 60}}) {
+    const TestNode pruned(layer, 3);
+    const size_t outs = static_cast<size_t>(layer.out_c / layer.groups), ins = static_cast<size_t>(layer.in_c / layer.groups);
+    const size_t terms = pruned.plain.size() / static_cast<size_t>(layer.out_c);
+    uint64_t expected = 0;
+    for (size_t n = 0; n < static_cast<size_t>(layer.out_c); ++n) {
+      const size_t first = n / outs * outs + n % outs / 16 * 16, last = std::min(first + 16, (n / outs + 1) * outs);
+      for (size_t k = 0; k < terms; ++k) {
+        const size_t block = k / ins * ins + k % ins / 4 * 4, end = std::min(block + 4, (k / ins + 1) * ins);
+        bool alive = false;
+        for (size_t row = first; row < last; ++row) {
+          for (size_t i = block; i < end; ++i) alive = alive || pruned.plain[row * terms + i] != 0;
+        }
+        expected += alive ? 1 : 0;
+      }
+    }
+    expected *= static_cast<uint64_t>(pruned.out.shape.height * pruned.out.shape.width);
+    CHECK(expected < pruned.plain.size() * static_cast<size_t>(pruned.out.shape.height * pruned.out.shape.width) * 6 / 10);
+    CHECK(pruned.op->macs(pruned.node) == expected);
+  }
   const TestNode depthwise({OpKind::kDepthwise, 1, 8, 8, 5, 5, 1, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, false, 0, 0}, 1);
   CHECK(depthwise.op->macs(depthwise.node) == 4 * 4 * 5 * 9);
 }

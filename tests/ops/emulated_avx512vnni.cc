@@ -60,12 +60,16 @@ namespace {
 #undef _mm512_setr_epi32  // a macro in some compilers
 #define _mm512_setr_epi32 simde_mm512_setr_epi32
 #define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated
+#define ConvSparseU8_12x16k4_avx512vnni ConvSparseU8_12x16k4_avx512vnni_emulated
 
 #include "ops/conv/conv_avx512vnni.cc"
+#include "ops/conv/convs_avx512vnni.cc"
 
 namespace cutis::test {
 
 static ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_6x64k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
                             reinterpret_cast<KernelFn>(&ConvU8_6x64k4_avx512vnni_emulated)});
+static ExtraKernel conv_sparse_u8({KernelKind::kConvSparseU8, "ConvSparseU8_12x16k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
+                                   reinterpret_cast<KernelFn>(&ConvSparseU8_12x16k4_avx512vnni_emulated)});
 
 }  // namespace cutis::test

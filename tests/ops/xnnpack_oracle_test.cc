@@ -58,7 +58,7 @@ void CheckAgainstXnnpack(const ConvLayer& layer, uint64_t seed) {
   if (test.Clamp().lo == test.Clamp().hi) return;
   REQUIRE(test.op->check(test.node).ok());
   const std::vector<uint8_t> expected = RunXnnpack(test);
-  const Kernel* kernel = ChooseKernel(test.op->kernel, DetectCpu());
+  const Kernel* kernel = ChooseKernel(KernelKindOf(*test.op, test.node), DetectCpu());
   test.Run(*kernel, {0, test.op->units(test.node, layer.batch)});
   const size_t channels = static_cast<size_t>(layer.out_c), stride = static_cast<size_t>(test.out.channel_stride);
   size_t different = 0;

@@ -37,7 +37,7 @@ void OpenAndRun(const test::Bytes& file, Tally* tally) {
 }
 
 TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
-  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model(), test::SmallF32Model()}) {
+  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;
@@ -58,7 +58,7 @@ TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
 }
 
 TEST_CASE("each 32-bit word of the FlatBuffer, replaced by extremes") {
-  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model()}) {
+  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;

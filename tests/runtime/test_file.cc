@@ -36,7 +36,8 @@ Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, Segme
     case Options::ConvU8: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias), multiplier = segment.Add(o.multiplier);
       const auto padding = o.padding.empty() ? 0 : builder.CreateVector(o.padding);
-      return format::CreateConvU8(builder, &o.window, o.groups, &weights, &bias, &multiplier, padding, &o.clamp).Union();
+      const auto live = o.live.empty() && !o.write_live ? 0 : builder.CreateVector(o.live);
+      return format::CreateConvU8(builder, &o.window, o.groups, &weights, &bias, &multiplier, padding, &o.clamp, live).Union();
     }
     case Options::ConvF32: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias);
@@ -350,6 +351,35 @@ RawModel SmallU8Model() {
   model.outputs = {logits};
   AddRecipeAndVerdict(&model);
   MakePlan(&model);
+  return model;
+}
+
+namespace {
+
+// Drops every third row of the packed weights, and all of the last panel where there are several.
+void Prune(RawNode* node, size_t panels) {
+  RawOptions& o = node->options;
+  const size_t k_groups = o.weights.bytes.size() / 64 / panels, panel_bytes = (k_groups + 7) / 8;
+  std::vector<uint8_t> kept;
+  o.live.assign(panels * panel_bytes, 0);
+  for (size_t row = 0; row < panels * k_groups; ++row) {
+    const size_t panel = row / k_groups, group = row % k_groups;
+    if (row % 3 == 1 || (panels > 1 && panel == panels - 1)) continue;
+    o.live[panel * panel_bytes + group / 8] |= static_cast<uint8_t>(1u << group % 8);
+    const auto from = o.weights.bytes.begin() + static_cast<ptrdiff_t>(row * 64);
+    kept.insert(kept.end(), from, from + 64);
+  }
+  o.weights.bytes = kept;
+}
+
+}  // namespace
+
+RawModel SmallSparseModel() {
+  RawModel model = SmallU8Model();
+  for (RawNode& node : model.nodes) {
+    if (node.name == "stem" || node.name == "grouped") Prune(&node, 2);
+    if (node.name == "dense") Prune(&node, 1);
+  }
   return model;
 }
 

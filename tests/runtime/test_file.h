@@ -36,6 +36,8 @@ struct RawOptions {
   int32_t groups = 1;
   RawBuffer weights, bias, multiplier;
   std::vector<uint8_t> padding;
+  std::vector<uint8_t> live;
+  bool write_live = false;  // even when it is empty
   format::Clamp clamp{0, 255};
   format::ClampF32 clamp_f32{-1e30f, 1e30f};
   float multiplier_a = 0.5f, multiplier_b = 0.5f;
@@ -107,6 +109,8 @@ void MakePlan(RawModel* model);
 
 // 12 x 12 RGB through every uint8 operator to 7 real logits; with recipe and verdict.
 RawModel SmallU8Model();
+// Its weights pruned to B16x4 where there are panels: the stem, the grouped convolution and the dense layer.
+RawModel SmallSparseModel();
 // The same shape of network in float32, with 7 probabilities.
 RawModel SmallF32Model();
 // One lookup on 4 x 4 x 3, without recipe and verdict: the smallest file that there is.

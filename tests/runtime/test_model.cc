@@ -80,7 +80,7 @@ TEST_CASE("a sound file opens, and what it says is what was written") {
 }
 
 TEST_CASE("float32 and tiny files open; a file, a copy and memory give the same") {
-  for (const RawModel& raw : {test::SmallU8Model(), test::SmallF32Model(), test::TinyModel()}) {
+  for (const RawModel& raw : {test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model(), test::TinyModel()}) {
     const Bytes bytes = test::Write(raw);
     const TemporaryFile file(bytes);
     for (bool copy : {false, true}) {
@@ -322,6 +322,59 @@ TEST_CASE("options and buffers without sense") {
           {"another operator", [](RawModel* m) { m->nodes[0].options.type = static_cast<uint8_t>(format::Options::ConvU8); }},
       },
       test::SmallF32Model());
+}
+
+TEST_CASE("pruned weights whose lists do not hold") {
+  // Node 0: the stem, two panels of 9 k-groups, the second without rows; node 2: two groups of one panel each.
+  const RawModel sound = test::SmallSparseModel();
+  REQUIRE(sound.nodes[0].options.live == std::vector<uint8_t>{0x6d, 0x01, 0, 0});
+  REQUIRE(sound.nodes[0].options.weights.bytes.size() == 6 * 64);
+  const auto live = [](std::vector<uint8_t> bits) {
+    return [bits](RawModel* m) {
+      m->nodes[0].options.live = bits;
+      m->nodes[0].options.write_live = true;
+    };
+  };
+  const auto weights = [](size_t bytes) { return [bytes](RawModel* m) { m->nodes[0].options.weights.bytes.resize(bytes); }; };
+  CheckAllRefused(
+      {
+          {"bytes of weights", [](RawModel* m) { m->nodes[0].options.live.clear(); }},
+          {"0 bytes for 2 panels", live({})},
+          {"1 bytes for 2 panels", live({0x3f})},
+          {"3 bytes for 2 panels", live({0x6d, 0x01, 0})},
+          {"bytes for 2 panels", live(std::vector<uint8_t>(2 * 8193))},
+          {"do not agree", live({0x6d, 0, 0, 0})},
+          {"more than the 6", live({0x7d, 0x01, 0, 0})},
+          {"more than the 6", live({0x6d, 0x01, 0x01, 0})},
+          {"k-group 9", live({0x6d, 0x02, 0, 0})},
+          {"k-group 15", live({0x6d, 0x80, 0, 0})},
+          {"k-group 9", live({0x6c, 0x01, 0, 0x02})},
+          {"k-group 65535",
+           [](RawModel* m) {
+             m->nodes[0].options.live = std::vector<uint8_t>(2 * 8192);
+             m->nodes[0].options.live[0] = 0x1f;
+             m->nodes[0].options.live[8191] = 0x80;
+           }},
+          {"more than the 5", weights(5 * 64)},
+          {"do not agree", weights(7 * 64)},
+          {"do not agree", weights(6 * 64 + 1)},
+          {"more than the 0", weights(0)},
+          {"beyond the last input", [](RawModel* m) { m->nodes[0].options.weights.bytes[64 + 3] = 1; }},
+          {"-128", [](RawModel* m) { m->nodes[0].options.weights.bytes[64 + 1] = 0x80; }},
+          {"panels", [](RawModel* m) { m->nodes[0].options.bias.bytes.clear(); }},
+          {"biases", [](RawModel* m) { m->nodes[0].options.bias.bytes.resize(64); }},
+          {"bias", [](RawModel* m) { m->nodes[0].options.bias.bytes[1 * 4 + 3] = 0x80; }},
+          {"depthwise",
+           [](RawModel* m) {
+             m->nodes[1].options.live = {1, 1};
+           }},
+          {"depthwise", [](RawModel* m) { m->nodes[1].options.write_live = true; }},
+      },
+      sound);
+  // Bits beyond the input that no row needs are not written, but harmless.
+  RawModel wide = sound;
+  wide.nodes[0].options.live = {0x6d, 0x01, 0, 0, 0, 0};
+  CHECK(OpenStatus(test::Write(wide)).ok());
 }
 
 TEST_CASE("plans that do not hold") {

@@ -93,8 +93,8 @@ std::vector<float> RunAlone(const Model& model, int32_t index) {
       inputs.push_back(reinterpret_cast<const std::byte*>(tensors[static_cast<size_t>(i)].data.get()));
     const Bytes scratch{AllocateAligned(node.op->scratch_bytes(node.node) + 64), 0};
     const RunArgs args{inputs.data(), reinterpret_cast<std::byte*>(tensors[static_cast<size_t>(node.output)].data.get()), 1};
-    node.op->run(node.node, ChooseKernel(node.op->kernel, FeatureOf(Isa::kScalar))->fn, args, 0, node.op->units(node.node, 1),
-                 reinterpret_cast<std::byte*>(scratch.data.get()));
+    node.op->run(node.node, ChooseKernel(KernelKindOf(*node.op, node.node), FeatureOf(Isa::kScalar))->fn, args, 0,
+                 node.op->units(node.node, 1), reinterpret_cast<std::byte*>(scratch.data.get()));
   }
   const size_t output = static_cast<size_t>(model.outputs()[0]);
   const float* values = reinterpret_cast<const float*>(tensors[output].data.get());
@@ -102,7 +102,7 @@ std::vector<float> RunAlone(const Model& model, int32_t index) {
 }
 
 TEST_CASE("a session computes what its nodes compute alone") {
-  for (const RawModel& raw : {test::SmallU8Model(), test::SmallF32Model()}) {
+  for (const RawModel& raw : {test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model()}) {
     const Opened opened = Open(raw);
     SessionOptions options;
     options.batch = 3;

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
     const char* name;
     cutis::test::RawModel model;
   } models[] = {{"small_u8", cutis::test::SmallU8Model()},
+                {"small_sparse", cutis::test::SmallSparseModel()},
                 {"small_f32", cutis::test::SmallF32Model()},
                 {"tiny", cutis::test::TinyModel()}};
   for (const auto& [name, model] : models) {

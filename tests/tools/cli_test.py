@@ -6,8 +6,10 @@ hashes are compared; CUTIS_FULL=1 (tools/test.sh --all) leaves out none.
 """
 
 import json
+import math
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
@@ -452,6 +454,33 @@ class Convert(CliTest):
                 self.assert_error(run(CONVERT, source, "-o", output), 3, program="cutis-convert")
         self.assert_nothing_written(output)
 
+    def test_pytorch(self):
+        fixtures, graph = ROOT / "tests/converter/data/torch", ROOT / "models/bcc_cnn/graph.json"
+        output = self.output()
+        result = run(CONVERT, fixtures / "bcc_cnn.pth", "--graph", graph, "--float", "-o", output)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note         2 pruned tensors (X_orig * X_mask), ", result.stdout)
+        result = run(CONVERT, fixtures / "checkpoint_ema.pth", "--graph", fixtures / "norm.json", "--float", "-o", output)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("note         'state_dict_ema' was preferred to: state_dict\n", result.stdout)
+        # A folder with its weights in PyTorch's format, by either ending, but not in two files.
+        folder = self.folder / "network"
+        folder.mkdir()
+        shutil.copy(graph, folder)
+        for name in ("weights.pth", "weights.pt"):
+            shutil.copy(fixtures / "bcc_cnn.pth", folder / name)
+            self.good(CONVERT, folder, "--float", "-o", output)
+            (folder / name).unlink()
+        self.assert_error(run(CONVERT, folder, "--float", "-o", output), 3, "weights.safetensors", program="cutis-convert")
+        for name in ("weights.pth", "weights.pt"):
+            shutil.copy(fixtures / "bcc_cnn.pth", folder / name)
+        output.unlink()
+        self.assert_error(run(CONVERT, folder, "--float", "-o", output), 2, "weights.pth", "weights.pt", program="cutis-convert")
+        self.assert_error(run(CONVERT, fixtures / "bcc_cnn.pth", "--float", "-o", output), 2, "--graph", program="cutis-convert")
+        attack = fixtures / "reject_system.pth"
+        self.assert_error(run(CONVERT, attack, "--graph", graph, "--float", "-o", output), 3, "posix.system", program="cutis-convert")
+        self.assert_nothing_written(output)
+
     def test_shape_that_does_not_fit(self):
         source = self.source()
         graph = source / "graph.json"
@@ -495,6 +524,158 @@ class Convert(CliTest):
         result = run(CONVERT, SOURCE, "-o", self.folder / "no" / "such" / "model.cutis")
         self.assert_error(result, 1, "model.cutis", program="cutis-convert")
         self.assertFalse((self.folder / "no").exists())
+
+
+class Prune(CliTest):
+    """--prune and --sensitivity on a small network, written here without any package."""
+
+    def setUp(self):
+        super().setUp()
+        generator = random.Random(1)
+        shapes = {"stem.w": [16, 3, 3, 3], "wide.w": [64, 16, 1, 1], "narrow.w": [32, 64, 1, 1], "fc.w": [3, 32]}
+        self.tensors = {name: [generator.uniform(-0.4, 0.4) for _ in range(math.prod(shape))] for name, shape in shapes.items()}
+        for name in ("stem", "wide", "narrow", "fc"):
+            shapes[name + ".b"] = [shapes[name + ".w"][0]]
+            self.tensors[name + ".b"] = [generator.uniform(-0.1, 0.3) for _ in range(shapes[name + ".b"][0])]
+        self.shapes = shapes
+        clip = {"attributes": {"min": 0, "max": 6}}
+        graph = {"name": "small", "input": {"name": "image", "shape": [1, 3, 32, 32]}, "outputs": ["scores"], "tensors": shapes, "nodes": [
+            {"op": "Conv", "name": "stem", "inputs": ["image", "stem.w", "stem.b"], "outputs": ["a"], "attributes": {"strides": [2, 2]}},
+            {"op": "Clip", "inputs": ["a"], "outputs": ["b"], **clip},
+            {"op": "Conv", "name": "wide", "inputs": ["b", "wide.w", "wide.b"], "outputs": ["c"]},
+            {"op": "Clip", "inputs": ["c"], "outputs": ["d"], **clip},
+            {"op": "Conv", "name": "narrow", "inputs": ["d", "narrow.w", "narrow.b"], "outputs": ["e"]},
+            {"op": "GlobalAveragePool", "inputs": ["e"], "outputs": ["f"]}, {"op": "Flatten", "inputs": ["f"], "outputs": ["g"]},
+            {"op": "Gemm", "name": "fc", "inputs": ["g", "fc.w", "fc.b"], "outputs": ["scores"], "attributes": {"transB": 1}}]}
+        recipe = {"name": "small", "decoder": "stb", "mean": [127, 127, 127], "std": [128, 128, 128],
+                  "steps": [{"step": "center_square"}, {"step": "resize", "width": 32, "height": 32, "filter": "bicubic"}]}
+        self.source = self.folder / "source"
+        self.source.mkdir()
+        (self.source / "graph.json").write_text(json.dumps(graph), encoding="utf-8")
+        (self.source / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+        self.images = self.folder / "images"
+        self.images.mkdir()
+        for sample in SAMPLES:
+            shutil.copy(sample, self.images)
+        self.write_weights()
+
+    def write_weights(self):
+        header, data = {}, b""
+        for name, values in self.tensors.items():
+            begin = len(data)
+            data += struct.pack(f"<{len(values)}f", *values)
+            header[name] = {"dtype": "F32", "shape": self.shapes[name], "data_offsets": [begin, len(data)]}
+        text = json.dumps(header).encode()
+        (self.source / "weights.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+    def convert(self, *options, calibrate=None):
+        output = self.folder / "model.cutis"
+        text = self.good(CONVERT, self.source, "-o", output, "--calibrate", calibrate or self.images, *options)
+        return output, text
+
+    def nodes(self, output):
+        return {node["name"]: node for node in json.loads(self.good(CUTIS, "inspect", output, "--json"))["nodes"]}
+
+    def test_modes(self):
+        whole = self.convert()[0].read_bytes()
+        for mode in ("unstructured:0.5", "block:0.5", "channel:0.5"):
+            for by in ("l1", "activation"):
+                with self.subTest(mode=mode, by=by):
+                    output, text = self.convert("--prune", mode, "--prune-by", by)
+                    pruned = output.read_bytes()
+                    self.assertIn(f"pruning      {mode} by {by}: ", text)
+                    self.assertIn("float32 after pruning with float32 before", text)
+                    self.assertEqual(self.convert("--prune", mode, "--prune-by", by, "--threads", "2")[0].read_bytes(), pruned)
+                    self.good(CUTIS, "bench", output, "--runs", "1")
+                    if mode == "unstructured:0.5":
+                        self.assertEqual(len(pruned), len(whole))
+                        self.assertNotEqual(pruned, whole)
+                    else:
+                        self.assertLess(len(pruned), len(whole) - 1000)
+        self.assertEqual(self.convert("--prune", "none")[0].read_bytes(), whole)
+
+    def test_blocks_are_shown(self):
+        output, text = self.convert("--prune", "block:0.5")
+        nodes = self.nodes(output)
+        self.assertNotIn("live_rows", nodes["stem"])
+        # 4 panels of 4 k-groups and 2 of 16, together half of them.
+        self.assertEqual((nodes["wide"]["rows"], nodes["narrow"]["rows"]), (16, 32))
+        self.assertEqual(nodes["wide"]["live_rows"] + nodes["narrow"]["live_rows"], 24)
+        self.assertIn("Sparse", nodes["narrow"]["kernel"])
+        self.assertEqual(nodes["narrow"]["macs"], nodes["narrow"]["live_rows"] * 64 * 15 * 15)
+        self.assertIn(f"{nodes['narrow']['live_rows']} of 32 rows", self.good(CUTIS, "inspect", output))
+        self.assertIn("2 of 4 layers stored by blocks", text)
+        _, text = self.convert("--prune", "block:0.9", "--prune-limit", "narrow=0", "--prune-limit", "wide=0.25", "--prune-first", "--prune-last")
+        self.assertRegex(text, r"wide +4 of +16 blocks")
+        self.assertRegex(text, r"narrow +0 of +32 blocks.*spared \(limit\)")
+
+    def test_channels_make_it_smaller(self):
+        output, _ = self.convert("--prune", "channel:0.5")
+        tensors = json.loads(self.good(CUTIS, "inspect", output, "--json"))["tensors"]
+        channels = sorted(tensor["shape"][2] for tensor in tensors)
+        self.assertEqual(channels[-1], 32)  # of 64
+        self.assertIn(16, channels)         # of 32, and the stem's
+
+    def test_what_the_source_has_pruned(self):
+        calibration = self.folder / "calibration.json"
+        narrow = self.tensors["narrow.w"]
+        for i in range(len(narrow)):
+            if i % 64 < 42 or (i // 64 < 16 and i % 64 >= 48):
+                narrow[i] = 0.0
+        self.write_weights()
+        output, text = self.convert("--write-calibration", calibration)
+        pruned = output.read_bytes()
+        # Of 42 channels that nobody reads 40 go, and leave whole k-groups; the blocks of two more hold others too.
+        self.assertIn("channels     40 that the source left without effect have been removed", text)
+        nodes = self.nodes(output)
+        self.assertEqual((nodes["narrow"]["live_rows"], nodes["narrow"]["rows"]), (8, 12))
+        self.assertIn("1 of 4 layers stored by blocks", text)
+        self.assertEqual(self.convert(calibrate=calibration)[0].read_bytes(), pruned)
+
+    def test_float(self):
+        output = self.folder / "model.cutis"
+        self.good(CONVERT, self.source, "-o", output, "--float")
+        whole = output.stat().st_size
+        text = self.good(CONVERT, self.source, "-o", output, "--float", "--prune", "channel:0.5")
+        self.assertIn("channel:0.5", text)
+        self.assertLess(output.stat().st_size, whole - 5000)
+
+    def test_sensitivity(self):
+        table = self.folder / "sensitivity.json"
+        for mode, units in (("block", "blocks"), ("unstructured", "weights"), ("channel", "channels")):
+            with self.subTest(mode=mode):
+                _, text = self.convert("--sensitivity", table, *([] if mode == "block" else ["--prune", mode + ":0.1"]))
+                self.assertIn("sensitivity  one layer pruned by " + units, text)
+                result = json.loads(table.read_text(encoding="utf-8"))
+                self.assertEqual((result["mode"], result["images"], result["rates"]), (mode, len(SAMPLES), [0.25, 0.5, 0.75, 0.9]))
+                names = [layer["layer"] for layer in result["layers"]]
+                self.assertEqual(names, ["stem", "wide", "narrow"] if mode == "channel" else ["stem", "wide", "narrow", "fc"])
+                for layer in result["layers"]:
+                    self.assertLess(layer["cosine"][3], 1)
+                    self.assertLessEqual(max(layer["cosine"]), 1)
+                    self.assertGreater(layer[units], 0)
+
+    def test_errors(self):
+        output = self.folder / "model.cutis"
+        base = [CONVERT, self.source, "-o", output]
+        images = ["--calibrate", self.images]
+        calibration = self.folder / "calibration.json"
+        self.convert("--write-calibration", calibration)
+        output.unlink()
+        for arguments, words in (([*images, "--prune", "half"], "--prune half"), ([*images, "--prune", "block:1.5"], "block:1.5"),
+                                 ([*images, "--prune", "block:0.5", "--prune-by", "luck"], "luck"),
+                                 ([*images, "--prune", "block:0.5", "--prune-limit", "wide"], "wide"),
+                                 ([*images, "--prune", "block:0.5", "--prune-limit", "broad=0.5"], "broad"),
+                                 ([*images, "--prune-last"], "--prune-last"), ([*images, "--prune", "channel:0.5", "--prune-last"], "--prune-last"),
+                                 (["--calibrate", calibration, "--prune", "block:0.5"], "calibration.json"),
+                                 (["--calibrate", calibration, "--sensitivity", "x.json"], "--sensitivity"),
+                                 ([*images, "--prune", "block:0.5", "--write-calibration", "x.json"], "--write-calibration"),
+                                 (["--float", "--prune", "block:0.5", "--prune-by", "activation"], "--prune-by"),
+                                 (["--float", "--sensitivity", "x.json"], "--sensitivity"),
+                                 ([*images, "--sensitivity", output], "replace")):
+            with self.subTest(arguments=[str(a) for a in arguments]):
+                self.assert_error(run(*base, *arguments), 2, words, program="cutis-convert")
+        self.assertFalse(output.exists())
 
 
 if __name__ == "__main__":

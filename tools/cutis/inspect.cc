@@ -42,6 +42,19 @@ Stored StoredBytes(const OpOptions& options) {
       options);
 }
 
+// Rows of 64 weight bytes of a pruned layer: those stored, and those that a dense one would have. Zeros for any other node.
+struct Rows {
+  size_t live = 0, all = 0;
+};
+
+Rows RowsOf(const Node& node) {
+  const auto* conv = std::get_if<ConvU8Options>(&node.options);
+  if (conv == nullptr || conv->panel_starts.empty()) return {};
+  const auto taps = static_cast<size_t>(conv->window.kernel_h) * static_cast<size_t>(conv->window.kernel_w);
+  const size_t group_in = static_cast<size_t>(node.inputs[0]->shape.channels / conv->groups);
+  return {conv->live.size(), (conv->panel_starts.size() - 1) * taps * CeilDiv(group_in, 4)};
+}
+
 // "3x3 /2" for a window that is more than one pixel; empty without one.
 std::string WindowText(const OpOptions& options) {
   return std::visit(
@@ -142,6 +155,10 @@ Json NodeJson(const ModelNode& node) {
   json["weight_bytes"] = stored.weights;
   json["other_bytes"] = stored.others;
   if (const std::string window = WindowText(node.node.options); !window.empty()) json["window"] = window;
+  if (const Rows rows = RowsOf(node.node); rows.all != 0) {
+    json["live_rows"] = rows.live;
+    json["rows"] = rows.all;
+  }
   return json;
 }
 
@@ -264,7 +281,9 @@ void PrintNodes(const Model& model) {
     } else {
       std::printf("%12s %4s", "f32", "");
     }
-    std::printf(" %9llu  %s\n", static_cast<unsigned long long>(out.offset), node.kernel->name);
+    std::printf(" %9llu  %s", static_cast<unsigned long long>(out.offset), node.kernel->name);
+    if (const Rows rows = RowsOf(node.node); rows.all != 0) std::printf(", %zu of %zu rows", rows.live, rows.all);
+    std::printf("\n");
   }
   std::printf(
       "%s multiply-adds an image. Activations: uint8 by one scale and zero point a tensor; weights: int8 by one scale an "

@@ -16,6 +16,7 @@ struct Operator {
 };
 
 constexpr Operator kOperators[] = {
+    {"Abs", 1, 1, ""},
     {"Add", 2, 2, ""},
     {"AveragePool", 1, 1, "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I"},
     {"BatchNormalization", 5, 5, "epsilon:f momentum:f spatial:i training_mode:i"},
@@ -23,29 +24,60 @@ constexpr Operator kOperators[] = {
     {"Clip", 1, 3, "min:f max:f"},
     {"Concat", 1, 1024, "axis:i"},
     {"Constant", 0, 0, "value:t value_float:f value_floats:F value_int:i value_ints:I"},
+    {"ConstantOfShape", 1, 1, "value:t"},
     {"Conv", 2, 3, "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
+    {"ConvTranspose", 2, 3, "auto_pad:s dilations:I group:i kernel_shape:I output_padding:I output_shape:I pads:I strides:I"},
     {"Div", 2, 2, ""},
     {"Dropout", 1, 3, "ratio:f seed:i"},
+    {"Elu", 1, 1, "alpha:f"},
+    {"Exp", 1, 1, ""},
+    {"Expand", 2, 2, ""},
     {"Flatten", 1, 1, "axis:i"},
     {"Gather", 2, 2, "axis:i"},
     {"Gemm", 2, 3, "alpha:f beta:f transA:i transB:i"},
     {"GlobalAveragePool", 1, 1, ""},
     {"GlobalMaxPool", 1, 1, ""},
+    {"HardSigmoid", 1, 1, "alpha:f beta:f"},
+    {"HardSwish", 1, 1, ""},
     {"Identity", 1, 1, ""},
+    {"InstanceNormalization", 3, 3, "epsilon:f"},
+    {"LRN", 1, 1, "alpha:f beta:f bias:f size:i"},
+    {"LeakyRelu", 1, 1, "alpha:f"},
+    {"Log", 1, 1, ""},
     {"MatMul", 2, 2, ""},
+    {"Max", 1, 1024, ""},
     {"MaxPool", 1, 1, "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I storage_order:i strides:I"},
+    {"Min", 1, 1024, ""},
+    {"Mish", 1, 1, ""},
     {"Mul", 2, 2, ""},
+    {"Neg", 1, 1, ""},
+    {"PRelu", 2, 2, ""},
     {"Pad", 1, 4, "mode:s pads:I value:f"},
+    {"Pow", 2, 2, ""},
+    {"Reciprocal", 1, 1, ""},
+    {"ReduceMax", 1, 2, "axes:I keepdims:i noop_with_empty_axes:i"},
     {"ReduceMean", 1, 2, "axes:I keepdims:i noop_with_empty_axes:i"},
+    {"ReduceMin", 1, 2, "axes:I keepdims:i noop_with_empty_axes:i"},
+    {"ReduceSum", 1, 2, "axes:I keepdims:i noop_with_empty_axes:i"},
     {"Relu", 1, 1, ""},
     {"Reshape", 1, 2, "allowzero:i shape:I"},
+    {"Resize", 1, 4,
+     "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f "
+     "keep_aspect_ratio_policy:s mode:s nearest_mode:s"},
     {"Shape", 1, 1, "start:i end:i"},
+    {"Sigmoid", 1, 1, ""},
     {"Slice", 1, 5, "axes:I ends:I starts:I"},
     {"Softmax", 1, 1, "axis:i _flatten:i"},
+    {"Softplus", 1, 1, ""},
+    {"Split", 1, 2, "axis:i num_outputs:i split:I"},
+    {"Sqrt", 1, 1, ""},
     {"Squeeze", 1, 2, "axes:I"},
     {"Sub", 2, 2, ""},
+    {"Sum", 1, 1024, ""},
+    {"Tanh", 1, 1, ""},
     {"Transpose", 1, 1, "perm:I"},
     {"Unsqueeze", 1, 2, "axes:I"},
+    {"Where", 3, 3, ""},
 };
 
 char TypeLetter(const Attribute& attribute) {
@@ -87,12 +119,6 @@ Status CheckSwitches(const Node& node) {
     if (IntOf(node, "spatial", 1) != 1) return NodeError(node, "spatial = 0 is not supported");
   }
   if (node.op == "MaxPool" && IntOf(node, "storage_order", 0) != 0) return NodeError(node, "storage_order is not supported");
-  if (node.op == "ReduceMean" && IntOf(node, "noop_with_empty_axes", 0) != 0) {
-    return NodeError(node, "noop_with_empty_axes is not supported");
-  }
-  if (node.op == "Pad" && TextOf(node, "mode", "constant") != "constant") {
-    return NodeError(node, "mode '" + TextOf(node, "mode", "").substr(0, 40) + "' is not supported, only 'constant'");
-  }
   return Status();
 }
 
@@ -113,6 +139,10 @@ Status CheckOperators(Graph& graph) {
       if (!HasInput(node, i)) return NodeError(node, "input " + std::to_string(i) + " is missing", Code::kBadInput);
     }
     if (node.outputs.empty() || node.outputs[0] == kNoValue) return NodeError(node, "it has no output", Code::kBadInput);
+    if (node.op == "Split") {
+      CUTIS_TRY(CheckAttributes(op, node));
+      continue;
+    }
     for (size_t i = 1; i < node.outputs.size(); ++i) {
       // Further outputs (the mask of Dropout, the statistics of a batch norm) matter only when something reads them.
       if (node.outputs[i] != kNoValue && edges.uses[static_cast<size_t>(node.outputs[i])] != 0) {

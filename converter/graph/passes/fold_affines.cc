@@ -34,45 +34,40 @@ Status FromBatchNorm(const Graph& graph, const Node& node, Affine* affine) {
   return Status();
 }
 
-// The operand's value for each channel of x.
-Status PerChannel(const Node& node, const Constant& operand, const Dims& x, std::vector<double>* values) {
+// The operand's value for each channel of x; false when it is neither one number nor one per channel.
+bool PerChannel(const Constant& operand, const Dims& x, std::vector<double>* values) {
   const int64_t channel_axis = 1 - static_cast<int64_t>(x.size()) + static_cast<int64_t>(operand.dims.size());
   for (int64_t i = 0; i < static_cast<int64_t>(operand.dims.size()); ++i) {
-    if (operand.dims[static_cast<size_t>(i)] != 1 && i != channel_axis) {
-      return NodeError(node, "its constant " + ToText(operand.dims) + " is not one number or one per channel of " + ToText(x));
-    }
+    if (operand.dims[static_cast<size_t>(i)] != 1 && i != channel_axis) return false;
   }
   const std::vector<double> given = ReadDoubles(operand);
   values->resize(static_cast<size_t>(x[1]));
   for (size_t c = 0; c < values->size(); ++c) (*values)[c] = given[given.size() == 1 ? 0 : c];
-  return Status();
+  return true;
 }
 
-// Add, Sub, Mul, Div with one constant operand; *data is the index of the other one.
-Status FromArithmetic(const Graph& graph, const Node& node, Affine* affine, size_t* data) {
+// Add, Sub, Mul, Div with one constant operand; *data is the index of the other one. False when it is no affine per channel
+// with finite numbers: then it stays what it is.
+bool FromArithmetic(const Graph& graph, const Node& node, Affine* affine, size_t* data) {
   *data = ConstantInput(graph, node, 0) != nullptr ? 1 : 0;
   const Constant* operand = ConstantInput(graph, node, 1 - *data);
   const Dims& x = DimsOf(graph, node.inputs[*data]);
-  if (x.size() < 2 || x != DimsOf(graph, node.outputs[0])) {
-    return NodeError(node,
-                     "its constant " + ToText(operand->dims) + " changes the shape " + ToText(x) + ", which is not supported");
-  }
-  std::vector<double> values;
-  CUTIS_TRY(PerChannel(node, *operand, x, &values));
   const bool constant_first = *data == 1;
-  if (node.op == "Div" && constant_first) return NodeError(node, "a constant divided by a tensor is not supported");
+  if ((x.size() != 2 && x.size() != 4) || x != DimsOf(graph, node.outputs[0])) return false;
+  if (node.op == "Div" && constant_first) return false;
+  std::vector<double> values;
+  if (!PerChannel(*operand, x, &values)) return false;
   for (const double value : values) {
     double scale = 1, shift = 0;
     if (node.op == "Add") shift = value;
     if (node.op == "Sub") scale = constant_first ? -1 : 1, shift = constant_first ? value : -value;
     if (node.op == "Mul") scale = value;
     if (node.op == "Div") scale = 1 / value;
-    if (!std::isfinite(scale) || !std::isfinite(shift))
-      return NodeError(node, "its constant is not a usable number", Code::kBadInput);
+    if (!std::isfinite(scale) || !std::isfinite(shift)) return false;
     affine->scale.push_back(scale);
     affine->shift.push_back(shift);
   }
-  return Status();
+  return true;
 }
 
 void SetWeights(Graph& graph, Node& node, Dims dims, const std::vector<double>& weights, const std::vector<double>& bias) {
@@ -149,7 +144,7 @@ std::vector<Node> AsConvolution(Graph& graph, const Node& node, ValueId input, c
   const auto add_image = [&](const char* suffix) {
     const ValueId id = AddValue(graph, node.name + suffix);
     graph.values.back().has_dims = true;
-    graph.values.back().dims = {1, channels, 1, 1};
+    graph.values.back().dims = {x[0], channels, 1, 1};
     return id;
   };
   Node conv{"Conv", node.name, {input}, node.outputs, {}};
@@ -168,6 +163,22 @@ std::vector<Node> AsConvolution(Graph& graph, const Node& node, ValueId input, c
   return {std::move(before), std::move(conv), std::move(after)};
 }
 
+// The affine as a product and a sum, for data of another rank.
+std::vector<Node> AsArithmetic(Graph& graph, const Node& node, ValueId input, const Affine& affine) {
+  Dims dims(DimsOf(graph, input).size() - 1, 1);
+  dims[0] = static_cast<int64_t>(affine.scale.size());
+  const auto constant = [&](const char* suffix, const std::vector<double>& values) {
+    return AddConstant(graph, node.name + suffix, MakeFloats(dims, std::vector<float>(values.begin(), values.end())));
+  };
+  const ValueId scale = constant("/scale", affine.scale), shift = constant("/shift", affine.shift);
+  const ValueId product = AddValue(graph, node.name + "/product");
+  graph.values.back().has_dims = true;
+  graph.values.back().dims = DimsOf(graph, input);
+  Node mul{"Mul", node.name + "/mul", {input, scale}, {product}, {}};
+  Node add{"Add", node.name, {product, shift}, node.outputs, {}};
+  return {std::move(mul), std::move(add)};
+}
+
 bool IsArithmetic(const Node& node) { return node.op == "Add" || node.op == "Sub" || node.op == "Mul" || node.op == "Div"; }
 
 // Takes the affines out of the graph: chains of them become one, attached to the index of its last node.
@@ -179,8 +190,8 @@ Status CollectAffines(Graph& graph, std::map<size_t, Affine>* affines, std::vect
     size_t data = 0;
     if (node.op == "BatchNormalization") {
       CUTIS_TRY(FromBatchNorm(graph, node, &affine));
-    } else if (IsArithmetic(node) && (ConstantInput(graph, node, 0) != nullptr || ConstantInput(graph, node, 1) != nullptr)) {
-      CUTIS_TRY(FromArithmetic(graph, node, &affine, &data));
+    } else if (IsArithmetic(node) && (ConstantInput(graph, node, 0) != nullptr) != (ConstantInput(graph, node, 1) != nullptr)) {
+      if (!FromArithmetic(graph, node, &affine, &data)) continue;
     } else {
       continue;
     }
@@ -217,7 +228,6 @@ Status FoldAffines(Graph& graph) {
   for (auto& [index, affine] : affines) {
     Node& node = graph.nodes[index];
     const ValueId input = node.inputs[0], output = node.outputs[0];
-    if (ConstantOf(graph, input) != nullptr) return NodeError(node, "its input is constant");
     const int before = edges.producer[static_cast<size_t>(input)];
     if (before >= 0 && edges.uses[static_cast<size_t>(input)] == 1 &&
         TakesAffines(graph, graph.nodes[static_cast<size_t>(before)])) {
@@ -236,8 +246,10 @@ Status FoldAffines(Graph& graph) {
         continue;
       }
     }
-    if (DimsOf(graph, input).size() != 4 && DimsOf(graph, input).size() != 2) {
-      return NodeError(node, "its input " + ToText(DimsOf(graph, input)) + " is neither an image nor a vector");
+    const size_t rank = DimsOf(graph, input).size();
+    if (rank != 4 && rank != 2) {
+      added.emplace_back(index, AsArithmetic(graph, node, input, affine));
+      continue;
     }
     added.emplace_back(index, AsConvolution(graph, node, input, affine));
   }

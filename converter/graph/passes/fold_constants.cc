@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converter/graph/edit.h"
+#include "converter/graph/indices.h"
 #include "converter/graph/passes.h"
 #include "converter/graph/shapes.h"
 
@@ -44,59 +45,139 @@ Status FoldShape(Graph& graph, const Node& node, Folded* result) {
   return Status();
 }
 
-// Gather, Concat and Slice are needed for the arithmetic of shapes only: lists of integers.
-bool IsIntegerList(const Constant* constant) {
-  return constant != nullptr && !IsFloat(constant->type) && constant->dims.size() <= 1;
+// Walks over all indices of `dims`, row-major: visit(offset of the result in elements, offset of the source), the latter by
+// `step` elements of the source for one step along each axis.
+template <class Visit>
+void Walk(const Dims& dims, const std::vector<int64_t>& step, Visit visit) {
+  const size_t rank = dims.size();
+  std::vector<int64_t> index(rank, 0);
+  int64_t source = 0;
+  const int64_t count = ElementCount(dims);
+  for (int64_t offset = 0; offset < count; ++offset) {
+    visit(static_cast<size_t>(offset), static_cast<size_t>(source));
+    for (size_t i = rank; i-- > 0;) {
+      source += step[i];
+      if (++index[i] < dims[i]) break;
+      source -= step[i] * dims[i];
+      index[i] = 0;
+    }
+  }
 }
 
-Status FoldGather(Graph& graph, const Node& node, Folded* result) {
+std::vector<int64_t> RowMajorSteps(const Dims& dims) {
+  std::vector<int64_t> steps(dims.size(), 1);
+  for (size_t i = dims.size(); i-- > 1;) steps[i - 1] = steps[i] * dims[i];
+  return steps;
+}
+
+// A small file must not ask for any amount of memory.
+Status CheckGrowth(const Node& node, const Dims& dims, int64_t given) {
+  if (ElementCount(dims) <= std::max(given, int64_t{1} << 20)) return Status();
+  return NodeError(node, "its constant result " + ToText(dims) + " is much larger than its operands");
+}
+
+// Slice, Pad, Gather, Expand of a constant.
+Status FoldChosen(Graph& graph, const Node& node, Folded* result) {
   const Constant* data = ConstantInput(graph, node, 0);
-  const Constant* indices = ConstantInput(graph, node, 1);
-  if (!IsIntegerList(data) || !IsIntegerList(indices) || IntOf(node, "axis", 0) != 0) return Status();
-  const std::vector<int64_t> values = ReadInts(*data);
-  std::vector<int64_t> gathered;
-  for (int64_t index : ReadInts(*indices)) {
-    if (index < 0) index += static_cast<int64_t>(values.size());
-    if (index < 0 || index >= static_cast<int64_t>(values.size())) {
-      return NodeError(node, "an index lies outside its data", Code::kBadInput);
-    }
-    gathered.push_back(values[static_cast<size_t>(index)]);
+  if (data == nullptr) return Status();
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    if (HasInput(node, i) && ConstantInput(graph, node, i) == nullptr) return Status();
   }
-  *result = Share(MakeInts(indices->dims, gathered));
+  CUTIS_TRY(InferNode(graph, node));
+  const Dims dims = DimsOf(graph, node.outputs[0]);
+  CUTIS_TRY(CheckGrowth(node, dims, ElementCount(data->dims)));
+  IndexLists lists;
+  if (node.op == "Expand" && dims.size() > data->dims.size()) return Status();  // its data is reshaped first
+  CUTIS_TRY(ReadIndexLists(graph, node, &lists));
+  const size_t bytes = ElementBytes(data->type);
+  const std::vector<int64_t> steps = RowMajorSteps(data->dims);
+  Dims chosen;
+  for (const std::vector<int32_t>& axis : lists.axes) chosen.push_back(static_cast<int64_t>(axis.size()));
+  Constant made{data->type, dims, std::vector<std::byte>(static_cast<size_t>(ElementCount(dims)) * bytes)};
+  const Constant fill = MakeFloats({}, {lists.fill});
+  std::vector<size_t> index(chosen.size(), 0);
+  for (size_t offset = 0; offset < made.data.size(); offset += bytes) {
+    int64_t source = 0;
+    bool filled = false;
+    for (size_t a = 0; a < index.size(); ++a) {
+      filled = filled || lists.axes[a][index[a]] == kFill;
+      source += lists.axes[a][index[a]] * steps[a];
+    }
+    if (filled && data->type != ElementType::kF32 && lists.fill != 0) return NodeError(node, "padding constants of this type");
+    if (!filled) std::memcpy(made.data.data() + offset, data->data.data() + static_cast<size_t>(source) * bytes, bytes);
+    if (filled && data->type == ElementType::kF32) std::memcpy(made.data.data() + offset, fill.data.data(), bytes);
+    for (size_t a = index.size(); a-- > 0;) {
+      if (++index[a] < lists.axes[a].size()) break;
+      index[a] = 0;
+    }
+  }
+  *result = Share(std::move(made));
+  return Status();
+}
+
+// A list of indices of any shape chooses like the flat list of them.
+Status FoldGather(Graph& graph, const Node& node, Folded* result) {
+  const Constant* indices = ConstantInput(graph, node, 1);
+  if (indices == nullptr || ConstantInput(graph, node, 0) == nullptr) return Status();
+  CUTIS_TRY(FoldChosen(graph, node, result));
   return Status();
 }
 
 Status FoldConcat(Graph& graph, const Node& node, Folded* result) {
-  std::vector<int64_t> values;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    const Constant* part = ConstantInput(graph, node, i);
-    if (!IsIntegerList(part)) return Status();
-    const std::vector<int64_t> more = ReadInts(*part);
-    values.insert(values.end(), more.begin(), more.end());
-    if (values.size() > (1 << 20)) return NodeError(node, "its result is too large");
+    if (ConstantInput(graph, node, i) == nullptr) return Status();
   }
-  *result = Share(MakeInts({static_cast<int64_t>(values.size())}, values));
+  CUTIS_TRY(InferNode(graph, node));
+  const Dims dims = DimsOf(graph, node.outputs[0]);
+  const ElementType type = ConstantInput(graph, node, 0)->type;
+  int64_t axis = IntOf(node, "axis", 1);
+  if (axis < 0) axis += static_cast<int64_t>(dims.size());
+  const size_t outer = static_cast<size_t>(ElementCount(Dims(dims.begin(), dims.begin() + axis)));
+  Constant made{type, dims, {}};
+  made.data.reserve(static_cast<size_t>(ElementCount(dims)) * ElementBytes(type));
+  for (size_t o = 0; o < outer; ++o) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const Constant& part = *ConstantInput(graph, node, i);
+      if (part.type != type) return NodeError(node, "its inputs have different types", Code::kBadInput);
+      const auto row = static_cast<std::ptrdiff_t>(part.data.size() / outer);
+      const auto begin = part.data.begin() + static_cast<std::ptrdiff_t>(o) * row;
+      made.data.insert(made.data.end(), begin, begin + row);
+    }
+  }
+  *result = Share(std::move(made));
   return Status();
 }
 
-Status FoldSlice(Graph& graph, const Node& node, Folded* result) {
+Status FoldConstantOfShape(Graph& graph, const Node& node, Folded* result) {
+  const Constant* shape = ConstantInput(graph, node, 0);
+  if (shape == nullptr) return NodeError(node, "its shape is computed at run time, only a constant one is supported");
+  const Dims dims = ReadInts(*shape);
+  if (ElementCount(dims) < 1) return NodeError(node, "its result " + ToText(dims) + " is empty or too large");
+  Constant value = MakeFloats({1}, {0});
+  if (const auto found = node.attributes.find("value"); found != node.attributes.end()) {
+    value = *std::get<Folded>(found->second);
+    if (ElementCount(value.dims) != 1) return NodeError(node, "its value is not one number", Code::kBadInput);
+  }
+  Constant made{value.type, dims, {}};
+  made.data.resize(static_cast<size_t>(ElementCount(dims)) * value.data.size());
+  for (size_t i = 0; i < made.data.size(); i += value.data.size())
+    std::memcpy(made.data.data() + i, value.data.data(), value.data.size());
+  *result = Share(std::move(made));
+  return Status();
+}
+
+// Functions whose result is exact, so that it is the same on every machine.
+Status FoldUnary(Graph& graph, const Node& node, Folded* result) {
   const Constant* data = ConstantInput(graph, node, 0);
-  if (!IsIntegerList(data) || data->dims.size() != 1) return Status();
-  const std::vector<int64_t> values = ReadInts(*data);
-  std::vector<int64_t> bounds[2];  // starts, ends
-  for (size_t i = 0; i < 2; ++i) {
-    const Constant* given = ConstantInput(graph, node, i + 1);
-    bounds[i] = given != nullptr ? ReadInts(*given) : IntsOf(node, i == 0 ? "starts" : "ends", {});
-    if (bounds[i].size() != 1) return Status();
+  if (data == nullptr || !IsFloat(data->type)) return Status();
+  std::vector<float> values = ReadFloats(*data);
+  for (float& value : values) {
+    if (node.op == "Neg") value = -value;
+    if (node.op == "Abs") value = std::fabs(value);
+    if (node.op == "Sqrt") value = std::sqrt(value);
+    if (node.op == "Reciprocal") value = 1 / value;
   }
-  if (HasInput(node, 4)) {
-    const Constant* step = ConstantInput(graph, node, 4);
-    if (step == nullptr || ReadInts(*step) != std::vector<int64_t>{1}) return Status();
-  }
-  const int64_t size = static_cast<int64_t>(values.size());
-  const int64_t begin = ClampIndex(bounds[0][0], size);
-  const int64_t end = std::max(begin, ClampIndex(bounds[1][0], size));
-  *result = Share(MakeInts({end - begin}, std::vector<int64_t>(values.begin() + begin, values.begin() + end)));
+  *result = Share(MakeFloats(data->dims, values));
   return Status();
 }
 
@@ -137,25 +218,13 @@ Status FoldTranspose(Graph& graph, const Node& node, Folded* result) {
   const Dims& dims = DimsOf(graph, node.outputs[0]);
   std::vector<int64_t> order;
   CUTIS_TRY(ReadPermutation(node, dims.size(), &order));
-  const size_t rank = dims.size();
+  const std::vector<int64_t> source_steps = RowMajorSteps(data->dims);
+  std::vector<int64_t> step;
+  for (const int64_t axis : order) step.push_back(source_steps[static_cast<size_t>(axis)]);
   const size_t bytes = ElementBytes(data->type);
-  std::vector<int64_t> step(rank);  // elements of the source for one step along each axis of the result
-  for (size_t i = 0; i < rank; ++i) {
-    step[i] = 1;
-    for (size_t j = static_cast<size_t>(order[i]) + 1; j < rank; ++j) step[i] *= data->dims[j];
-  }
   Constant moved{data->type, dims, std::vector<std::byte>(data->data.size())};
-  std::vector<int64_t> index(rank, 0);
-  int64_t source = 0;
-  for (size_t offset = 0; offset < moved.data.size(); offset += bytes) {
-    std::memcpy(moved.data.data() + offset, data->data.data() + static_cast<size_t>(source) * bytes, bytes);
-    for (size_t i = rank; i-- > 0;) {
-      source += step[i];
-      if (++index[i] < dims[i]) break;
-      source -= step[i] * dims[i];
-      index[i] = 0;
-    }
-  }
+  Walk(dims, step,
+       [&](size_t to, size_t from) { std::memcpy(moved.data.data() + to * bytes, data->data.data() + from * bytes, bytes); });
   *result = Share(std::move(moved));
   return Status();
 }
@@ -227,10 +296,14 @@ Status FoldArithmetic(Graph& graph, const Node& node, Folded* result) {
 
 const std::map<std::string, FoldFn>& Table() {
   static const std::map<std::string, FoldFn> table = {
-      {"Add", FoldArithmetic},    {"Cast", FoldCast},         {"Concat", FoldConcat},       {"Constant", FoldConstant},
-      {"Div", FoldArithmetic},    {"Flatten", FoldSameBytes}, {"Gather", FoldGather},       {"Identity", FoldSameBytes},
-      {"Mul", FoldArithmetic},    {"Reshape", FoldSameBytes}, {"Shape", FoldShape},         {"Slice", FoldSlice},
-      {"Squeeze", FoldSameBytes}, {"Sub", FoldArithmetic},    {"Transpose", FoldTranspose}, {"Unsqueeze", FoldSameBytes},
+      {"Abs", FoldUnary},           {"Add", FoldArithmetic},     {"Cast", FoldCast},
+      {"Concat", FoldConcat},       {"Constant", FoldConstant},  {"ConstantOfShape", FoldConstantOfShape},
+      {"Div", FoldArithmetic},      {"Expand", FoldChosen},      {"Flatten", FoldSameBytes},
+      {"Gather", FoldGather},       {"Identity", FoldSameBytes}, {"Mul", FoldArithmetic},
+      {"Neg", FoldUnary},           {"Reciprocal", FoldUnary},   {"Reshape", FoldSameBytes},
+      {"Shape", FoldShape},         {"Slice", FoldChosen},       {"Sqrt", FoldUnary},
+      {"Squeeze", FoldSameBytes},   {"Sub", FoldArithmetic},     {"Transpose", FoldTranspose},
+      {"Unsqueeze", FoldSameBytes},
   };
   return table;
 }

@@ -32,7 +32,7 @@ Status ToClip(const Graph& graph, Node* node) {
   if (node->op == "Clip") {
     CUTIS_TRY(ReadBound(graph, *node, 1, "min", -kInfinity, &min));
     CUTIS_TRY(ReadBound(graph, *node, 2, "max", kInfinity, &max));
-    if (min > max) return NodeError(*node, "its minimum is above its maximum", Code::kBadInput);
+    min = std::min(min, max);  // as ONNX has it: the maximum wins
   }
   node->op = "Clip";
   node->inputs.resize(1);

@@ -1,32 +1,31 @@
 #include <algorithm>
-#include <limits>
-#include <utility>
 
 #include "converter/graph/edit.h"
+#include "converter/graph/indices.h"
 #include "converter/graph/passes.h"
-#include "converter/graph/shapes.h"
 
 namespace cutis::convert {
 namespace {
 
-// The rows and columns of zeros that the node adds: {top, left, bottom, right}.
-Status SpatialPads(const Graph& graph, const Node& node, std::vector<int64_t>* pads) {
-  const Dims& dims = DimsOf(graph, node.inputs[0]);
-  std::vector<int64_t> all;
-  CUTIS_TRY(ReadPads(graph, node, &all));
-  if (dims.size() != 4 || all[0] != 0 || all[1] != 0 || all[4] != 0 || all[5] != 0) {
-    return NodeError(node, "it pads other axes than height and width, which is not supported");
+// The rows and columns of zeros that the node adds: {top, left, bottom, right}; false when it does something else.
+bool SpatialPads(const Dims& dims, const IndexLists& lists, std::vector<int64_t>* pads) {
+  if (dims.size() != 4 || lists.fill != 0) return false;
+  pads->assign(4, 0);
+  for (size_t a = 0; a < 4; ++a) {
+    const std::vector<int32_t>& list = lists.axes[a];
+    const auto begin =
+        static_cast<size_t>(std::find_if(list.begin(), list.end(), [](int32_t i) { return i != kFill; }) - list.begin());
+    const auto dim = static_cast<size_t>(dims[a]);
+    if (begin + dim > list.size()) return false;
+    for (size_t i = 0; i < list.size(); ++i) {
+      const bool inside = i >= begin && i < begin + dim;
+      if (list[i] != (inside ? static_cast<int32_t>(i - begin) : kFill)) return false;
+    }
+    const auto end = list.size() - begin - dim;
+    if (a < 2 && (begin != 0 || end != 0)) return false;
+    if (a >= 2) (*pads)[a - 2] = static_cast<int64_t>(begin), (*pads)[a] = static_cast<int64_t>(end);
   }
-  float value = FloatOf(node, "value", 0);
-  if (HasInput(node, 2)) {
-    const Constant* constant = ConstantInput(graph, node, 2);
-    if (constant == nullptr) return NodeError(node, "its value is computed at run time, only a constant one is supported");
-    const std::vector<float> values = ReadFloats(*constant);
-    value = values.size() == 1 ? values[0] : std::numeric_limits<float>::quiet_NaN();
-  }
-  if (!(value == 0)) return NodeError(node, "only padding with zeros is supported");
-  *pads = {all[2], all[3], all[6], all[7]};
-  return Status();
+  return true;
 }
 
 bool NeverNegative(const Graph& graph, const Edges& edges, ValueId id) {
@@ -62,35 +61,22 @@ void Take(const Node& pad, const std::vector<int64_t>& pads, Node* reader) {
   reader->inputs[0] = pad.inputs[0];
 }
 
-// The Pad as a layer of its own: a 1x1 depthwise convolution with weights of one.
-void MakeConvolution(Graph& graph, const std::vector<int64_t>& pads, Node* node) {
-  const int64_t channels = DimsOf(graph, node->inputs[0])[1];
-  const std::vector<float> ones(static_cast<size_t>(channels), 1.0f);
-  node->op = "Conv";
-  node->inputs.resize(1);
-  const ValueId weights = AddConstant(graph, node->name + "/weights", MakeFloats({channels, 1, 1, 1}, ones));
-  node->inputs.push_back(weights);
-  const std::vector<int64_t> one = {1, 1};
-  node->attributes = {{"kernel_shape", one}, {"strides", one}, {"dilations", one}, {"pads", pads}, {"group", channels}};
-}
-
 }  // namespace
 
 Status FusePads(Graph& graph) {
+  const Edges edges(graph);
   std::vector<bool> dead(graph.nodes.size(), false);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (graph.nodes[n].op != "Pad") continue;
-    const Edges edges(graph);
     const Node& node = graph.nodes[n];
+    if (node.op != "Pad") continue;
+    IndexLists lists;
+    CUTIS_TRY(ReadIndexLists(graph, node, &lists));
     std::vector<int64_t> pads;
-    CUTIS_TRY(SpatialPads(graph, node, &pads));
+    if (!SpatialPads(DimsOf(graph, node.inputs[0]), lists, &pads)) continue;
     const std::vector<int>& readers = edges.readers[static_cast<size_t>(node.outputs[0])];
     bool all = edges.uses[static_cast<size_t>(node.outputs[0])] == static_cast<int>(readers.size());
     for (const int reader : readers) all = all && CanTake(graph, edges, node, graph.nodes[static_cast<size_t>(reader)], pads);
-    if (!all) {
-      MakeConvolution(graph, pads, &graph.nodes[n]);
-      continue;
-    }
+    if (!all) continue;  // a move of its own
     for (const int reader : readers) Take(node, pads, &graph.nodes[static_cast<size_t>(reader)]);
     dead[n] = true;
   }

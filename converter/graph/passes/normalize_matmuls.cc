@@ -38,15 +38,12 @@ Status TakeBias(const Node& node, const Constant& given, int64_t out, double bet
 Status Normalize(Graph& graph, size_t index) {
   Node& node = graph.nodes[index];
   const Constant* weights = ConstantInput(graph, node, 1);
-  if (weights == nullptr) return NodeError(node, "its weights are computed at run time, only constant ones are supported");
-  if (IntOf(node, "transA", 0) != 0) return NodeError(node, "transA is not supported");
   Constant bias;
   const bool has_bias = HasInput(node, 2);
   Constant taken = TakeWeights(*weights, IntOf(node, "transB", 0) != 0, FloatOf(node, "alpha", 1));
   const int64_t out = taken.dims[0];
   if (has_bias) {
     const Constant* given = ConstantInput(graph, node, 2);
-    if (given == nullptr) return NodeError(node, "its bias is computed at run time, only a constant one is supported");
     CUTIS_TRY(TakeBias(node, *given, out, FloatOf(node, "beta", 1), &bias));
   }
   node.op = "Gemm";
@@ -63,7 +60,12 @@ Status Normalize(Graph& graph, size_t index) {
 
 Status NormalizeMatMuls(Graph& graph) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (graph.nodes[n].op == "MatMul" || graph.nodes[n].op == "Gemm") CUTIS_TRY(Normalize(graph, n));
+    // What Canonicalize has left as Gemm is a layer; a MatMul is one where its weights are a constant matrix.
+    const Node& node = graph.nodes[n];
+    const bool layer = node.op == "MatMul" && ConstantInput(graph, node, 1) != nullptr &&
+                       ConstantInput(graph, node, 0) == nullptr && DimsOf(graph, node.inputs[0]).size() == 2 &&
+                       DimsOf(graph, node.inputs[1]).size() == 2;
+    if (layer || node.op == "Gemm") CUTIS_TRY(Normalize(graph, n));
   }
   return Status();
 }

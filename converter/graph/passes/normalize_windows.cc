@@ -13,15 +13,13 @@ Status Normalize(const Graph& graph, Node* node) {
   WindowAttributes window;
   CUTIS_TRY(ResolveWindow(*node, DimsOf(graph, node->inputs[0]), kernel, &window));
   const int64_t include = IntOf(*node, "count_include_pad", 0);
-  if (include != 0 && window.extended) {
-    // The windows that ceil_mode adds reach beyond the padding, which is counted while what lies beyond is not.
-    return NodeError(*node, "ceil_mode together with count_include_pad is not supported for this input size");
-  }
   std::map<std::string, Attribute> attributes;
-  attributes["kernel_shape"] = std::vector<int64_t>{window.kernel[0], window.kernel[1]};
-  attributes["strides"] = std::vector<int64_t>{window.stride[0], window.stride[1]};
-  attributes["dilations"] = std::vector<int64_t>{window.dilation[0], window.dilation[1]};
-  attributes["pads"] = std::vector<int64_t>{window.begin[0], window.begin[1], window.end[0], window.end[1]};
+  attributes["kernel_shape"] = window.kernel;
+  attributes["strides"] = window.stride;
+  attributes["dilations"] = window.dilation;
+  std::vector<int64_t> pads = window.begin;
+  pads.insert(pads.end(), window.end.begin(), window.end.end());
+  attributes["pads"] = std::move(pads);
   if (is_conv) attributes["group"] = IntOf(*node, "group", 1);
   if (node->op == "AveragePool") attributes["count_include_pad"] = int64_t{include != 0};
   node->attributes = std::move(attributes);
@@ -33,7 +31,7 @@ void MakeGlobal(const Graph& graph, const char* op, Node* node) {
   const Dims& dims = DimsOf(graph, node->inputs[0]);
   node->op = op;
   node->inputs.resize(1);
-  node->attributes = {{"kernel_shape", std::vector<int64_t>{dims[2], dims[3]}}};
+  node->attributes = {{"kernel_shape", Dims(dims.begin() + 2, dims.end())}};
 }
 
 }  // namespace
@@ -42,7 +40,8 @@ Status NormalizeWindows(Graph& graph) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (graph.nodes[n].op == "GlobalAveragePool") MakeGlobal(graph, "AveragePool", &graph.nodes[n]);
     if (graph.nodes[n].op == "GlobalMaxPool") MakeGlobal(graph, "MaxPool", &graph.nodes[n]);
-    if (graph.nodes[n].op == "ReduceMean") {
+    if (graph.nodes[n].op == "ReduceMean" && DimsOf(graph, graph.nodes[n].inputs[0]).size() == 4 &&
+        IntsOf(graph.nodes[n], "axes", {}) == std::vector<int64_t>{2, 3}) {
       const ValueId output = graph.nodes[n].outputs[0];
       MakeGlobal(graph, "AveragePool", &graph.nodes[n]);
       if (DimsOf(graph, output).size() == 2) {  // keepdims = 0

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "converter/graph/edit.h"
+#include "converter/graph/indices.h"
 #include "converter/graph/passes.h"
 #include "converter/graph/shapes.h"
 
@@ -18,31 +19,6 @@ bool KeepsBytes(const Dims& dims, const std::vector<int64_t>& order) {
   return true;
 }
 
-// Softmax as the normal form has it: over axis 1. Before opset 13 it ran over all axes from `axis` on, which is the same where
-// only one of them is not 1.
-Status NormalizeSoftmax(const Graph& graph, Node* node) {
-  const Dims& dims = DimsOf(graph, node->inputs[0]);
-  const int64_t rank = static_cast<int64_t>(dims.size());
-  int64_t axis = IntOf(*node, "axis", -1);
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank) return NodeError(*node, "its axis lies outside its tensor", Code::kBadInput);
-  if (IntOf(*node, "_flatten", 0) != 0) {
-    int64_t wide = -1;
-    for (int64_t i = axis; i < rank; ++i) {
-      if (dims[static_cast<size_t>(i)] == 1) continue;
-      if (wide != -1) return NodeError(*node, "a softmax over several axes of " + ToText(dims) + " is not supported");
-      wide = i;
-    }
-    if (wide != -1) axis = wide;
-  }
-  if (axis != 1) {
-    return NodeError(*node, "a softmax over axis " + std::to_string(axis) + " of " + ToText(dims) +
-                                " is not supported, only over the channels");
-  }
-  node->attributes = {{"axis", int64_t{1}}};
-  return Status();
-}
-
 }  // namespace
 
 Status RemoveNoOps(Graph& graph) {
@@ -55,26 +31,28 @@ Status RemoveNoOps(Graph& graph) {
         return NodeError(node, "training_mode is set; export the model for inference");
       }
     }
+    // What chooses every element once and in order, Pad without padding or Slice of everything, changes nothing.
+    if (ChoosesElements(graph, node) && DimsOf(graph, node.inputs[0]) == DimsOf(graph, node.outputs[0])) {
+      IndexLists lists;
+      CUTIS_TRY(ReadIndexLists(graph, node, &lists));
+      bool same = true;
+      for (const std::vector<int32_t>& axis : lists.axes) {
+        for (size_t i = 0; i < axis.size(); ++i) same = same && axis[i] == static_cast<int32_t>(i);
+      }
+      if (same) {
+        ReplaceValue(graph, node.outputs[0], node.inputs[0]);
+        dead[n] = true;
+        continue;
+      }
+    }
     if (node.op == "Identity" || node.op == "Dropout" || node.op == "Cast") {
       ReplaceValue(graph, node.outputs[0], node.inputs[0]);
       dead[n] = true;
-    } else if (node.op == "Pad") {
-      std::vector<int64_t> pads;
-      CUTIS_TRY(ReadPads(graph, node, &pads));
-      if (std::all_of(pads.begin(), pads.end(), [](int64_t pad) { return pad == 0; })) {
-        ReplaceValue(graph, node.outputs[0], node.inputs[0]);
-        dead[n] = true;
-      }
-    } else if (node.op == "Softmax") {
-      CUTIS_TRY(NormalizeSoftmax(graph, &node));
     } else if (node.op == "Transpose") {
       std::vector<int64_t> order;
       const Dims& dims = DimsOf(graph, node.inputs[0]);
       CUTIS_TRY(ReadPermutation(node, dims.size(), &order));
-      if (!KeepsBytes(dims, order)) {
-        return NodeError(node,
-                         "it moves the data of " + ToText(dims) + ", which is not supported; export the model in NCHW order");
-      }
+      if (!KeepsBytes(dims, order)) continue;
       node.op = "Reshape";
       node.attributes.clear();
     } else if (node.op == "Reshape" || node.op == "Flatten" || node.op == "Squeeze" || node.op == "Unsqueeze") {

@@ -22,6 +22,8 @@ Status CheckShapes(Graph& graph) {
 Status RunPasses(Graph& graph) {
   CUTIS_TRY(CheckOperators(graph));
   CUTIS_TRY(FoldConstants(graph));
+  CUTIS_TRY(Canonicalize(graph));
+  CUTIS_TRY(FoldConstants(graph));
   CUTIS_TRY(RemoveNoOps(graph));
   CUTIS_TRY(RemoveDeadCode(graph));
   CUTIS_TRY(NormalizeWindows(graph));

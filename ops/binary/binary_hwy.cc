@@ -1,0 +1,210 @@
+// The functions of two elements for every instruction set that Highway knows.
+//
+// Vectors run along rows where the output follows itself and an input follows itself or stands still (one of the two, that is:
+// a row of which both stand still is one element). A row ends with a vector that overlaps the one before (see
+// ops/add/add_hwy.cc). Other strides, and rows shorter than a vector, are scalar.
+#include "ops/binary/functions.h"
+#include "ops/clamp_hwy.h"
+#include "ops/hwy_kernel.h"
+
+namespace cutis {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+const hn::ScalableTag<float> df;
+const hn::RebindToSigned<decltype(df)> d32;
+const hn::Rebind<uint8_t, decltype(df)> d8;
+const hn::ScalableTag<uint8_t> d8s;
+using Floats = hn::Vec<decltype(df)>;
+using Bytes = hn::Vec<decltype(d8s)>;
+constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+constexpr int64_t kByteLanes = hn::MaxLanes(hn::ScalableTag<uint8_t>());
+// ARMv7 has no vector division: Highway's is an approximation.
+constexpr bool kDivides = !HWY_ARCH_ARM_V7;
+
+enum class Form { kScalar, kBoth, kRepeatA, kRepeatB };
+
+// How the rows of a nest can be computed by vectors of so many lanes.
+Form FormOf(const Nest& nest, int64_t lanes) {
+  const int32_t last = nest.rank - 1;
+  const int64_t a = nest.stride[1][last], b = nest.stride[2][last];
+  if (nest.stride[0][last] != 1 || nest.extent[last] < lanes) return Form::kScalar;
+  if (a == 1 && b == 1) return Form::kBoth;
+  if (a == 0 && b == 1) return Form::kRepeatA;
+  return a == 1 && b == 0 ? Form::kRepeatB : Form::kScalar;
+}
+
+// Calls compute(a, b, y) for each vector of each row; `step` elements make one. compute is handed the row's first element where
+// an operand repeats.
+template <Form kForm, class T, class Compute>
+HWY_INLINE void ForEachVector(const Nest& nest, const T* a_data, const T* b_data, T* y_data, int64_t step,
+                              const Compute& compute) {
+  const int64_t count = nest.extent[nest.rank - 1], tail = count - step;
+  ForEachRow<3>(nest, [&](const int64_t* offset) HWY_ATTR {
+    T* y = y_data + offset[0];
+    const T* a = a_data + offset[1];
+    const T* b = b_data + offset[2];
+    for (int64_t i = 0; i < tail; i += step) {
+      compute(kForm == Form::kRepeatA ? a : a + i, kForm == Form::kRepeatB ? b : b + i, y + i);
+    }
+    compute(kForm == Form::kRepeatA ? a : a + tail, kForm == Form::kRepeatB ? b : b + tail, y + tail);
+  });
+}
+
+// -- float32 --------------------------------------------------------------------------------------
+
+template <BinaryFunction kFunction>
+HWY_INLINE Floats ApplyLanes(Floats a, Floats b) {
+  if constexpr (kFunction == BinaryFunction::kAdd) return hn::Add(a, b);
+  if constexpr (kFunction == BinaryFunction::kSub) return hn::Sub(a, b);
+  if constexpr (kFunction == BinaryFunction::kMul) return hn::Mul(a, b);
+  if constexpr (kFunction == BinaryFunction::kDiv) return hn::Div(a, b);
+  // Highway's Ne(a, a) is false for a NaN on AVX2, so the NaN is what Eq is false for.
+  if constexpr (kFunction == BinaryFunction::kMax) return hn::IfThenElse(hn::Gt(a, b), a, hn::IfThenElse(hn::Eq(a, a), b, a));
+  if constexpr (kFunction == BinaryFunction::kMin) return hn::IfThenElse(hn::Lt(a, b), a, hn::IfThenElse(hn::Eq(a, a), b, a));
+}
+
+template <BinaryFunction kFunction, Form kForm>
+void RunFormF32(const BinaryF32Args& args) {
+  const Floats min = hn::Set(df, args.min), max = hn::Set(df, args.max);
+  ForEachVector<kForm>(args.nest, args.a, args.b, args.y, kLanes, [&](const float* a, const float* b, float* y) HWY_ATTR {
+    const Floats va = kForm == Form::kRepeatA ? hn::Set(df, *a) : hn::LoadU(df, a);
+    const Floats vb = kForm == Form::kRepeatB ? hn::Set(df, *b) : hn::LoadU(df, b);
+    hn::StoreU(ClampLanes(df, ApplyLanes<kFunction>(va, vb), min, max), df, y);
+  });
+}
+
+template <BinaryFunction kFunction>
+void RunF32(const BinaryF32Args& args) {
+  if constexpr (kFunction != BinaryFunction::kPow && (kDivides || kFunction != BinaryFunction::kDiv)) {
+    switch (FormOf(args.nest, kLanes)) {
+      case Form::kBoth:
+        return RunFormF32<kFunction, Form::kBoth>(args);
+      case Form::kRepeatA:
+        return RunFormF32<kFunction, Form::kRepeatA>(args);
+      case Form::kRepeatB:
+        return RunFormF32<kFunction, Form::kRepeatB>(args);
+      case Form::kScalar:
+        break;
+    }
+  }
+  ForEachRow<3>(args.nest, [&](const int64_t* offset) { RowF32<kFunction>(args, offset); });
+}
+
+// -- uint8 ----------------------------------------------------------------------------------------
+
+template <BinaryFunction kFunction>
+struct LanesU8 {
+  static constexpr int64_t kStep = kLanes;
+  hn::Vec<decltype(d32)> zero_a, zero_b;
+  Floats multiplier_a, multiplier_b, lo, hi;
+  hn::Vec<decltype(d32)> rounded_zero;  // the bits of 1.5 * 2^23, less the zero point (see ops/add/add_hwy.cc)
+
+  explicit LanesU8(const BinaryU8Args& args)
+      : zero_a(hn::Set(d32, args.zero_a)),
+        zero_b(hn::Set(d32, args.zero_b)),
+        multiplier_a(hn::Set(df, args.multiplier_a)),
+        multiplier_b(hn::Set(df, args.multiplier_b)),
+        lo(hn::Set(df, static_cast<float>(args.out.lo - args.out.zero_point))),
+        hi(hn::Set(df, static_cast<float>(args.out.hi - args.out.zero_point))),
+        rounded_zero(hn::Set(d32, 0x4B400000 - args.out.zero_point)) {}
+
+  template <Form kForm>
+  HWY_INLINE void Compute(const uint8_t* a, const uint8_t* b, uint8_t* y) const {
+    const auto bytes_a = kForm == Form::kRepeatA ? hn::Set(d32, *a) : hn::PromoteTo(d32, hn::LoadU(d8, a));
+    const auto bytes_b = kForm == Form::kRepeatB ? hn::Set(d32, *b) : hn::PromoteTo(d32, hn::LoadU(d8, b));
+    const Floats from_a = hn::ConvertTo(df, hn::Sub(bytes_a, zero_a)), from_b = hn::ConvertTo(df, hn::Sub(bytes_b, zero_b));
+    Floats scaled;
+    if constexpr (kFunction == BinaryFunction::kMul) {
+      scaled = hn::Mul(hn::Mul(from_a, from_b), multiplier_a);  // 255 * 255 is exact as a float
+    } else if constexpr (kFunction == BinaryFunction::kSub) {
+      scaled = hn::Sub(hn::Mul(from_a, multiplier_a), hn::Mul(from_b, multiplier_b));
+    } else {
+      scaled = hn::Add(hn::Mul(from_a, multiplier_a), hn::Mul(from_b, multiplier_b));
+    }
+    const Floats clamped = hn::Min(hn::Max(scaled, lo), hi);
+    const auto bits = hn::BitCast(d32, hn::Add(clamped, hn::Set(df, 12582912.0f)));
+    hn::StoreU(hn::DemoteTo(d8, hn::Sub(bits, rounded_zero)), d8, y);
+  }
+};
+
+template <BinaryFunction kFunction>
+struct ChooseU8 {
+  static constexpr int64_t kStep = kByteLanes;
+  Bytes lo, hi;
+
+  explicit ChooseU8(const BinaryU8Args& args)
+      : lo(hn::Set(d8s, static_cast<uint8_t>(args.out.lo))), hi(hn::Set(d8s, static_cast<uint8_t>(args.out.hi))) {}
+
+  template <Form kForm>
+  HWY_INLINE void Compute(const uint8_t* a, const uint8_t* b, uint8_t* y) const {
+    const Bytes va = kForm == Form::kRepeatA ? hn::Set(d8s, *a) : hn::LoadU(d8s, a);
+    const Bytes vb = kForm == Form::kRepeatB ? hn::Set(d8s, *b) : hn::LoadU(d8s, b);
+    const Bytes one = kFunction == BinaryFunction::kMax ? hn::Max(va, vb) : hn::Min(va, vb);
+    hn::StoreU(hn::Min(hn::Max(one, lo), hi), d8s, y);
+  }
+};
+
+template <class Lanes, Form kForm>
+void RunFormU8(const BinaryU8Args& args) {
+  const Lanes lanes(args);
+  ForEachVector<kForm>(args.nest, args.a, args.b, args.y, Lanes::kStep,
+                       [&](const uint8_t* a, const uint8_t* b, uint8_t* y)
+                           HWY_ATTR { lanes.template Compute<kForm>(a, b, y); });
+}
+
+template <BinaryFunction kFunction, class Lanes>
+void RunU8(const BinaryU8Args& args) {
+  switch (FormOf(args.nest, Lanes::kStep)) {
+    case Form::kBoth:
+      return RunFormU8<Lanes, Form::kBoth>(args);
+    case Form::kRepeatA:
+      return RunFormU8<Lanes, Form::kRepeatA>(args);
+    case Form::kRepeatB:
+      return RunFormU8<Lanes, Form::kRepeatB>(args);
+    case Form::kScalar:
+      ForEachRow<3>(args.nest, [&](const int64_t* offset) { RowU8<kFunction>(args, offset); });
+  }
+}
+
+}  // namespace
+
+void CUTIS_HWY_NAME(BinaryF32)(const BinaryF32Args& args) {
+  switch (args.function) {
+    case BinaryFunction::kAdd:
+      return RunF32<BinaryFunction::kAdd>(args);
+    case BinaryFunction::kSub:
+      return RunF32<BinaryFunction::kSub>(args);
+    case BinaryFunction::kMul:
+      return RunF32<BinaryFunction::kMul>(args);
+    case BinaryFunction::kDiv:
+      return RunF32<BinaryFunction::kDiv>(args);
+    case BinaryFunction::kMax:
+      return RunF32<BinaryFunction::kMax>(args);
+    case BinaryFunction::kMin:
+      return RunF32<BinaryFunction::kMin>(args);
+    case BinaryFunction::kPow:
+      return RunF32<BinaryFunction::kPow>(args);
+  }
+}
+
+void CUTIS_HWY_NAME(BinaryU8)(const BinaryU8Args& args) {
+  switch (args.function) {
+    case BinaryFunction::kAdd:
+      return RunU8<BinaryFunction::kAdd, LanesU8<BinaryFunction::kAdd>>(args);
+    case BinaryFunction::kSub:
+      return RunU8<BinaryFunction::kSub, LanesU8<BinaryFunction::kSub>>(args);
+    case BinaryFunction::kMul:
+      return RunU8<BinaryFunction::kMul, LanesU8<BinaryFunction::kMul>>(args);
+    case BinaryFunction::kMax:
+      return RunU8<BinaryFunction::kMax, ChooseU8<BinaryFunction::kMax>>(args);
+    case BinaryFunction::kMin:
+      return RunU8<BinaryFunction::kMin, ChooseU8<BinaryFunction::kMin>>(args);
+    case BinaryFunction::kDiv:
+    case BinaryFunction::kPow:
+      return;  // refused by the operator's check
+  }
+}
+
+}  // namespace cutis
