@@ -32,6 +32,7 @@ class SegmentWriter {
 
 Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, SegmentWriter& segment) {
   using format::Options;
+  if (o.write) return o.write(builder);
   switch (static_cast<Options>(o.type)) {
     case Options::ConvU8: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias), multiplier = segment.Add(o.multiplier);
@@ -74,8 +75,9 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   for (const RawTensor& t : model.tensors) {
     const auto name = builder.CreateString(t.name);
     const auto dims = builder.CreateVector(t.dims);
-    tensors.push_back(
-        format::CreateTensor(builder, name, static_cast<format::DataType>(t.type), dims, t.scale, t.zero_point, t.offset));
+    const format::Buffer data = t.data.bytes.empty() ? format::Buffer() : segment.Add(t.data);
+    tensors.push_back(format::CreateTensor(builder, name, static_cast<format::DataType>(t.type), dims, t.scale, t.zero_point,
+                                           t.offset, t.images, t.data.bytes.empty() ? nullptr : &data));
   }
   std::vector<Offset<format::Node>> nodes;
   for (const RawNode& n : model.nodes) {
@@ -316,7 +318,9 @@ void MakePlan(RawModel* model) {
     RawTensor& t = model->tensors[i];
     bytes[i] = ImageBytes(static_cast<DataType>(t.type),
                           {static_cast<int32_t>(t.dims[0]), static_cast<int32_t>(t.dims[1]), static_cast<int32_t>(t.dims[2])});
+    bytes[i] *= t.images;
     t.offset = 0;
+    if (!t.data.bytes.empty()) bytes[i] = 0;
     for (bool moved = true; moved;) {
       moved = false;
       for (size_t j = 0; j < i; ++j) {

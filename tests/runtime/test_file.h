@@ -4,6 +4,7 @@
 #define CUTIS_TESTS_RUNTIME_TEST_FILE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,12 @@
 
 namespace cutis::test {
 
+struct RawBuffer {
+  std::vector<uint8_t> bytes;
+  uint64_t move = 0;  // added to the offset that is written
+  uint64_t grow = 0;  // added to the size that is written
+};
+
 struct RawTensor {
   std::string name;
   uint8_t type = 0;
@@ -21,12 +28,8 @@ struct RawTensor {
   float scale = 1;
   uint8_t zero_point = 0;
   uint64_t offset = 0;
-};
-
-struct RawBuffer {
-  std::vector<uint8_t> bytes;
-  uint64_t move = 0;  // added to the offset that is written
-  uint64_t grow = 0;  // added to the size that is written
+  uint32_t images = 1;
+  RawBuffer data;  // not empty: a constant
 };
 
 // The union of all options; `type` says which of them are written.
@@ -45,6 +48,8 @@ struct RawOptions {
   std::vector<int32_t> counts;
   std::vector<float> multipliers;
   std::vector<uint8_t> table;
+  // Any other table.
+  std::function<flatbuffers::Offset<void>(flatbuffers::FlatBufferBuilder& builder)> write;
 };
 
 struct RawNode {
