@@ -15,6 +15,7 @@
 #include "ops/quantize/quantize.h"
 #include "ops/reduce/reduce.h"
 #include "ops/reshape/reshape.h"
+#include "ops/resize/resize.h"
 #include "ops/select/select.h"
 #include "ops/softmax/softmax.h"
 #include "ops/unary/unary.h"
@@ -27,7 +28,8 @@ namespace cutis {
   OP(ConvU8) OP(ConvF32) OP(DepthwiseU8) OP(DepthwiseF32) OP(DenseU8) OP(DenseF32) OP(AddU8) OP(AddF32) \
   OP(MaxPoolU8) OP(MaxPoolF32) OP(AveragePoolU8) OP(AveragePoolF32) OP(LookupU8) OP(ClampF32) OP(SoftmaxU8) \
   OP(SoftmaxF32) OP(DequantizeU8) OP(ReshapeU8) OP(ReshapeF32) OP(MoveU8) OP(MoveF32) OP(BinaryU8) \
-  OP(BinaryF32) OP(UnaryF32) OP(SelectF32) OP(ReduceU8) OP(ReduceF32) OP(MatMulU8) OP(MatMulF32) OP(QuantizeF32)
+  OP(BinaryF32) OP(UnaryF32) OP(SelectF32) OP(ReduceU8) OP(ReduceF32) OP(MatMulU8) OP(MatMulF32) OP(QuantizeF32) \
+  OP(ResizeLinearU8) OP(ResizeLinearF32)
 // clang-format on
 
 #define CUTIS_OP(name) extern const Op k##name##Op;

@@ -42,9 +42,10 @@ TEST_CASE("every kernel equals the reference of its kind, byte for byte") {
   if (!left_out.empty()) MESSAGE("this CPU cannot run: ", left_out);
 }
 
-TEST_CASE("every kind of kernel that an operator asks for has a reference and comes in one piece") {
-  for (const Op* op : Ops()) {
-    CHECK_MESSAGE(ChooseKernel(op->kernel, FeatureOf(Isa::kScalar)) != nullptr, std::string(op->name));
+TEST_CASE("every kind of kernel has a reference and comes in one piece") {
+  for (int kind = 0; kind <= static_cast<int>(KernelKind::kSha256); ++kind) {
+    CAPTURE(kind);
+    CHECK(ChooseKernel(static_cast<KernelKind>(kind), FeatureOf(Isa::kScalar)) != nullptr);
   }
   std::vector<KernelKind> seen;
   for (const Kernel& kernel : Kernels()) {

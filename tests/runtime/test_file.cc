@@ -58,6 +58,7 @@ Offset<void> WriteMove(FlatBufferBuilder& builder, const RawOptions& o, SegmentW
 
 Offset<void> WriteOptions(FlatBufferBuilder& builder, const RawOptions& o, SegmentWriter& segment) {
   using format::Options;
+  if (o.write) return o.write(builder);
   switch (static_cast<Options>(o.type)) {
     case Options::ConvU8: {
       const format::Buffer weights = segment.Add(o.weights), bias = segment.Add(o.bias), multiplier = segment.Add(o.multiplier);
@@ -121,9 +122,9 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   for (const RawTensor& t : model.tensors) {
     const auto name = builder.CreateString(t.name);
     const auto dims = builder.CreateVector(t.dims);
-    const format::Buffer data = t.constant ? segment.Add(t.data) : format::Buffer();
+    const format::Buffer data = t.data.bytes.empty() ? format::Buffer() : segment.Add(t.data);
     tensors.push_back(format::CreateTensor(builder, name, static_cast<format::DataType>(t.type), dims, t.scale, t.zero_point,
-                                           t.offset, t.images, t.constant ? &data : nullptr));
+                                           t.offset, t.images, t.data.bytes.empty() ? nullptr : &data));
   }
   std::vector<Offset<format::Node>> nodes;
   for (const RawNode& n : model.nodes) {
@@ -363,7 +364,7 @@ void MakePlan(RawModel* model) {
   model->scratch_bytes = 128 << 10;
   for (size_t i = 0; i < count; ++i) {
     RawTensor& t = model->tensors[i];
-    if (t.constant) continue;
+    if (!t.data.bytes.empty()) continue;
     const Shape shape = {static_cast<int32_t>(t.dims[0]), static_cast<int32_t>(t.dims[1]), static_cast<int32_t>(t.dims[2])};
     bytes[i] = ImageBytes(static_cast<DataType>(t.type), shape) * t.images;
     t.offset = 0;
@@ -461,7 +462,6 @@ RawModel SmallMapModel() {
   const DataType f32 = DataType::kF32;
   const uint32_t x = AddTensor(&model, "x", f32, {3, 4, 2}), v = AddTensor(&model, "v", f32, {1, 1, 4});
   const uint32_t k = AddTensor(&model, "k", f32, {1, 1, 5});
-  model.tensors[k].constant = true;
   model.tensors[k].data.bytes = AsBytes(std::vector<float>{10, 11, 12, 13, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
   const uint32_t moved = AddTensor(&model, "moved", f32, {2, 3, 5}), sum = AddTensor(&model, "sum", f32, {2, 3, 5});
   const uint32_t negated = AddTensor(&model, "negated", f32, {2, 3, 5});

@@ -4,6 +4,7 @@
 #define CUTIS_TESTS_RUNTIME_TEST_FILE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,8 +29,7 @@ struct RawTensor {
   uint8_t zero_point = 0;
   uint64_t offset = 0;
   uint32_t images = 1;
-  bool constant = false;  // whether `data` is written
-  RawBuffer data;
+  RawBuffer data;  // not empty: a constant
 };
 
 // The union of all options; `type` says which of them are written.
@@ -57,6 +57,8 @@ struct RawOptions {
   bool filled = false;
   float fill = 0;
   float alpha = 0, beta = 0;
+  // Any other table.
+  std::function<flatbuffers::Offset<void>(flatbuffers::FlatBufferBuilder& builder)> write;
 };
 
 struct RawNode {

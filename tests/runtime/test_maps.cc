@@ -156,7 +156,7 @@ TEST_CASE("inputs, images and constants without sense are refused") {
        }},
       {"outside its tensor", [](RawModel* m) { m->tensors[0].images = 1; }},
       {"another size", [](RawModel* m) { m->tensors[2].data.bytes.resize(128); }},
-      {"another size", [](RawModel* m) { m->tensors[2].data.bytes.clear(); }},
+      {"another size", [](RawModel* m) { m->tensors[2].data.bytes.resize(32); }},
       {"another size", [](RawModel* m) { m->tensors[2].images = 2; }},
       {"another size", [](RawModel* m) { m->tensors[2].offset = 64; }},
       {"constants", [](RawModel* m) { m->tensors[2].data.move = 1 << 20; }},
