@@ -309,7 +309,8 @@ Result<DeadChannels> RemoveDeadChannels(Graph& graph) {
   }
 }
 
-Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* moments, Graph& graph) {
+Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* moments, Graph& graph,
+                                  std::map<std::string, std::vector<size_t>>* kept) {
   if (options.by != PruneBy::kL1 && moments == nullptr) {
     return Status::Error(Code::kUsage, "--prune-by %s: needs --calibrate DIR with images", NameOf(options.by));
   }
@@ -326,6 +327,11 @@ Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* mo
     PrunedLayer layer{node.name, static_cast<int64_t>(channels.size()), 0, 0, ""};
     for (const int group : channels) layer.removed += dead[Size(group)] ? 1 : 0;
     report.layers.push_back(std::move(layer));
+  }
+  if (kept != nullptr) {
+    DeadChannels recorded;
+    RecordKept(graph, all, dead, recorded);
+    for (auto& entry : recorded.values) (*kept)[entry.first] = std::move(entry.second.kept);
   }
   CUTIS_TRY(RemoveWithMeans(all, dead, moments, graph));
   return report;
