@@ -32,8 +32,11 @@ double Mean(const std::vector<double>& values) {
 // they read, each repeated for the elements that it becomes.
 TensorMoments FindMoments(const Graph& graph, const Moments& moments, ValueId value) {
   const auto found = moments.find(graph.values[Size(value)].name);
-  if (found != moments.end()) return found->second;
   TensorMoments result;
+  if (found != moments.end()) {
+    // Of tensors that are no images the channels may be another axis.
+    return found->second.mean.size() == Size(ChannelsOf(graph, value)) ? found->second : result;
+  }
   for (const Node& node : graph.nodes) {
     if (node.op != "Reshape" || node.outputs[0] != value) continue;
     const TensorMoments source = FindMoments(graph, moments, node.inputs[0]);

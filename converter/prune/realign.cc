@@ -57,7 +57,7 @@ Net Until(const Net& net, int output) {
     }
     return to;
   };
-  part.input = move(net.input);
+  part.inputs = {move(net.inputs[0])};
   // Only what the output needs.
   std::vector<bool> needed(net.tensors.size(), false);
   needed[static_cast<size_t>(output)] = true;
@@ -89,6 +89,10 @@ void Adjust(const TensorMoments& before, const TensorMoments& now, const std::ve
     for (size_t k = n * terms; k < (n + 1) * terms; ++k) {
       node->weights[k] = static_cast<float>(static_cast<double>(node->weights[k]) * scale);
     }
+    if (!node->weight_scales.empty()) {  // those of the source follow, so that its integers stay
+      if (node->weight_scales.size() == 1) node->weight_scales.resize(node->bias.size(), node->weight_scales[0]);
+      node->weight_scales[n] = static_cast<float>(static_cast<double>(node->weight_scales[n]) * scale);
+    }
     node->bias[n] = static_cast<float>(scale * (static_cast<double>(node->bias[n]) - mean_now) + mean);
   }
 }
@@ -114,7 +118,7 @@ Status Realign(const Net& whole, const KeptChannels& kept, const OpenNet& open, 
         std::find_if(split.tensors.begin(), split.tensors.end(), [&](const NetTensor& t) { return t.name == name; });
     const Net part = Until(split, static_cast<int>(raw - split.tensors.begin()));
     CUTIS_ASSIGN(const std::unique_ptr<Model> running, open(part));
-    CUTIS_ASSIGN(const Moments now, CollectMoments(part, *running, chosen, threads, silent));
+    CUTIS_ASSIGN(const Moments now, CollectMoments(part, *running, chosen, threads, silent, part.outputs[0]));
     const auto entry = kept.find(pruned->tensors[static_cast<size_t>(node.output)].name);
     Adjust(before.at(name), now.at(name), entry == kept.end() ? nullptr : &entry->second, &node);
     progress(static_cast<int64_t>(i) + 1, static_cast<int64_t>(layers.size()));
