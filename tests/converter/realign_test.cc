@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -98,12 +99,20 @@ Moments MomentsOf(const Net& net, const std::vector<std::string>& images, int32_
   return std::move(moments.value());
 }
 
-void CheckEqual(const TensorMoments& a, const TensorMoments& b, size_t first = 0) {
-  const auto deviation = [](const TensorMoments& m, size_t c) { return std::sqrt(m.mean_square[c] - m.mean[c] * m.mean[c]); };
+// At most `silent` channels of b may have no deviation left to scale: all that they read is gone.
+void CheckEqual(const TensorMoments& a, const TensorMoments& b, size_t first, int silent) {
+  const auto deviation = [](const TensorMoments& m, size_t c) {
+    return std::sqrt(std::max(0.0, m.mean_square[c] - m.mean[c] * m.mean[c]));
+  };
   for (size_t c = 0; c < b.mean.size(); ++c) {
     CHECK(std::fabs(a.mean[first + c] - b.mean[c]) < 1e-4);
-    CHECK(std::fabs(deviation(a, first + c) - deviation(b, c)) < 1e-3);
+    if (deviation(b, c) < 1e-4) {
+      --silent;
+    } else {
+      CHECK(std::fabs(deviation(a, first + c) - deviation(b, c)) < 1e-3);
+    }
   }
+  CHECK(silent >= 0);
 }
 
 TEST_CASE("realigned layers have the means and deviations of the whole network") {
@@ -135,7 +144,7 @@ TEST_CASE("realigned layers have the means and deviations of the whole network")
   const Moments part = MomentsOf(pruned, folder.images, 2);
   for (const int tensor : {deep, narrow, last}) {
     const std::string& name = net.tensors[static_cast<size_t>(tensor)].name;
-    CheckEqual(whole.at(name), part.at(name));
+    CheckEqual(whole.at(name), part.at(name), 0, tensor == deep ? 32 : 0);  // two panels before it lost all
   }
   bool changed = false;
   for (size_t i = 0; i < net.nodes.size(); ++i) {
@@ -188,7 +197,7 @@ TEST_CASE("a network with fewer channels is compared with those that are left") 
   for (float& bias : to.bias) bias += 0.3f;
   const std::string& name = net.tensors[1].name;
   REQUIRE(Realign(net, {{name, {2, 3, 4, 5}}}, Open, folder.images, 1, Silent, &smaller).ok());
-  CheckEqual(MomentsOf(net, folder.images, 1).at(name), MomentsOf(smaller, folder.images, 1).at(name), 2);
+  CheckEqual(MomentsOf(net, folder.images, 1).at(name), MomentsOf(smaller, folder.images, 1).at(name), 2, 0);
 }
 
 }  // namespace
