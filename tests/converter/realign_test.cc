@@ -144,7 +144,7 @@ TEST_CASE("realigned layers have the means and deviations of the whole network")
   const Moments part = MomentsOf(pruned, folder.images, 2);
   for (const int tensor : {deep, narrow, last}) {
     const std::string& name = net.tensors[static_cast<size_t>(tensor)].name;
-    CheckEqual(whole.at(name), part.at(name), 0, tensor == deep ? 32 : 0);  // two panels before it lost all
+    CheckEqual(whole.at(name), part.at(name), 0, tensor == deep ? 16 : tensor == narrow ? 8 : 0);  // a panel lost all
   }
   bool changed = false;
   for (size_t i = 0; i < net.nodes.size(); ++i) {
