@@ -14,6 +14,7 @@
 #include "converter/onnx/onnx.h"
 #include "converter/prune/channels.h"
 #include "converter/prune/moments.h"
+#include "converter/prune/realign.h"
 #include "converter/quant/calibrate.h"
 #include "converter/quant/images.h"
 #include "converter/quant/quantize.h"
@@ -255,13 +256,17 @@ Status PruneJob(const Options& options, const Encoded& real, std::span<const std
                    progress.Show("measuring activations", done, total);
                  }));
   }
+  // The recipe speaks of outputs that a part of a network does not have.
+  Job plain;
+  plain.recipe.name = job.recipe.name;
+  plain.recipe.preprocess = job.recipe.preprocess;
+  const OpenNet open = [&](const Net& net) -> Result<std::unique_ptr<Model>> {
+    CUTIS_ASSIGN(FileModel file, PackFloat(net));
+    CUTIS_ASSIGN(Encoded encoded, Encode(std::move(file), plain));
+    return std::move(encoded.model);
+  };
   if (!options.sensitivity.empty()) {
     const PruneMode mode = options.prune.mode == PruneMode::kNone ? PruneMode::kBlock : options.prune.mode;
-    const OpenNet open = [&](const Net& net) -> Result<std::unique_ptr<Model>> {
-      CUTIS_ASSIGN(FileModel file, PackFloat(net));
-      CUTIS_ASSIGN(Encoded encoded, Encode(std::move(file), job));
-      return std::move(encoded.model);
-    };
     CUTIS_ASSIGN(summary.sensitivity, MeasureSensitivity(mode, options.prune.by, job.graph, job.net, *real.model, moments, open,
                                                          images, options.threads, [&](int64_t done, int64_t total) {
                                                            progress.Show("measuring sensitivity", done, total);
@@ -270,6 +275,11 @@ Status PruneJob(const Options& options, const Encoded& real, std::span<const std
   if (options.prune.mode == PruneMode::kNone) return {};
   progress.Show("pruning");
   CUTIS_ASSIGN(Pruned pruned, Prune(options.prune, job.graph, job.net, images.empty() ? nullptr : &moments));
+  if (!images.empty()) {
+    CUTIS_TRY(Realign(
+        job.net, pruned.kept, open, images, options.threads,
+        [&](int64_t done, int64_t total) { progress.Show("realigning", done, total); }, &pruned.net));
+  }
   job.net = std::move(pruned.net);
   summary.pruning = std::move(pruned.report);
   return {};

@@ -48,7 +48,7 @@ Result<Pruned> Prune(const PruneOptions& options, const Graph& graph, const Net&
   Pruned pruned;
   if (options.mode == PruneMode::kChannel) {
     Graph smaller = graph;
-    CUTIS_ASSIGN(pruned.report, PruneChannels(options, moments, smaller));
+    CUTIS_ASSIGN(pruned.report, PruneChannels(options, moments, smaller, &pruned.kept));
     CUTIS_ASSIGN(pruned.net, Lower(smaller));
     return pruned;
   }

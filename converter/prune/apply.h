@@ -10,6 +10,7 @@
 #include "converter/lower/net.h"
 #include "converter/prune/moments.h"
 #include "converter/prune/prune.h"
+#include "converter/prune/realign.h"
 #include "ops/status.h"
 #include "runtime/model.h"
 
@@ -18,6 +19,7 @@ namespace cutis::convert {
 struct Pruned {
   Net net;
   PruneReport report;
+  KeptChannels kept;  // mode kChannel
 };
 
 // `net` is `graph` lowered; neither is changed. `moments`, those of `net`, may be null with PruneBy::kL1: then no bias is

@@ -38,9 +38,7 @@ class Editor {
     for (size_t id = 0; id < kept_.size(); ++id) {
       if (!kept_[id].empty()) graph_.values[id].dims[1] = static_cast<int64_t>(kept_[id].size());
     }
-    // Where weights and shapes could disagree.
     for (const Node& node : graph_.nodes) {
-      if (node.op != "Conv" && node.op != "Gemm") continue;
       const Dims before = DimsOf(graph_, node.outputs[0]);
       CUTIS_TRY(InferNode(graph_, node));
       if (DimsOf(graph_, node.outputs[0]) != before) {

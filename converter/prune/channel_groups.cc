@@ -26,6 +26,14 @@ bool IsElementwise(const std::string& op) {
   return kOps.count(op) != 0;
 }
 
+// A reduction over axes behind the channels.
+bool KeepsChannels(const Node& node) {
+  static const std::set<std::string> kOps = {"ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"};
+  const std::vector<int64_t> axes = IntsOf(node, "axes", {});
+  return kOps.count(node.op) != 0 && !axes.empty() &&
+         std::all_of(axes.begin(), axes.end(), [](int64_t axis) { return axis > 1; });
+}
+
 // Joins channels of values.
 class Joiner {
  public:
@@ -71,8 +79,7 @@ class Joiner {
     if (node.op == "Reshape" && DimsOf(graph_, in)[0] == 1 && DimsOf(graph_, out)[0] == 1) {
       return Channels(in) <= Channels(out) ? JoinMultiples(in, out) : JoinMultiples(out, in);
     }
-    if (node.op == "ReduceMean" && DimsOf(graph_, in).size() == 4 && Channels(in) == Channels(out))
-      return JoinMultiples(in, out);
+    if (KeepsChannels(node) && Channels(in) == Channels(out)) return JoinMultiples(in, out);
     if (IsElementwise(node.op)) return VisitElementwise(node);
     if (node.op == "Concat") return VisitConcat(node);
     FreezeNode(node);

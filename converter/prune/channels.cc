@@ -32,8 +32,11 @@ double Mean(const std::vector<double>& values) {
 // they read, each repeated for the elements that it becomes.
 TensorMoments FindMoments(const Graph& graph, const Moments& moments, ValueId value) {
   const auto found = moments.find(graph.values[Size(value)].name);
-  if (found != moments.end()) return found->second;
   TensorMoments result;
+  if (found != moments.end()) {
+    // Of tensors that are no images the channels may be another axis.
+    return found->second.mean.size() == Size(ChannelsOf(graph, value)) ? found->second : result;
+  }
   for (const Node& node : graph.nodes) {
     if (node.op != "Reshape" || node.outputs[0] != value) continue;
     const TensorMoments source = FindMoments(graph, moments, node.inputs[0]);
@@ -309,7 +312,8 @@ Result<DeadChannels> RemoveDeadChannels(Graph& graph) {
   }
 }
 
-Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* moments, Graph& graph) {
+Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* moments, Graph& graph,
+                                  std::map<std::string, std::vector<size_t>>* kept) {
   if (options.by != PruneBy::kL1 && moments == nullptr) {
     return Status::Error(Code::kUsage, "--prune-by %s: needs --calibrate DIR with images", NameOf(options.by));
   }
@@ -326,6 +330,11 @@ Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* mo
     PrunedLayer layer{node.name, static_cast<int64_t>(channels.size()), 0, 0, ""};
     for (const int group : channels) layer.removed += dead[Size(group)] ? 1 : 0;
     report.layers.push_back(std::move(layer));
+  }
+  if (kept != nullptr) {
+    DeadChannels recorded;
+    RecordKept(graph, all, dead, recorded);
+    for (auto& entry : recorded.values) (*kept)[entry.first] = std::move(entry.second.kept);
   }
   CUTIS_TRY(RemoveWithMeans(all, dead, moments, graph));
   return report;

@@ -39,7 +39,9 @@ void CutCalibration(const DeadChannels& dead, Calibration& calibration);
 // layer: L1 norms, or (activation) for the columns that read the channel the power they put out. So layers compare, whatever
 // the size of their weights. What is left of the channels of a layer is rounded to a multiple of 16 (of 4 where there are fewer
 // than 64).
-Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* moments, Graph& graph);
+// `kept` (may be null) takes the channels that are left of each value that lost some.
+Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* moments, Graph& graph,
+                                  std::map<std::string, std::vector<size_t>>* kept = nullptr);
 
 // Families whose channels may go (see ChannelGroups), named by the first layer that makes them; for PruneFamily.
 struct ChannelFamily {

@@ -8,19 +8,24 @@ namespace {
 
 struct Collector {
   const Model& model;
+  int only;
   std::vector<TensorMoments> tensors;
 
   void Add(int tensor, const void* data) {
-    // float32 activations have no gaps between pixels.
-    const Shape& shape = model.tensors()[static_cast<size_t>(tensor)].info.shape;
-    const size_t channels = static_cast<size_t>(shape.channels);
+    if (only >= 0 && tensor != only) return;
+    const TensorInfo& info = model.tensors()[static_cast<size_t>(tensor)].info;
+    const size_t channels = static_cast<size_t>(info.shape.channels);
     TensorMoments& moments = tensors[static_cast<size_t>(tensor)];
-    const auto* value = static_cast<const float*>(data);
-    for (int64_t pixel = 0; pixel < int64_t{shape.height} * shape.width; ++pixel) {
-      for (size_t c = 0; c < channels; ++c, ++value) {
-        const double x = static_cast<double>(*value);
-        moments.mean[c] += x;
-        moments.mean_square[c] += x * x;
+    for (int32_t image = 0; image < info.images; ++image) {
+      // float32 activations have no gaps between pixels.
+      const auto* value =
+          reinterpret_cast<const float*>(static_cast<const std::byte*>(data) + static_cast<size_t>(image) * info.image_bytes);
+      for (int64_t pixel = 0; pixel < int64_t{info.shape.height} * info.shape.width; ++pixel) {
+        for (size_t c = 0; c < channels; ++c, ++value) {
+          const double x = static_cast<double>(*value);
+          moments.mean[c] += x;
+          moments.mean_square[c] += x * x;
+        }
       }
     }
   }
@@ -34,7 +39,7 @@ struct Collector {
 }  // namespace
 
 Result<Moments> CollectMoments(const Net& net, const Model& model, std::span<const std::string> images, int32_t threads,
-                               const Progress& progress) {
+                               const Progress& progress, int only) {
   const Preprocess* recipe = model.preprocess();
   if (recipe == nullptr || images.empty()) {
     return Status::Error(Code::kUsage, "pruning needs images and a recipe that says how they become the network's input");
@@ -42,7 +47,11 @@ Result<Moments> CollectMoments(const Net& net, const Model& model, std::span<con
   SessionOptions options;
   options.threads = threads;
   CUTIS_ASSIGN(auto session, Session::Create(model, options));
-  Collector collector{model, {}};
+  Collector collector{model, only, {}};
+  if (model.inputs().size() != 1) {
+    return Status::Error(Code::kUnsupported, "pruning by images: the network has %zu inputs, only one image is supported",
+                         model.inputs().size());
+  }
   for (const NetTensor& tensor : net.tensors) {
     const std::vector<double> zeros(static_cast<size_t>(tensor.shape.channels));
     collector.tensors.push_back({zeros, zeros});
@@ -58,8 +67,10 @@ Result<Moments> CollectMoments(const Net& net, const Model& model, std::span<con
   }
   Moments result;
   for (size_t i = 0; i < net.tensors.size(); ++i) {
+    if (net.tensors[i].is_constant || (only >= 0 && i != static_cast<size_t>(only))) continue;
     const Shape& size = net.tensors[i].shape;
-    const double count = static_cast<double>(size.height) * size.width * static_cast<double>(images.size());
+    const double count =
+        static_cast<double>(size.height) * size.width * net.tensors[i].images * static_cast<double>(images.size());
     TensorMoments& moments = collector.tensors[i];
     for (double& sum : moments.mean) sum /= count;
     for (double& sum : moments.mean_square) sum /= count;

@@ -20,9 +20,9 @@ struct TensorMoments {
 using Moments = std::map<std::string, TensorMoments>;  // by name of the tensor
 
 // `model`: the float32 network, in the order of tensors of `net`, with preprocessing. Sums are taken in a fixed order, so that
-// neither the machine nor the number of threads changes them.
+// neither the machine nor the number of threads changes them. `only`: of this tensor alone, by index; -1: of all.
 Result<Moments> CollectMoments(const Net& net, const Model& model, std::span<const std::string> images, int32_t threads,
-                               const Progress& progress);
+                               const Progress& progress, int only = -1);
 
 }  // namespace cutis::convert
 

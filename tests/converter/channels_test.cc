@@ -117,6 +117,27 @@ TEST_CASE("what is not understood keeps its channels") {
   CHECK(Difference(graph, pruned) == 0);
 }
 
+TEST_CASE("reductions tie channels only where they go along") {
+  GraphBuilder b(3, {1, 8, 4, 4});
+  const ValueId x = b.Conv(0, 4, 1), y = b.Conv(0, 4, 1), z = b.Conv(0, 4, 1);
+  const auto reduce = [&](ValueId from, std::vector<int64_t> axes, Dims dims) {
+    const ValueId id = b.Op("ReduceMax", {from}, {{"axes", std::move(axes)}, {"keepdims", int64_t{0}}});
+    b.graph().values[Size(id)].dims = std::move(dims);
+    return id;
+  };
+  const ValueId pooled = reduce(x, {2, 3}, {1, 4});
+  const ValueId crossed = reduce(y, {1}, {1, 4, 4});  // what follows the images is the height
+  const ValueId first = b.Gemm(pooled, 3);
+  b.Build(first);
+  b.graph().outputs.push_back(crossed);
+  b.graph().outputs.push_back(z);
+  const ChannelGroups all = FindChannelGroups(b.graph());
+  CHECK(GroupOf(all, x, 2) == GroupOf(all, pooled, 2));
+  CHECK_FALSE(all.groups[Size(GroupOf(all, x, 2))].frozen);
+  CHECK(GroupOf(all, y, 2) != GroupOf(all, crossed, 2));
+  CHECK(all.groups[Size(GroupOf(all, y, 2))].frozen);
+}
+
 // Removing groups gives what the whole network gives when nothing reads them.
 TEST_CASE("removal computes what zero columns do") {
   for (uint64_t seed = 1; seed <= 6; ++seed) {
