@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
+#include <map>
+#include <string>
 
 #include "tools/exit_code.h"
 
@@ -23,6 +25,11 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("--write-calibration", options.write_calibration, "write what the images gave to this calibration.json");
   app.add_option("--evaluate", options.evaluate,
                  "a folder of images to compare int8 with float32 on (default: those of --calibrate)");
+  app.add_option("--effort", options.effort,
+                 "high: weights rounded layer by layer on the images of --calibrate, and ranges chosen by the error of the outputs; "
+                 "takes minutes")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Effort>{{"default", Effort::kDefault}, {"high", Effort::kHigh}}))
+      ->option_text("default|high");
   app.add_flag("--float", options.float32, "write a float32 model; nothing is calibrated");
   std::string prune, prune_by;
   std::vector<std::string> prune_limits;
