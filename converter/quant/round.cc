@@ -71,8 +71,15 @@ double RoundingProblem::Improve(std::span<const double> weights, double scale, s
 }
 
 double RoundingProblem::Round(std::span<const double> weights, double scale, std::span<int8_t> out) const {
+  // Steps of one end in the nearest hollow: from two sides, so that the result is never worse than plain rounding.
+  std::vector<int8_t> nearest(size());
+  for (size_t k = 0; k < size(); ++k) nearest[k] = static_cast<int8_t>(Step(weights[k] / scale));
+  const double from_nearest = Improve(weights, scale, nearest);
   RoundInOrder(weights, scale, out);
-  return Improve(weights, scale, out);
+  const double error = Improve(weights, scale, out);
+  if (!(from_nearest < error)) return error;
+  std::copy(nearest.begin(), nearest.end(), out.begin());
+  return from_nearest;
 }
 
 }  // namespace cutis::convert
