@@ -299,6 +299,38 @@ Result<PixelImages> LoadSome(const std::vector<std::string>& images, size_t most
   return pixels;
 }
 
+// A network in the form that is quantised, with its statistics.
+struct Form {
+  Net net;
+  FileModel real;
+  Calibration calibration;
+  size_t equalised = 0;  // channels
+};
+
+// Scales the channels of `form` where that makes the quantised outputs better on the images (equalise.h).
+Status EqualiseForm(const Options& options, const Job& job, const InputRecipe& input, const std::vector<std::string>& images,
+                    const PixelImages& pixels, Form& form, ProgressLine& progress) {
+  CUTIS_ASSIGN(const ChannelRanges ranges, MeasureChannels(form.net, form.real, input, pixels, options.threads));
+  CUTIS_ASSIGN(double least, OutputError(form.net, form.real, form.calibration, input, pixels, options.threads));
+  const Net original = form.net;
+  for (const double strength : {0.5, 1.0}) {
+    Form scaled;
+    scaled.net = original;
+    scaled.equalised = Equalise(scaled.net, ranges, strength);
+    if (scaled.equalised == 0) continue;
+    CUTIS_ASSIGN(scaled.real, PackFloat(scaled.net));
+    CUTIS_ASSIGN(const Encoded encoded, Encode(scaled.real, job));
+    CUTIS_ASSIGN(scaled.calibration,
+                 Calibrate(scaled.net, *encoded.model, images, options.threads,
+                           [&](int64_t done, int64_t total) { progress.Show("equalising channels", done, total); }));
+    CUTIS_ASSIGN(const double error, OutputError(scaled.net, scaled.real, scaled.calibration, input, pixels, options.threads));
+    if (!(error < least)) continue;
+    least = error;
+    form = std::move(scaled);
+  }
+  return {};
+}
+
 // int8 by statistics alone, or, where there are images, by what the quantised network makes of them.
 Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Model& real, const Calibration& calibration,
                               const std::vector<std::string>& images, Summary& summary, ProgressLine& progress) {
@@ -314,20 +346,23 @@ Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Mode
     summary.layers = ReportLayers(job.net, calibration, model, nullptr, nullptr, false);
     return model;
   }
-  CUTIS_ASSIGN(const FileModel real_file, PackFloat(job.net));
+  Form form{job.net, {}, calibration, 0};
+  CUTIS_ASSIGN(form.real, PackFloat(form.net));
   std::optional<ChosenRanges> ranges;
   if (high) {
     CUTIS_ASSIGN(const PixelImages pixels, LoadSome(images, kMostRangeImages, real));
-    CUTIS_ASSIGN(ranges, SearchRanges(job.net, real_file, calibration, input, pixels, options.threads,
+    CUTIS_TRY(EqualiseForm(options, job, input, images, pixels, form, progress));
+    CUTIS_ASSIGN(ranges, SearchRanges(form.net, form.real, form.calibration, input, pixels, options.threads,
                                       [&](int64_t done, int64_t total) { progress.Show("trying ranges", done, total); }));
   }
   CUTIS_ASSIGN(const PixelImages pixels, LoadSome(images, kMostRefineImages, real));
-  Refiner refiner(job.net, real_file, input, pixels, {high, options.threads}, [&](int64_t done, int64_t total) {
+  Refiner refiner(form.net, form.real, input, pixels, {high, options.threads}, [&](int64_t done, int64_t total) {
     progress.Show(high ? "rounding weights" : "quantising", done, total);
   });
   if (ranges) refiner.SetAffines(ranges->affines);
-  CUTIS_ASSIGN(FileModel model, Quantize(job.net, calibration, input, &refiner));
-  summary.layers = ReportLayers(job.net, calibration, model, ranges ? &*ranges : nullptr, &refiner, high);
+  CUTIS_ASSIGN(FileModel model, Quantize(form.net, form.calibration, input, &refiner));
+  summary.layers = ReportLayers(form.net, form.calibration, model, ranges ? &*ranges : nullptr, &refiner, high);
+  summary.equalised_channels = form.equalised;
   return model;
 }
 

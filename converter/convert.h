@@ -30,6 +30,7 @@ struct Summary {
   std::optional<Agreement> agreement;  // int8 only
   std::vector<LayerReport> layers;     // int8 only
   Effort effort = Effort::kDefault;
+  size_t equalised_channels = 0;
   std::optional<PruneReport> pruning;
   std::optional<Agreement> pruning_alone;  // float32 after pruning with float32 before it
   std::vector<LayerSparsity> sparsity;

@@ -46,6 +46,7 @@ void AppendQuantisation(std::string& text, const Summary& summary) {
   Append(text, "quantised    %s, biases by the means of the quantised network; least SQNR %.1f dB (%.100s)\n",
          adaptive ? "ranges by the error of the outputs, weights by the error of their sums" : "ranges of the least expected error",
          *worst->sqnr_db, worst->name.c_str());
+  if (summary.equalised_channels > 0) Append(text, "equalised    %zu channels, by powers of two\n", summary.equalised_channels);
 }
 
 }  // namespace

@@ -30,6 +30,15 @@ class Groups {
     for (const int input : net.inputs) Fix(input);
     for (const int output : net.outputs) Fix(output);
     for (const NetNode& node : net.nodes) Visit(node);
+    // What the source states is kept as it is.
+    for (size_t t = 0; t < net.tensors.size(); ++t) {
+      if (net.tensors[t].is_constant || net.tensors[t].quantization != nullptr) Fix(static_cast<int>(t));
+    }
+    for (const NetNode& node : net.nodes) {
+      if (node.weight_scales.empty()) continue;
+      Fix(node.inputs[0]);
+      Fix(node.output);
+    }
   }
 
   size_t Of(int tensor) const {

@@ -81,6 +81,12 @@ class Search {
     return chosen;
   }
 
+  // Before anything is chosen.
+  Result<double> StartError() {
+    CUTIS_TRY(Start());
+    return double{error_};
+  }
+
  private:
   // The first model and its weights, the real outputs, and all activations.
   Status Start() {
@@ -165,6 +171,11 @@ class Search {
 Result<ChosenRanges> SearchRanges(const Net& net, const FileModel& real, const Calibration& calibration, const InputRecipe& recipe,
                                   const PixelImages& pixels, int32_t threads, const Progress& progress) {
   return Search(net, real, calibration, recipe, pixels, threads).Run(progress);
+}
+
+Result<double> OutputError(const Net& net, const FileModel& real, const Calibration& calibration, const InputRecipe& recipe,
+                           const PixelImages& pixels, int32_t threads) {
+  return Search(net, real, calibration, recipe, pixels, threads).StartError();
 }
 
 }  // namespace cutis::convert

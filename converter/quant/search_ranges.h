@@ -24,6 +24,10 @@ struct ChosenRanges {
 Result<ChosenRanges> SearchRanges(const Net& net, const FileModel& real, const Calibration& calibration, const InputRecipe& recipe,
                                   const PixelImages& pixels, int32_t threads, const Progress& progress);
 
+// The mean relative squared error of the outputs that all of this starts from.
+Result<double> OutputError(const Net& net, const FileModel& real, const Calibration& calibration, const InputRecipe& recipe,
+                           const PixelImages& pixels, int32_t threads);
+
 }  // namespace cutis::convert
 
 #endif  // CUTIS_CONVERTER_QUANT_SEARCH_RANGES_H_

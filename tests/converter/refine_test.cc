@@ -108,13 +108,13 @@ std::vector<std::vector<double>> RunModel(const Net& net, const FileModel& model
 }
 
 // Mean squared error, and the squared mean error (the bias) of each output, summed.
-struct OutputError {
+struct ErrorSums {
   double squared = 0, bias = 0;
 };
-OutputError ErrorOn(const Net& net, const FileModel& model, const PixelImages& images) {
+ErrorSums ErrorOn(const Net& net, const FileModel& model, const PixelImages& images) {
   const auto got = RunModel(net, model, images);
   std::vector<double> means(got[0].size());
-  OutputError error;
+  ErrorSums error;
   for (size_t i = 0; i < images.size(); ++i) {
     const std::vector<double> expected = Evaluate(net, RealInput(images[i]))[static_cast<size_t>(net.outputs[0])];
     for (size_t c = 0; c < expected.size(); ++c) {
@@ -138,7 +138,7 @@ TEST_CASE("images: biases lose their error; weights by the error of their sums b
     auto plain = Quantize(net, calibration, kRecipe);
     REQUIRE(plain.ok());
     const FileModel nearest = Refined(net, calibration, images, false, 2), rounded = Refined(net, calibration, images, true, 2);
-    const OutputError a = ErrorOn(net, plain.value(), others), b = ErrorOn(net, nearest, others),
+    const ErrorSums a = ErrorOn(net, plain.value(), others), b = ErrorOn(net, nearest, others),
                       c = ErrorOn(net, rounded, others);
     statistics += a.squared;
     corrected += b.squared;
@@ -268,6 +268,12 @@ TEST_CASE("scales of the source are kept bit for bit, whatever the statistics or
   }
   const PixelImages images = Pictures({12, 12, 3}, 4, 9);
   const Calibration calibration = CalibrationOn(net, images);
+  ChannelRanges ranges(net.tensors.size());
+  for (size_t t = 0; t < ranges.size(); ++t) {
+    ranges[t].assign(static_cast<size_t>(net.tensors[t].shape.channels), 1.0f);
+    ranges[t][0] = 100;
+  }
+  CHECK(Equalise(net, ranges, 1) == 0);
   auto plain = Quantize(net, calibration, kRecipe);
   REQUIRE(plain.ok());
   CHECK(WeightBytes(plain.value()) == WeightBytes(Refined(net, calibration, images, true, 2)));
