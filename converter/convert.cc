@@ -1,5 +1,6 @@
 #include "converter/convert.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -18,6 +19,9 @@
 #include "converter/quant/calibrate.h"
 #include "converter/quant/images.h"
 #include "converter/quant/quantize.h"
+#include "converter/quant/refine.h"
+#include "converter/quant/report.h"
+#include "converter/quant/search_ranges.h"
 #include "converter/recipe/labels.h"
 #include "converter/recipe/recipe.h"
 #include "converter/write/encode.h"
@@ -28,6 +32,8 @@ namespace cutis::convert {
 namespace {
 
 constexpr uint64_t kMaxWeightFile = uint64_t{4} << 30;
+// Images whose activations are held layer by layer, and all at once while ranges are tried.
+constexpr size_t kMostRefineImages = 128, kMostRangeImages = 32;
 constexpr uint64_t kMaxText = uint64_t{256} << 20;
 
 bool IsFolder(const std::string& path) {
@@ -110,6 +116,7 @@ Status CheckOptions(const Options& options, const Sources& sources) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
     }
   }
+  if (options.float32 && options.effort == Effort::kHigh) return Status::Error(Code::kUsage, "--effort: has no meaning with --float");
   if (options.float32) {
     for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate},
                                       {"--write-calibration", &options.write_calibration},
@@ -130,6 +137,11 @@ Status CheckOptions(const Options& options, const Sources& sources) {
   const bool images = IsFolder(sources.calibrate);
   if (!images && !Exists(sources.calibrate))
     return Status::Error(Code::kBadInput, "%s: does not exist", sources.calibrate.c_str());
+  if (options.effort == Effort::kHigh && !images) {
+    return Status::Error(Code::kUsage,
+                         "--effort high: statistics alone do not say how the network's layers answer to rounding: give --calibrate "
+                         "DIR, a folder of typical images");
+  }
   if (!options.write_calibration.empty() && !images) {
     return Status::Error(Code::kUsage, "--write-calibration: needs --calibrate DIR with images");
   }
@@ -285,6 +297,85 @@ Status PruneJob(const Options& options, const Encoded& real, std::span<const std
   return {};
 }
 
+// Up to `most` of the images, spread over the list.
+Result<PixelImages> LoadSome(const std::vector<std::string>& images, size_t most, const Model& real) {
+  const Shape& shape = real.tensors()[static_cast<size_t>(real.input())].info.shape;
+  const size_t count = std::min(images.size(), most);
+  PixelImages pixels;
+  for (size_t i = 0; i < count; ++i) {
+    CUTIS_ASSIGN(std::vector<uint8_t> image, LoadImage(images[i * images.size() / count], *real.preprocess(), shape));
+    pixels.push_back(std::move(image));
+  }
+  return pixels;
+}
+
+// A network in the form that is quantised, with its statistics.
+struct Form {
+  Net net;
+  FileModel real;
+  Calibration calibration;
+  size_t equalised = 0;  // channels
+};
+
+// Scales the channels of `form` where that makes the quantised outputs better on the images (equalise.h).
+Status EqualiseForm(const Options& options, const Job& job, const InputRecipe& input, const std::vector<std::string>& images,
+                    const PixelImages& pixels, Form& form, ProgressLine& progress) {
+  CUTIS_ASSIGN(const ChannelRanges ranges, MeasureChannels(form.net, form.real, input, pixels, options.threads));
+  CUTIS_ASSIGN(double least, OutputError(form.net, form.real, form.calibration, input, pixels, options.threads));
+  const Net original = form.net;
+  for (const double strength : {0.5, 1.0}) {
+    Form scaled;
+    scaled.net = original;
+    scaled.equalised = Equalise(scaled.net, ranges, strength);
+    if (scaled.equalised == 0) continue;
+    CUTIS_ASSIGN(scaled.real, PackFloat(scaled.net));
+    CUTIS_ASSIGN(const Encoded encoded, Encode(scaled.real, job));
+    CUTIS_ASSIGN(scaled.calibration,
+                 Calibrate(scaled.net, *encoded.model, images, options.threads,
+                           [&](int64_t done, int64_t total) { progress.Show("equalising channels", done, total); }));
+    CUTIS_ASSIGN(const double error, OutputError(scaled.net, scaled.real, scaled.calibration, input, pixels, options.threads));
+    if (!(error < least)) continue;
+    least = error;
+    form = std::move(scaled);
+  }
+  return {};
+}
+
+// int8 by statistics alone, or, where there are images, by what the quantised network makes of them.
+Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Model& real, const Calibration& calibration,
+                              const std::vector<std::string>& images, Summary& summary, ProgressLine& progress) {
+  progress.Show("quantising");
+  InputRecipe input;
+  if (job.recipe.preprocess) input = {job.recipe.preprocess->mean, job.recipe.preprocess->std};
+  const bool high = options.effort == Effort::kHigh;
+  if (images.empty() || !CanRefine(job.net)) {
+    if (high && !images.empty()) {
+      return Status::Error(Code::kUnsupported, "--effort high: not for networks with several inputs, constants or several images");
+    }
+    CUTIS_ASSIGN(FileModel model, Quantize(job.net, calibration, input));
+    summary.layers = ReportLayers(job.net, calibration, model, nullptr, nullptr, false);
+    return model;
+  }
+  Form form{job.net, {}, calibration, 0};
+  CUTIS_ASSIGN(form.real, PackFloat(form.net));
+  std::optional<ChosenRanges> ranges;
+  if (high) {
+    CUTIS_ASSIGN(const PixelImages pixels, LoadSome(images, kMostRangeImages, real));
+    CUTIS_TRY(EqualiseForm(options, job, input, images, pixels, form, progress));
+    CUTIS_ASSIGN(ranges, SearchRanges(form.net, form.real, form.calibration, input, pixels, options.threads,
+                                      [&](int64_t done, int64_t total) { progress.Show("trying ranges", done, total); }));
+  }
+  CUTIS_ASSIGN(const PixelImages pixels, LoadSome(images, kMostRefineImages, real));
+  Refiner refiner(form.net, form.real, input, pixels, {high, options.threads}, [&](int64_t done, int64_t total) {
+    progress.Show(high ? "rounding weights" : "quantising", done, total);
+  });
+  if (ranges) refiner.SetAffines(ranges->affines);
+  CUTIS_ASSIGN(FileModel model, Quantize(form.net, form.calibration, input, &refiner));
+  summary.layers = ReportLayers(form.net, form.calibration, model, ranges ? &*ranges : nullptr, &refiner, high);
+  summary.equalised_channels = form.equalised;
+  return model;
+}
+
 void Describe(const Job& job, const Encoded& encoded, Summary& summary) {
   summary.dead_channels = job.dead_channels.removed;
   summary.sparsity = CountSparsity(job.net, *encoded.model);
@@ -312,6 +403,7 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   Summary summary;
   summary.output = options.output;
   summary.float32 = options.float32;
+  summary.effort = options.effort;
   std::vector<std::string> images;
   if (!options.float32 && IsFolder(job.paths.calibrate)) {
     CUTIS_ASSIGN(images, ListImages(job.paths.calibrate));
@@ -330,10 +422,7 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
     return summary;
   }
   CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
-  progress.Show("quantising");
-  InputRecipe input;
-  if (job.recipe.preprocess) input = {job.recipe.preprocess->mean, job.recipe.preprocess->std};
-  CUTIS_ASSIGN(FileModel quantised_file, Quantize(job.net, calibration, input));
+  CUTIS_ASSIGN(FileModel quantised_file, QuantizeJob(options, job, *base.model, calibration, images, summary, progress));
   CUTIS_ASSIGN(const Encoded quantised, Encode(std::move(quantised_file), job));
   CUTIS_ASSIGN(Agreement agreement, CompareOn(options, job, *real.model, *quantised.model, images, progress));
   if (pruned) {

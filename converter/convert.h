@@ -13,6 +13,7 @@
 #include "converter/prune/apply.h"
 #include "converter/prune/sensitivity.h"
 #include "converter/quant/compare.h"
+#include "converter/quant/report.h"
 #include "ops/status.h"
 
 namespace cutis::convert {
@@ -27,6 +28,9 @@ struct Summary {
   int64_t calibration_images = 0;
   std::string calibration;             // where the statistics came from
   std::optional<Agreement> agreement;  // int8 only
+  std::vector<LayerReport> layers;     // int8 only
+  Effort effort = Effort::kDefault;
+  size_t equalised_channels = 0;
   std::optional<PruneReport> pruning;
   std::optional<Agreement> pruning_alone;  // float32 after pruning with float32 before it
   std::vector<LayerSparsity> sparsity;

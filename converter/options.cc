@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
+#include <string>
 
 #include "tools/exit_code.h"
 
@@ -23,6 +24,11 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("--write-calibration", options.write_calibration, "write what the images gave to this calibration.json");
   app.add_option("--evaluate", options.evaluate,
                  "a folder of images to compare int8 with float32 on (default: those of --calibrate)");
+  std::string effort = "default";
+  app.add_option("--effort", effort,
+                 "default, or high: ranges by the error of the outputs, weights rounded layer by layer on the images of --calibrate; "
+                 "minutes")
+      ->check(CLI::IsMember({"default", "high"}));
   app.add_flag("--float", options.float32, "write a float32 model; nothing is calibrated");
   std::string prune, prune_by;
   std::vector<std::string> prune_limits;
@@ -49,6 +55,7 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
     }
     return std::nullopt;
   }
+  options.effort = effort == "high" ? Effort::kHigh : Effort::kDefault;
   const Status status = ParsePruning(prune, prune_by, prune_limits, &options.prune);
   if (!status.ok()) {
     std::fprintf(stderr, "cutis-convert: %s\n", status.text());

@@ -10,10 +10,14 @@
 
 namespace cutis::convert {
 
+// How long the quantiser may look for better integers.
+enum class Effort : uint8_t { kDefault, kHigh };
+
 struct Options {
   std::string input, output;
   std::string graph, recipe, calibrate, labels, write_calibration, evaluate;  // empty: not given
   bool float32 = false;
+  Effort effort = Effort::kDefault;
   int32_t threads = 1;
   PruneOptions prune;
   std::string sensitivity;  // the JSON file to write; empty: not given

@@ -31,6 +31,24 @@ void AppendAgreement(std::string& text, const Agreement& agreement, bool pruned)
   text += "\n";
 }
 
+// How ranges, weights and biases were chosen, and where it cost most.
+void AppendQuantisation(std::string& text, const Summary& summary) {
+  const LayerReport* worst = nullptr;
+  bool adaptive = false;
+  for (const LayerReport& layer : summary.layers) {
+    if (layer.sqnr_db && (worst == nullptr || *layer.sqnr_db < *worst->sqnr_db)) worst = &layer;
+    adaptive = adaptive || layer.rounding == "adaptive";
+  }
+  if (worst == nullptr) {
+    text += "quantised    by statistics alone: ranges of the least expected error, biases corrected by the recorded means\n";
+    return;
+  }
+  Append(text, "quantised    %s, biases by the means of the quantised network; least SQNR %.1f dB (%.100s)\n",
+         adaptive ? "ranges by the error of the outputs, weights by the error of their sums" : "ranges of the least expected error",
+         *worst->sqnr_db, worst->name.c_str());
+  if (summary.equalised_channels > 0) Append(text, "equalised    %zu channels, by powers of two\n", summary.equalised_channels);
+}
+
 }  // namespace
 
 std::string SummaryText(const Summary& summary) {
@@ -55,6 +73,7 @@ std::string SummaryText(const Summary& summary) {
            "             float32 after pruning with float32 before: mean cosine %.5f (worst %.5f), same top label %.2f %%\n",
            summary.pruning_alone->mean_cosine, summary.pruning_alone->worst_cosine, 100 * summary.pruning_alone->top1);
   }
+  if (!summary.float32) AppendQuantisation(text, summary);
   if (summary.agreement) AppendAgreement(text, *summary.agreement, summary.pruning.has_value());
   if (summary.sensitivity) text += SensitivityText(*summary.sensitivity);
   for (const std::string& note : summary.notes) Append(text, "note         %s\n", note.c_str());

@@ -1,5 +1,5 @@
 // What is known about the values of a network's tensors: ranges, histograms, means of channels. Taken from runs over images, or
-// read from a calibration.json, which holds exactly the same, so that both give the same model.
+// read from a calibration.json, which holds exactly the same. (Images can do more than their statistics: see refine.h.)
 #ifndef CUTIS_CONVERTER_QUANT_CALIBRATION_H_
 #define CUTIS_CONVERTER_QUANT_CALIBRATION_H_
 

@@ -26,14 +26,27 @@ double RoundChannel(std::span<const double> weights, std::span<const double> mea
          static_cast<double>(input.zero_point) * static_cast<double>(sum);
 }
 
+// The room that the products leave for the bias; a layer so long that there is none is refused by the operator's check.
+double RoomForBias(const ChannelInput& input) {
+  return std::max(1.0, kSumLimit - kLargestTerm * static_cast<double>(input.padded_terms) - 1);
+}
+
 }  // namespace
+
+std::optional<int32_t> FoldBias(std::span<const int8_t> weights, double bias, double weight_scale, const ChannelInput& input) {
+  int64_t sum = 0;
+  for (const int8_t weight : weights) sum += weight;
+  const double folded =
+      std::nearbyint(bias / (input.scale * weight_scale)) - static_cast<double>(input.zero_point) * static_cast<double>(sum);
+  if (!(std::fabs(folded) <= RoomForBias(input))) return std::nullopt;
+  return static_cast<int32_t>(folded);
+}
 
 ChannelResult QuantizeChannel(std::span<const double> weights, std::span<const double> means, double bias,
                               const ChannelInput& input, double least_scale, std::span<int8_t> out) {
   double largest = 0;
   for (const double weight : weights) largest = std::max(largest, std::fabs(weight));
-  // The room that the products leave for the bias; a layer so long that there is none is refused by the operator's check.
-  const double room = std::max(1.0, kSumLimit - kLargestTerm * static_cast<double>(input.padded_terms) - 1);
+  const double room = RoomForBias(input);
   double scale = std::max({largest / 127, std::fabs(bias) / (input.scale * room), least_scale});
   if (largest == 0) scale = std::max(std::fabs(bias) / (input.scale * 0x1p22), least_scale);
   double folded = RoundChannel(weights, means, bias, input, scale, out);

@@ -3,6 +3,7 @@
 #define CUTIS_CONVERTER_QUANT_CHANNEL_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace cutis::convert {
@@ -17,6 +18,9 @@ struct ChannelResult {
   double weight_scale = 0;  // s_w
   int32_t bias = 0;         // b' = round(bias / (s_x*s_w)) - z_x * sum(w)
 };
+
+// The folded bias of weights that are integers already; nothing when it does not fit: 32512*K + |b'| < 2^31.
+std::optional<int32_t> FoldBias(std::span<const int8_t> weights, double bias, double weight_scale, const ChannelInput& input);
 
 // Rounds `weights` / s_w to `out`, within [-127, 127], with the smallest s_w >= least_scale for which no weight saturates and
 // 32512*K + |b'| < 2^31. `means` are the means of the real inputs that the weights meet: what rounding the weights adds to the

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "converter/quant/channel.h"
+#include "converter/quant/given.h"
 #include "converter/quant/live_rows.h"
 #include "converter/quant/range.h"
 #include "ops/conv/pack.h"
@@ -39,8 +40,8 @@ struct Layer {
 
 class Quantizer {
  public:
-  Quantizer(const Net& net, const Calibration& calibration, const InputRecipe& input)
-      : net_(net), calibration_(calibration), recipe_(input) {}
+  Quantizer(const Net& net, const Calibration& calibration, const InputRecipe& input, Refinement& refinement)
+      : net_(net), calibration_(calibration), recipe_(input), refinement_(refinement) {}
 
   Result<FileModel> Run() {
     for (const NetTensor& tensor : net_.tensors) model_.tensors.push_back(MakeTensor(tensor, DataType::kU8));
@@ -53,6 +54,7 @@ class Quantizer {
       CUTIS_ASSIGN(OpOptions options, OptionsOf(node));
       const OpKind kind = node.kind == OpKind::kClamp ? OpKind::kLookup : node.kind;
       model_.nodes.push_back({node.name, kind, node.inputs, node.output, options});
+      CUTIS_TRY(refinement_.Finished(model_.nodes.size() - 1, model_));
     }
     return std::move(model_);
   }
@@ -66,13 +68,20 @@ class Quantizer {
     Info(tensor).zero_point = affine.zero_point;
   }
 
-  // The scale of a computed tensor, at least `least_scale` (so that multipliers stay below their limit).
+  // The scale of a computed tensor, at least `least_scale` (so that multipliers stay below their limit), or as the source states
+  // it: bit for bit.
   Affine SetOutput(const NetNode& node, double least_scale) {
-    const Range range = ChooseRange(Statistics(node.output), node.min, node.max);
-    Affine affine = AffineOf(range);
+    const std::optional<Affine> given = GivenAffine(net_.tensors[static_cast<size_t>(node.output)]);
+    if (given) {
+      SetAffine(node.output, *given);
+      return *given;
+    }
+    const std::optional<Affine> chosen = refinement_.ChooseAffine(node.output);
+    Affine affine = chosen ? *chosen : AffineOf(ChooseRange(Statistics(node.output), node.min, node.max));
     if (static_cast<double>(affine.scale) < least_scale) {
+      const double low = -static_cast<double>(affine.scale) * affine.zero_point;
       affine.scale = static_cast<float>(least_scale);
-      affine.zero_point = static_cast<int32_t>(std::clamp(std::nearbyint(-range.low / least_scale), 0.0, 255.0));
+      affine.zero_point = static_cast<int32_t>(std::clamp(std::nearbyint(-low / least_scale), 0.0, 255.0));
     }
     SetAffine(node.output, affine);
     return affine;
@@ -83,6 +92,11 @@ class Quantizer {
   Status SetInput() {
     const std::vector<float>&mean = recipe_.mean, &std = recipe_.std;
     if (mean.empty()) {
+      const std::optional<Affine> given = GivenAffine(net_.tensors[static_cast<size_t>(net_.inputs[0])]);
+      if (given) {
+        SetAffine(net_.inputs[0], *given);
+        return {};
+      }
       const float infinity = std::numeric_limits<float>::infinity();
       SetAffine(net_.inputs[0], AffineOf(ChooseRange(Statistics(net_.inputs[0]), -infinity, infinity)));
       return {};
@@ -183,10 +197,6 @@ class Quantizer {
     return static_cast<int64_t>(taps * RoundUp(terms / taps, 4));
   }
 
-  // The real weights, biases and input means of a layer, with the normalisation of the image folded in where it reads that.
-  struct RealLayer {
-    std::vector<double> weights, means, bias;
-  };
   RealLayer Unfold(const NetNode& node) const {
     RealLayer real{{node.weights.begin(), node.weights.end()},
                    std::vector<double>(node.weights.size()),
@@ -209,8 +219,14 @@ class Quantizer {
   }
 
   // Weights, biases and multipliers; also sets the scale of the output.
-  Layer QuantizeLayer(const NetNode& node) {
+  Result<Layer> QuantizeLayer(const NetNode& node) {
     const RealLayer real = Unfold(node);
+    std::optional<RoundedLayer> rounded;
+    if (!node.weight_scales.empty() && !(folded_ && node.inputs[0] == net_.inputs[0])) {
+      rounded = GivenWeights(node);
+    } else {
+      CUTIS_ASSIGN(rounded, refinement_.RoundLayer(model_.nodes.size(), real, model_, Padding(node)));
+    }
     const size_t outputs = node.bias.size(), terms = node.weights.size() / outputs;
     const TensorInfo& in = Info(node.inputs[0]);
     const ChannelInput input = {static_cast<double>(in.scale), in.zero_point, PaddedTerms(node, terms)};
@@ -220,6 +236,12 @@ class Quantizer {
     layer.multiplier.resize(outputs);
     const auto quantize = [&](size_t n, double least_scale) {
       const size_t at = n * terms;
+      if (rounded && rounded->scales[n] > 0 && rounded->scales[n] >= least_scale) {
+        const auto weights = std::span(rounded->weights).subspan(at, terms);
+        std::copy(weights.begin(), weights.end(), layer.weights.begin() + static_cast<ptrdiff_t>(at));
+        const std::optional<int32_t> bias = FoldBias(weights, rounded->bias[n], rounded->scales[n], input);
+        if (bias) return ChannelResult{rounded->scales[n], *bias};
+      }
       return QuantizeChannel(std::span(real.weights).subspan(at, terms), std::span(real.means).subspan(at, terms), real.bias[n],
                              input, least_scale, std::span(layer.weights).subspan(at, terms));
     };
@@ -253,19 +275,23 @@ class Quantizer {
     options.bias = model_.Own(bias);
     options.multiplier = model_.Own(multiplier);
     options.out = ClampOf({Info(node.output).scale, Info(node.output).zero_point}, node.min, node.max);
-    const Window& w = node.window;
-    if (folded_ && node.inputs[0] == net_.inputs[0] && (w.pad_top | w.pad_left | w.pad_bottom | w.pad_right) != 0) {
-      // A real zero is the mean of its channel.
-      std::vector<uint8_t> padding;
-      for (const float mean : recipe_.mean)
-        padding.push_back(static_cast<uint8_t>(std::clamp(std::nearbyint(mean), 0.0f, 255.0f)));
-      options.padding = model_.Own(padding);
-    }
+    const std::vector<uint8_t> padding = Padding(node);
+    if (!padding.empty()) options.padding = model_.Own(padding);
     return options;
   }
 
-  OpOptions Conv(const NetNode& node) {
-    const Layer layer = QuantizeLayer(node);
+  // What lies outside the image where that is not the input's zero point: the real zero is the mean of its channel.
+  std::vector<uint8_t> Padding(const NetNode& node) const {
+    std::vector<uint8_t> padding;
+    const Window& w = node.window;
+    const bool padded = (w.pad_top | w.pad_left | w.pad_bottom | w.pad_right) != 0;
+    if (!folded_ || node.inputs[0] != net_.inputs[0] || !padded) return padding;
+    for (const float mean : recipe_.mean) padding.push_back(static_cast<uint8_t>(std::clamp(std::nearbyint(mean), 0.0f, 255.0f)));
+    return padding;
+  }
+
+  Result<OpOptions> Conv(const NetNode& node) {
+    CUTIS_ASSIGN(const Layer layer, QuantizeLayer(node));
     const int32_t in = net_.tensors[static_cast<size_t>(node.inputs[0])].shape.channels;
     const ConvWeightShape shape = {static_cast<int32_t>(node.bias.size()), node.window.kernel_h, node.window.kernel_w,
                                    in / node.groups, node.groups};
@@ -278,15 +304,15 @@ class Quantizer {
       options.panel_starts = model_.Own(live.panel_starts);
       options.live = model_.Own(live.live);
     }
-    return options;
+    return OpOptions(options);
   }
 
-  OpOptions Depthwise(const NetNode& node) {
-    const Layer layer = QuantizeLayer(node);
+  Result<OpOptions> Depthwise(const NetNode& node) {
+    CUTIS_ASSIGN(const Layer layer, QuantizeLayer(node));
     const auto channels = static_cast<int32_t>(node.bias.size());
     std::vector<int8_t> weights(PackedDepthwiseU8Size(channels, node.window.kernel_h, node.window.kernel_w));
     PackDepthwiseU8(channels, node.window.kernel_h, node.window.kernel_w, layer.weights.data(), weights.data());
-    return Packed<DepthwiseU8Options>(node, layer, 1, weights);
+    return OpOptions(Packed<DepthwiseU8Options>(node, layer, 1, weights));
   }
 
   // float32(scale / out_scale), or the smallest multiplier there is where the input is too fine to reach the output at all.
@@ -394,18 +420,20 @@ class Quantizer {
   const Net& net_;
   const Calibration& calibration_;
   const InputRecipe& recipe_;
+  Refinement& refinement_;
   bool folded_ = false;  // the image's normalisation goes into the layers that read it
   FileModel model_;
 };
 
 }  // namespace
 
-Result<FileModel> Quantize(const Net& net, const Calibration& calibration, const InputRecipe& input) {
+Result<FileModel> Quantize(const Net& net, const Calibration& calibration, const InputRecipe& input, Refinement* refinement) {
   if (calibration.tensors.size() != net.tensors.size()) {
     return Status::Error(Code::kInternal, "the calibration has %zu tensors, the network %zu", calibration.tensors.size(),
                          net.tensors.size());
   }
-  return Quantizer(net, calibration, input).Run();
+  Refinement none;
+  return Quantizer(net, calibration, input, refinement != nullptr ? *refinement : none).Run();
 }
 
 }  // namespace cutis::convert

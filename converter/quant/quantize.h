@@ -2,10 +2,14 @@
 #ifndef CUTIS_CONVERTER_QUANT_QUANTIZE_H_
 #define CUTIS_CONVERTER_QUANT_QUANTIZE_H_
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "converter/lower/net.h"
 #include "converter/quant/calibration.h"
+#include "converter/quant/range.h"
 #include "converter/write/file_model.h"
 #include "ops/status.h"
 
@@ -17,11 +21,41 @@ struct InputRecipe {
   std::vector<float> mean, std;
 };
 
+// The weights and biases of a layer in real numbers, with the normalisation of the image folded in where it reads that. In the
+// order of NetNode::weights; `means` are those of the inputs that the weights meet.
+struct RealLayer {
+  std::vector<double> weights, means, bias;
+};
+
+// A layer's weights as integers in [-127, 127], a scale for each output, and the real biases to go with them. Scale 0: the
+// channel is left to the quantiser.
+struct RoundedLayer {
+  std::vector<int8_t> weights;
+  std::vector<double> scales, bias;
+};
+
+// May replace the choices that the quantiser makes by itself, while it goes through the network node by node.
+class Refinement {
+ public:
+  virtual ~Refinement() = default;
+  // The scale and zero point of a computed tensor, instead of those that its statistics suggest.
+  virtual std::optional<Affine> ChooseAffine(int) { return std::nullopt; }
+  // The integers of the layer `node`, which reads a tensor that `model` already says the scale of; without ones of its own.
+  virtual Result<std::optional<RoundedLayer>> RoundLayer(size_t, const RealLayer&, const FileModel&,
+                                                         std::span<const uint8_t> /*padding*/) {
+    return std::optional<RoundedLayer>();
+  }
+  // `model` has just got its node `node`.
+  virtual Status Finished(size_t, const FileModel&) { return {}; }
+};
+
 // float32 throughout: for calibration, comparison and --float. Not planned yet.
 Result<FileModel> PackFloat(const Net& net);
 
 // uint8 activations and int8 weights. The calibration fits the network (FitCalibration). Not planned yet. Errors name the node.
-Result<FileModel> Quantize(const Net& net, const Calibration& calibration, const InputRecipe& input);
+// `refinement` may be null.
+Result<FileModel> Quantize(const Net& net, const Calibration& calibration, const InputRecipe& input,
+                           Refinement* refinement = nullptr);
 
 // A tensor of the file like that of the network, in the strides of its type.
 FileTensor MakeTensor(const NetTensor& tensor, DataType type);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "converter/quant/entropy.h"
+
 namespace cutis::convert {
 namespace {
 
@@ -31,6 +33,14 @@ Range PercentileRange(const TensorStatistics& statistics, double outside, const 
   return range;
 }
 
+// All values, as far as the clamp lets them through.
+Range FullRange(const TensorStatistics& statistics, float min, float max) {
+  Range full;
+  full.low = std::min(0.0, static_cast<double>(std::max(statistics.min, min)));
+  full.high = std::max(0.0, static_cast<double>(std::min(statistics.max, max)));
+  return full;
+}
+
 }  // namespace
 
 Affine AffineOf(const Range& range) {
@@ -56,10 +66,22 @@ double ExpectedError(const TensorStatistics& statistics, const Affine& affine) {
   return error / kHistogramTotal;
 }
 
+std::vector<RangeCandidate> RangeCandidates(const TensorStatistics& statistics, float min, float max) {
+  const Range full = FullRange(statistics, min, max);
+  std::vector<RangeCandidate> candidates = {{"min-max", full}};
+  const auto add = [&](const char* method, const Range& range) {
+    if (range.high > range.low) candidates.push_back({method, range});
+  };
+  add("percentile 99.999", PercentileRange(statistics, 1e-5, full));
+  add("percentile 99.99", PercentileRange(statistics, 1e-4, full));
+  add("percentile 99.9", PercentileRange(statistics, 1e-3, full));
+  add("mse", ChooseRange(statistics, min, max));
+  add("entropy", EntropyRange(statistics, full));
+  return candidates;
+}
+
 Range ChooseRange(const TensorStatistics& statistics, float min, float max) {
-  Range full;
-  full.low = std::min(0.0, static_cast<double>(std::max(statistics.min, min)));
-  full.high = std::max(0.0, static_cast<double>(std::min(statistics.max, max)));
+  const Range full = FullRange(statistics, min, max);
   Range best = full;
   double least = ExpectedError(statistics, AffineOf(full));
   const auto consider = [&](const Range& range) {

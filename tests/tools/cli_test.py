@@ -129,6 +129,11 @@ class Usage(CliTest):
         self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--operating-point", "perfect"), 2, "perfect", "uncalibrated")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_high_effort_needs_images(self):
+        output = self.output()
+        self.assert_error(run(CONVERT, self.source(), "-o", output, "--effort", "high"), 2, "--calibrate DIR", program="cutis-convert")
+        self.assert_nothing_written(output)
+
     def test_full_disk(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
             result = subprocess.run([CUTIS, "inspect", MODEL], stdout=full, stderr=subprocess.PIPE, text=True, check=False)

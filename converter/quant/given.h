@@ -1,0 +1,20 @@
+// Scales that the source of a network states: of QDQ and QOperator models, of int8 checkpoints. They are kept bit for bit.
+#ifndef CUTIS_CONVERTER_QUANT_GIVEN_H_
+#define CUTIS_CONVERTER_QUANT_GIVEN_H_
+
+#include <optional>
+
+#include "converter/lower/net.h"
+#include "converter/quant/quantize.h"
+
+namespace cutis::convert {
+
+// Nothing when the source states none for this tensor.
+std::optional<Affine> GivenAffine(const NetTensor& tensor);
+
+// The integers of a layer with weight_scales: those that the real weights are multiples of, nothing corrected.
+RoundedLayer GivenWeights(const NetNode& node);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_QUANT_GIVEN_H_
