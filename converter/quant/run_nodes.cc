@@ -22,7 +22,7 @@ Status NodeRunner::Run(const FileModel& model, size_t index, std::vector<ImageVa
   if (!checked.ok())
     return Status::Error(Code::kInternal, "node \"%s\": %s", file_node.name.c_str(), checked.text());
   CUTIS_ASSIGN(const CpuFeatures cpu, CpuFromEnvironment());
-  const KernelFn kernel = ChooseKernel(op->kernel, cpu)->fn;
+  const KernelFn kernel = ChooseKernel(KernelKindOf(*op, node), cpu)->fn;
 
   const size_t images = values[static_cast<size_t>(file_node.inputs[0])].size(), scratch_bytes = op->scratch_bytes(node);
   ImageValues& output = values[static_cast<size_t>(file_node.output)];

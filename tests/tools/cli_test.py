@@ -129,11 +129,6 @@ class Usage(CliTest):
         self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--operating-point", "perfect"), 2, "perfect", "uncalibrated")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
-    def test_high_effort_needs_images(self):
-        output = self.output()
-        self.assert_error(run(CONVERT, self.source(), "-o", output, "--effort", "high"), 2, "--calibrate DIR", program="cutis-convert")
-        self.assert_nothing_written(output)
-
     def test_full_disk(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
             result = subprocess.run([CUTIS, "inspect", MODEL], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -424,6 +419,11 @@ class Convert(CliTest):
                 (copy / path.name).chmod(0o644)
         return copy
 
+    def test_high_effort_needs_images(self):
+        output = self.output()
+        self.assert_error(run(CONVERT, self.source(), "-o", output, "--effort", "high"), 2, "--calibrate DIR", program="cutis-convert")
+        self.assert_nothing_written(output)
+
     def test_same_bytes_again(self):
         output = self.output()
         result = run(CONVERT, SOURCE, "-o", output)
@@ -629,13 +629,16 @@ class Prune(CliTest):
                 narrow[i] = 0.0
         self.write_weights()
         output, text = self.convert("--write-calibration", calibration)
-        pruned = output.read_bytes()
         # Of 42 channels that nobody reads 40 go, and leave whole k-groups; the blocks of two more hold others too.
         self.assertIn("channels     40 that the source left without effect have been removed", text)
         nodes = self.nodes(output)
         self.assertEqual((nodes["narrow"]["live_rows"], nodes["narrow"]["rows"]), (8, 12))
         self.assertIn("1 of 4 layers stored by blocks", text)
-        self.assertEqual(self.convert(calibrate=calibration)[0].read_bytes(), pruned)
+        # The statistics alone know the channels of the source, too.
+        output, text = self.convert(calibrate=calibration)
+        self.assertIn("channels     40 that", text)
+        nodes = self.nodes(output)
+        self.assertEqual((nodes["narrow"]["live_rows"], nodes["narrow"]["rows"]), (8, 12))
 
     def test_float(self):
         output = self.folder / "model.cutis"
