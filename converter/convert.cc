@@ -17,6 +17,7 @@
 #include "converter/prune/moments.h"
 #include "converter/prune/realign.h"
 #include "converter/quant/calibrate.h"
+#include "converter/quant/forms.h"
 #include "converter/quant/images.h"
 #include "converter/quant/quantize.h"
 #include "converter/quant/refine.h"
@@ -116,6 +117,7 @@ Status CheckOptions(const Options& options, const Sources& sources) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
     }
   }
+  if (options.float32 && options.mixed) return Status::Error(Code::kUsage, "--mixed: has no meaning with --float");
   if (options.float32 && options.effort == Effort::kHigh) return Status::Error(Code::kUsage, "--effort: has no meaning with --float");
   if (options.float32) {
     for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate},
@@ -194,6 +196,13 @@ Result<Job> Load(const Options& options, Sources paths) {
   CUTIS_TRY(RunPasses(job.graph));
   CUTIS_ASSIGN(job.dead_channels, RemoveDeadChannels(job.graph));
   CUTIS_ASSIGN(job.net, Lower(job.graph));
+  job.net.mixed = options.mixed;
+  if (!options.float32) {
+    CUTIS_ASSIGN(const std::vector<bool> real, RealNodes(job.net));
+    for (size_t i = 0; i < real.size(); ++i) {
+      if (real[i]) job.notes.push_back("layer \"" + job.net.nodes[i].name + "\" is computed in float32");
+    }
+  }
   if (job.recipe.name.empty())
     job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
   std::vector<Shape> outputs;
@@ -217,6 +226,7 @@ struct Encoded {
 
 Result<Encoded> Encode(FileModel file, const Job& job) {
   Encoded encoded;
+  RemoveUnusedTensors(file);
   CUTIS_ASSIGN(encoded.plan, PlanMemory(file));
   CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source));
   OpenOptions options;
@@ -293,6 +303,7 @@ Status PruneJob(const Options& options, const Encoded& real, std::span<const std
         [&](int64_t done, int64_t total) { progress.Show("realigning", done, total); }, &pruned.net));
   }
   job.net = std::move(pruned.net);
+  job.net.mixed = options.mixed;
   summary.pruning = std::move(pruned.report);
   return {};
 }
@@ -350,7 +361,7 @@ Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Mode
   const bool high = options.effort == Effort::kHigh;
   if (images.empty() || !CanRefine(job.net)) {
     if (high && !images.empty()) {
-      return Status::Error(Code::kUnsupported, "--effort high: not for networks with several inputs, constants or several images");
+      return Status::Error(Code::kUnsupported, "--effort high: not for networks with several inputs or several images an entry");
     }
     CUTIS_ASSIGN(FileModel model, Quantize(job.net, calibration, input));
     summary.layers = ReportLayers(job.net, calibration, model, nullptr, nullptr, false);

@@ -29,6 +29,7 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
                  "default, or high: ranges by the error of the outputs, weights rounded layer by layer on the images of --calibrate; "
                  "minutes")
       ->check(CLI::IsMember({"default", "high"}));
+  app.add_flag("--mixed", options.mixed, "compute what has no int8 form in float32, in an int8 network; says where");
   app.add_flag("--float", options.float32, "write a float32 model; nothing is calibrated");
   std::string prune, prune_by;
   std::vector<std::string> prune_limits;

@@ -17,6 +17,7 @@ struct Options {
   std::string input, output;
   std::string graph, recipe, calibrate, labels, write_calibration, evaluate;  // empty: not given
   bool float32 = false;
+  bool mixed = false;
   Effort effort = Effort::kDefault;
   int32_t threads = 1;
   PruneOptions prune;

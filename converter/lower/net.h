@@ -59,6 +59,7 @@ struct Net {
   std::vector<NetNode> nodes;
   std::vector<int> inputs;  // the first one is the image
   std::vector<int> outputs;
+  bool mixed = false;  // quantised, it may hold float32 operators where there is no int8 form
 };
 
 // Graph in normal form to Net. Errors name the node and say what is not supported.

@@ -69,7 +69,9 @@ struct MapOptions {
   }
 };
 
-OpOptions OptionsOf(const Net& net, const NetNode& node, FileModel& model) {
+}  // namespace
+
+OpOptions FloatOptionsOf(const Net& net, const NetNode& node, FileModel& model) {
   switch (node.kind) {
     case OpKind::kConv:
     case OpKind::kDense:
@@ -102,6 +104,8 @@ OpOptions OptionsOf(const Net& net, const NetNode& node, FileModel& model) {
   }
   return ReshapeOptions{};
 }
+
+namespace {
 
 bool IsWeighted(OpKind kind) { return kind == OpKind::kConv || kind == OpKind::kDepthwise || kind == OpKind::kDense; }
 
@@ -177,11 +181,13 @@ Result<FileModel> PackFloat(const Net& net) {
   FileModel model;
   for (const NetTensor& tensor : net.tensors) {
     model.tensors.push_back(MakeTensor(tensor, DataType::kF32));
+    model.tensors.back().origin = static_cast<int>(model.tensors.size()) - 1;
     if (tensor.is_constant) model.tensors.back().constant = PackConstant(tensor, model);
   }
   for (const NetNode& node : net.nodes) {
     CUTIS_TRY(CheckNetNode(net, node));
-    model.nodes.push_back({node.name, node.kind, node.inputs, node.output, OptionsOf(net, node, model)});
+    model.nodes.push_back({node.name, node.kind, node.inputs, node.output, FloatOptionsOf(net, node, model),
+                           static_cast<int>(model.nodes.size())});
   }
   model.inputs = net.inputs;
   model.outputs = net.outputs;

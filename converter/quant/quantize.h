@@ -40,20 +40,24 @@ class Refinement {
   virtual ~Refinement() = default;
   // The scale and zero point of a computed tensor, instead of those that its statistics suggest.
   virtual std::optional<Affine> ChooseAffine(int) { return std::nullopt; }
-  // The integers of the layer `node`, which reads a tensor that `model` already says the scale of; without ones of its own.
-  virtual Result<std::optional<RoundedLayer>> RoundLayer(size_t, const RealLayer&, const FileModel&,
+  // The integers of the layer `node` of the network, which reads the bytes of tensor `input` of `model`; without ones of its own.
+  virtual Result<std::optional<RoundedLayer>> RoundLayer(size_t /*node*/, int /*input*/, const RealLayer&, const FileModel&,
                                                          std::span<const uint8_t> /*padding*/) {
     return std::optional<RoundedLayer>();
   }
-  // `model` has just got its node `node`.
+  // `model` has just got all that computes the node `node` of the network.
   virtual Status Finished(size_t, const FileModel&) { return {}; }
 };
 
 // float32 throughout: for calibration, comparison and --float. Not planned yet.
 Result<FileModel> PackFloat(const Net& net);
 
+// The options of the node in float32.
+OpOptions FloatOptionsOf(const Net& net, const NetNode& node, FileModel& model);
+
 // uint8 activations and int8 weights. The calibration fits the network (FitCalibration). Not planned yet. Errors name the node.
-// `refinement` may be null.
+// `refinement` may be null. Tensors 0 .. net.tensors.size()-1 of the model are those of the network, in bytes or real; those that
+// come after them are copies of such ones in another form.
 Result<FileModel> Quantize(const Net& net, const Calibration& calibration, const InputRecipe& input,
                            Refinement* refinement = nullptr);
 

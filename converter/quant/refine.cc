@@ -13,13 +13,13 @@
 namespace cutis::convert {
 namespace {
 
-// Patches of a layer's inputs that are looked at: so many inputs in all, and never more patches than that. A depthwise layer has
-// few inputs a channel, for which few patches do.
+// Patches of a layer's inputs that are looked at: so many inputs in all, and never more patches than that. A depthwise layer
+// has few inputs a channel, for which few patches do.
 constexpr size_t kMostValues = size_t{1} << 24, kMostPatches = size_t{1} << 16, kMostGroupedPatches = size_t{1} << 13;
 // Groups that are worth a thread each; fewer are split inside.
 constexpr size_t kManyGroups = 8;
-// Added to the diagonal of the covariances, as a share of their mean: what GPTQ takes. Where there are few patches for many inputs
-// the covariances are known less well, and this much more is added for each input that a patch has to stand for.
+// Added to the diagonal of the covariances, as a share of their mean: what GPTQ takes. Where there are few patches for many
+// inputs the covariances are known less well, and this much more is added for each input that a patch has to stand for.
 constexpr double kDamping = 0.01, kDampingForFew = 0.5;
 // Weight scales that are tried beside the one that no weight saturates at: every twentieth less.
 constexpr int kScalesTried = 4;
@@ -76,7 +76,7 @@ double RoundOutput(std::span<const double> weights, const RoundingProblem* probl
 
 bool CanRefine(const Net& net) {
   return net.inputs.size() == 1 && std::all_of(net.tensors.begin(), net.tensors.end(), [](const NetTensor& tensor) {
-           return tensor.images == 1 && !tensor.is_constant;
+           return tensor.images == 1 || tensor.is_constant;
          });
 }
 
@@ -102,8 +102,8 @@ void LoadInputs(const Net& net, const InputRecipe& recipe, const FileModel& mode
   });
 }
 
-Result<ChannelRanges> MeasureChannels(const Net& net, const FileModel& real, const InputRecipe& recipe, const PixelImages& pixels,
-                                      int32_t threads) {
+Result<ChannelRanges> MeasureChannels(const Net& net, const FileModel& real, const InputRecipe& recipe,
+                                      const PixelImages& pixels, int32_t threads) {
   const NodeRunner runner(threads);
   std::vector<ImageValues> values(net.tensors.size());
   LoadInputs(net, recipe, real, pixels, threads, &values[static_cast<size_t>(net.inputs[0])], nullptr);
@@ -138,27 +138,29 @@ Refiner::Refiner(const Net& net, const FileModel& real, const InputRecipe& recip
       runner_(options.threads),
       affines_(net.tensors.size()),
       real_values_(net.tensors.size()),
-      quantised_values_(net.tensors.size()),
       rounded_(net.nodes.size()) {}
 
-void Refiner::Start(const FileModel& model) {
-  if (started_) return;
-  started_ = true;
-  const auto input = static_cast<size_t>(net_.inputs[0]);
-  LoadInputs(net_, recipe_, model, pixels_, options_.threads, &real_values_[input], &quantised_values_[input]);
+Status Refiner::Advance(const FileModel& model) {
+  if (quantised_values_.empty()) {
+    quantised_values_.resize(model.tensors.size());
+    const auto input = static_cast<size_t>(net_.inputs[0]);
+    LoadInputs(net_, recipe_, model, pixels_, options_.threads, &real_values_[input], &quantised_values_[input]);
+  }
+  quantised_values_.resize(model.tensors.size());
+  for (; done_ < model.nodes.size(); ++done_) CUTIS_TRY(runner_.Run(model, done_, quantised_values_));
+  return {};
 }
 
-Result<std::optional<RoundedLayer>> Refiner::RoundLayer(size_t index, const RealLayer& real, const FileModel& model,
+Result<std::optional<RoundedLayer>> Refiner::RoundLayer(size_t index, int from, const RealLayer& real, const FileModel& model,
                                                         std::span<const uint8_t> padding) {
-  Start(model);
+  CUTIS_TRY(Advance(model));
   const NetNode& node = net_.nodes[index];
-  const auto from = static_cast<size_t>(node.inputs[0]);
   LayerInput input;
   input.node = &node;
   input.output = net_.tensors[static_cast<size_t>(node.output)].shape;
-  input.info = model.tensors[from].info;
-  input.quantised = &quantised_values_[from];
-  input.real = node.inputs[0] == net_.inputs[0] ? nullptr : &real_values_[from];
+  input.info = model.tensors[static_cast<size_t>(from)].info;
+  input.quantised = &quantised_values_[static_cast<size_t>(from)];
+  input.real = node.inputs[0] == net_.inputs[0] ? nullptr : &real_values_[static_cast<size_t>(node.inputs[0])];
   input.padding = padding;
   RoundedLayer rounded;
   rounded.weights.resize(real.weights.size());
@@ -206,10 +208,9 @@ void Refiner::RoundGroup(const NetNode& node, const RealLayer& real, const Patch
 }
 
 Status Refiner::Finished(size_t index, const FileModel& model) {
-  Start(model);
+  CUTIS_TRY(Advance(model));
   CUTIS_TRY(runner_.Run(real_, index, real_values_));
-  CUTIS_TRY(runner_.Run(model, index, quantised_values_));
-  const auto output = static_cast<size_t>(model.nodes[index].output);
+  const auto output = static_cast<size_t>(net_.nodes[index].output);
   std::vector<Noise> noises(real_values_[output].size());
   ParallelFor(noises.size(), options_.threads, [&](size_t i) {
     noises[i] = NoiseOf(model.tensors[output].info, real_values_[output][i].data(), quantised_values_[output][i].data());
@@ -223,8 +224,8 @@ Status Refiner::Finished(size_t index, const FileModel& model) {
                                                      : std::numeric_limits<double>::infinity());
   // The quantised network has the same edges, but its later nodes are not there yet.
   DropUnused(real_, index, real_values_);
-  for (size_t i = 0; i < real_values_.size(); ++i) {
-    if (real_values_[i].empty()) quantised_values_[i] = {};
+  for (size_t i = 0; i < quantised_values_.size(); ++i) {
+    if (real_values_[static_cast<size_t>(model.tensors[i].origin)].empty()) quantised_values_[i] = {};
   }
   progress_(static_cast<int64_t>(index) + 1, static_cast<int64_t>(net_.nodes.size()));
   return {};

@@ -19,7 +19,7 @@ namespace cutis::convert {
 // The bytes of images as the network takes them, tight.
 using PixelImages = std::vector<std::vector<uint8_t>>;
 
-// Whether a network can be refined: one input, one image at a time, no constant tensors.
+// Whether a network can be refined: one input, one image at a time.
 bool CanRefine(const Net& net);
 
 // The images as values of the network's input: real ones for `real`, bytes for `model`. Either place may be null.
@@ -46,7 +46,7 @@ class Refiner : public Refinement {
   void SetAffines(std::vector<std::optional<Affine>> affines) { affines_ = std::move(affines); }
 
   std::optional<Affine> ChooseAffine(int tensor) override { return affines_[static_cast<size_t>(tensor)]; }
-  Result<std::optional<RoundedLayer>> RoundLayer(size_t node, const RealLayer& real, const FileModel& model,
+  Result<std::optional<RoundedLayer>> RoundLayer(size_t node, int input, const RealLayer& real, const FileModel& model,
                                                  std::span<const uint8_t> padding) override;
   Status Finished(size_t node, const FileModel& model) override;
 
@@ -56,7 +56,8 @@ class Refiner : public Refinement {
   const std::vector<std::optional<RoundedLayer>>& rounded() const { return rounded_; }
 
  private:
-  void Start(const FileModel& model);
+  // What `model` has got since the last call is computed for all images.
+  Status Advance(const FileModel& model);
   void RoundGroup(const NetNode& node, const RealLayer& real, const PatchSampler& sampler, size_t group, double input_scale,
                   int32_t threads, RoundedLayer& rounded) const;
 
@@ -68,10 +69,10 @@ class Refiner : public Refinement {
   Progress progress_;
   NodeRunner runner_;
   std::vector<std::optional<Affine>> affines_;
-  std::vector<ImageValues> real_values_, quantised_values_;  // by tensor
+  std::vector<ImageValues> real_values_, quantised_values_;  // by tensor of their models
   std::vector<double> sqnr_db_;
   std::vector<std::optional<RoundedLayer>> rounded_;
-  bool started_ = false;
+  size_t done_ = 0;  // nodes of the quantised network
 };
 
 }  // namespace cutis::convert

@@ -19,21 +19,27 @@ Status NodeRunner::Run(const FileModel& model, size_t index, std::vector<ImageVa
   const Op* op = FindOp(node.kind, infos[0]->type);
   if (op == nullptr) return Status::Error(Code::kInternal, "node \"%s\": no operator computes it", file_node.name.c_str());
   const Status checked = op->check(node);
-  if (!checked.ok())
-    return Status::Error(Code::kInternal, "node \"%s\": %s", file_node.name.c_str(), checked.text());
+  if (!checked.ok()) return Status::Error(Code::kInternal, "node \"%s\": %s", file_node.name.c_str(), checked.text());
   CUTIS_ASSIGN(const CpuFeatures cpu, CpuFromEnvironment());
   const KernelFn kernel = ChooseKernel(KernelKindOf(*op, node), cpu)->fn;
 
-  const size_t images = values[static_cast<size_t>(file_node.inputs[0])].size(), scratch_bytes = op->scratch_bytes(node);
-  ImageValues& output = values[static_cast<size_t>(file_node.output)];
-  output.resize(images);
+  const auto values_of = [&](int tensor) -> const ImageValues& { return values[static_cast<size_t>(tensor)]; };
+  const auto constant_of = [&](int tensor) { return model.tensors[static_cast<size_t>(tensor)].constant.data(); };
+  size_t images = 0;
+  for (const int input : file_node.inputs) images = std::max(images, values_of(input).size());
+  const size_t scratch_bytes = op->scratch_bytes(node);
+  const int32_t batch = BatchOf(*op, node, 1);
+  ImageValues output(images);
   ParallelFor(images, threads_, [&](size_t image) {
     AlignedBytes scratch(scratch_bytes);
-    output[image].resize(node.output->image_bytes);
+    output[image].resize(EntryBytes(*node.output));
     std::vector<const std::byte*> inputs;
-    for (const int input : file_node.inputs) inputs.push_back(values[static_cast<size_t>(input)][image].data());
-    op->run(node, kernel, {inputs.data(), output[image].data(), 1}, 0, op->units(node, 1), scratch.data());
+    for (const int input : file_node.inputs) {
+      inputs.push_back(constant_of(input) != nullptr ? constant_of(input) : values_of(input)[image].data());
+    }
+    op->run(node, kernel, {inputs.data(), output[image].data(), batch}, 0, op->units(node, batch), scratch.data());
   });
+  values[static_cast<size_t>(file_node.output)] = std::move(output);
   return {};
 }
 

@@ -11,7 +11,7 @@
 
 namespace cutis::convert {
 
-// One tensor for each of the images, in the layout of its FileTensor. Empty: not computed, or no longer wanted.
+// One tensor for each of the images, in the layout of its FileTensor. Empty: a constant, not computed, or no longer wanted.
 using ImageValues = std::vector<AlignedBytes>;
 
 class NodeRunner {
@@ -26,7 +26,7 @@ class NodeRunner {
   int32_t threads_;
 };
 
-// Drops the values that no node after `index` reads and that are no output.
+// Drops the values that no node after `index` reads and that are no output. `model`: PackFloat(net).
 void DropUnused(const FileModel& model, size_t index, std::vector<ImageValues>& values);
 
 }  // namespace cutis::convert

@@ -17,7 +17,7 @@ class FixedRefinement : public Refinement {
     asked[static_cast<size_t>(tensor)] = true;
     return affines[static_cast<size_t>(tensor)];
   }
-  Result<std::optional<RoundedLayer>> RoundLayer(size_t node, const RealLayer&, const FileModel&,
+  Result<std::optional<RoundedLayer>> RoundLayer(size_t node, int, const RealLayer&, const FileModel&,
                                                  std::span<const uint8_t>) override {
     return rounded[node];
   }
@@ -71,7 +71,7 @@ class Search {
       const auto tensor = static_cast<size_t>(net_.nodes[i].output);
       if (fixed_.asked[tensor]) CUTIS_TRY(Choose(i, chosen.tried[tensor]));
       // What the nodes after this one read from now on.
-      CUTIS_TRY(runner_.Run(model_, i, values_));
+      CUTIS_TRY(RunNode(model_, i));
       if (fixed_.asked[tensor]) {
         const TensorInfo& info = model_.tensors[tensor].info;
         chosen.affines[tensor] = Affine{info.scale, info.zero_point};
@@ -104,9 +104,18 @@ class Search {
     return {};
   }
 
+  // All that `model` has for a node of the network.
+  Status RunNode(const FileModel& model, size_t index) {
+    values_.resize(std::max(values_.size(), model.tensors.size()));
+    for (size_t i = 0; i < model.nodes.size(); ++i) {
+      if (model.nodes[i].origin == static_cast<int>(index)) CUTIS_TRY(runner_.Run(model, i, values_));
+    }
+    return {};
+  }
+
   // The mean error of the outputs when the nodes from `first` on are run on what lies before them.
   Result<double> RunFrom(const FileModel& model, size_t first) {
-    for (size_t i = first; i < model.nodes.size(); ++i) CUTIS_TRY(runner_.Run(model, i, values_));
+    for (size_t i = first; i < net_.nodes.size(); ++i) CUTIS_TRY(RunNode(model, i));
     std::vector<double> errors(pixels_.size());
     ParallelFor(errors.size(), threads_, [&](size_t i) {
       for (const int output : net_.outputs) {
@@ -168,8 +177,9 @@ class Search {
 
 }  // namespace
 
-Result<ChosenRanges> SearchRanges(const Net& net, const FileModel& real, const Calibration& calibration, const InputRecipe& recipe,
-                                  const PixelImages& pixels, int32_t threads, const Progress& progress) {
+Result<ChosenRanges> SearchRanges(const Net& net, const FileModel& real, const Calibration& calibration,
+                                  const InputRecipe& recipe, const PixelImages& pixels, int32_t threads,
+                                  const Progress& progress) {
   return Search(net, real, calibration, recipe, pixels, threads).Run(progress);
 }
 

@@ -31,6 +31,7 @@ struct FileTensor {
   TensorInfo info;
   uint64_t offset = 0;                  // set by the planner
   std::span<const std::byte> constant;  // EntryBytes of data in FileModel::storage: a constant
+  int origin = -1;                      // the tensor of the network whose values these are, in whatever type
 };
 
 struct FileNode {
@@ -39,6 +40,7 @@ struct FileNode {
   std::vector<int> inputs;
   int output = -1;
   OpOptions options;  // spans point into FileModel::storage
+  int origin = -1;    // the node of the network that it belongs to
 };
 
 struct FileModel {
@@ -57,6 +59,9 @@ struct FileModel {
     return {reinterpret_cast<const T*>(bytes.data()), values.size()};
   }
 };
+
+// Takes out the tensors that no node reads or makes and that are no input or output.
+void RemoveUnusedTensors(FileModel& model);
 
 }  // namespace cutis::convert
 

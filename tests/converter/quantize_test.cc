@@ -331,13 +331,6 @@ TEST_CASE("an empty clamp, a wrong weight count and a weight without value are r
   bad.nodes[0].min = 2;
   bad.nodes[0].max = 1;
   CHECK(PackFloat(bad).status().code() == Code::kBadInput);
-  // What reads a softmax would need bytes of it.
-  const int scores = b.Simple(OpKind::kSoftmax, net.outputs[0], {4, 4, 4});
-  const Net after = b.Build(b.Conv(scores, 2, Square(1, 1, 0, 0)));
-  std::vector<std::vector<double>> inputs;
-  for (const Sample& sample : Samples({4, 4, 3}, {0, 0, 0}, {255, 255, 255}, 1, 1)) inputs.push_back(sample.real);
-  const auto refused = Quantize(after, CalibrationOf(after, inputs), {{0, 0, 0}, {255, 255, 255}});
-  CHECK(refused.status().code() == Code::kUnsupported);
 }
 
 }  // namespace cutis::convert

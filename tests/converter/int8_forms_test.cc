@@ -1,0 +1,265 @@
+// Every operator in int8, as the runtime computes it, against what ONNX Runtime gives for the float32 network
+// (make_onnx_fixtures.py); operators without an int8 form, and the regions that --mixed makes.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "converter/graph/passes.h"
+#include "converter/lower/layout.h"
+#include "converter/onnx/onnx.h"
+#include "converter/plan/plan.h"
+#include "converter/quant/forms.h"
+#include "converter/quant/quantize.h"
+#include "converter/quant/refine.h"
+#include "converter/quant/run_nodes.h"
+#include "converter/quant/statistics.h"
+#include "converter/write/encode.h"
+#include "runtime/session.h"
+#include "tests/converter/net_eval.h"
+#include "tests/converter/small_net.h"
+
+namespace cutis::convert {
+namespace {
+
+std::string Folder() {
+  const char* tests = std::getenv("CUTIS_TESTS");
+  REQUIRE_MESSAGE(tests != nullptr, "run by `meson test`, which sets CUTIS_TESTS");
+  return std::string(tests) + "/converter/data/onnx/";
+}
+
+Net MustConvert(const std::string& name) {
+  auto graph = ImportOnnx(Folder() + name + ".onnx");
+  REQUIRE(graph.ok());
+  REQUIRE(RunPasses(graph.value()).ok());
+  auto net = Lower(graph.value());
+  REQUIRE(net.ok());
+  return std::move(net.value());
+}
+
+// The input of make_onnx_fixtures.py.
+std::vector<float> MadeInput(size_t count) {
+  std::vector<float> values(count);
+  for (size_t i = 0; i < count; ++i) {
+    values[i] = static_cast<float>((i * 2654435761u & 0xffffffffu) >> 16) / 32768.0f - 1.0f;
+  }
+  return values;
+}
+
+size_t CountOf(const NetTensor& tensor) {
+  return static_cast<size_t>(tensor.images) * static_cast<size_t>(tensor.shape.height) *
+         static_cast<size_t>(tensor.shape.width) * static_cast<size_t>(tensor.shape.channels);
+}
+
+// Statistics of all tensors over `inputs` (in the order of memory), from the runtime's own float32 kernels.
+Calibration CalibrationOf(const Net& net, const std::vector<std::vector<float>>& inputs) {
+  auto packed = PackFloat(net);
+  REQUIRE(packed.ok());
+  const FileModel& real = packed.value();
+  std::vector<ImageValues> values(net.tensors.size());
+  ImageValues& images = values[static_cast<size_t>(net.inputs[0])];
+  const TensorInfo& info = real.tensors[static_cast<size_t>(net.inputs[0])].info;
+  for (const std::vector<float>& input : inputs) {
+    AlignedBytes& bytes = images.emplace_back(EntryBytes(info));
+    const size_t each = input.size() / static_cast<size_t>(info.images);
+    for (size_t i = 0; i < static_cast<size_t>(info.images); ++i) {
+      std::memcpy(bytes.data() + i * info.image_bytes, input.data() + i * each, each * sizeof(float));
+    }
+  }
+  for (size_t i = 0; i < real.nodes.size(); ++i) REQUIRE(NodeRunner(1).Run(real, i, values).ok());
+  Calibration calibration;
+  calibration.images = static_cast<int64_t>(inputs.size());
+  for (size_t t = 0; t < net.tensors.size(); ++t) {
+    const TensorInfo& tensor = real.tensors[t].info;
+    StatisticsCollector collector(tensor.shape.channels);
+    const size_t each = CountOf(net.tensors[t]) / static_cast<size_t>(tensor.images);
+    for (const AlignedBytes& bytes : values[t]) {
+      for (size_t i = 0; i < static_cast<size_t>(tensor.images); ++i) {
+        std::vector<float> floats(each);
+        std::memcpy(floats.data(), bytes.data() + i * tensor.image_bytes, each * sizeof(float));
+        REQUIRE(collector.Add(floats));
+      }
+    }
+    if (values[t].empty()) REQUIRE(collector.Add(net.tensors[t].constant));
+    calibration.tensors.push_back(collector.Reduce());
+    calibration.tensors.back().name = net.tensors[t].name;
+  }
+  return calibration;
+}
+
+std::unique_ptr<Model> Open(FileModel file) {
+  RemoveUnusedTensors(file);
+  const auto plan = PlanMemory(file);
+  REQUIRE_MESSAGE(plan.ok(), std::string(plan.status().text()));
+  const auto bytes = EncodeModel(file, {}, {});
+  REQUIRE(bytes.ok());
+  OpenOptions options;
+  options.copy = true;
+  auto model = Model::OpenMemory(bytes.value().data(), bytes.value().size(), options);
+  REQUIRE_MESSAGE(model.ok(), std::string(model.status().text()));
+  return std::move(model.value());
+}
+
+// The outputs in the order of memory, read image by image.
+std::vector<std::vector<float>> RunOn(const Model& model, const std::vector<float>& input) {
+  auto session = Session::Create(model);
+  REQUIRE(session.ok());
+  REQUIRE(session.value()->SetInputF32(0, 0, input.data(), input.size()).ok());
+  REQUIRE(session.value()->Run(1).ok());
+  std::vector<std::vector<float>> outputs;
+  for (size_t i = 0; i < model.outputs().size(); ++i) {
+    const TensorInfo& info = model.tensors()[static_cast<size_t>(model.outputs()[i])].info;
+    std::vector<float> values(static_cast<size_t>(info.images) * static_cast<size_t>(info.shape.height) *
+                              static_cast<size_t>(info.shape.width) * static_cast<size_t>(info.shape.channels));
+    REQUIRE(session.value()->GetOutputF32(static_cast<int32_t>(i), 0, values.data(), values.size()).ok());
+    outputs.push_back(std::move(values));
+  }
+  return outputs;
+}
+
+// The input of the fixtures and others of its kind.
+std::vector<std::vector<float>> InputsOf(const Net& net, const Dims& dims) {
+  const NetTensor& tensor = net.tensors[static_cast<size_t>(net.inputs[0])];
+  std::vector<std::vector<float>> inputs = {ToMemory(MadeInput(CountOf(tensor)), tensor)};
+  Random random(static_cast<uint64_t>(dims.size()));
+  for (int i = 0; i < 7; ++i) {
+    std::vector<float>& input = inputs.emplace_back(CountOf(tensor));
+    for (float& value : input) value = random.Real(-1, 1);
+  }
+  return inputs;
+}
+
+double RootMeanSquare(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = static_cast<double>(a[i]) - (b.empty() ? 0.0 : static_cast<double>(b[i]));
+    sum += difference * difference;
+  }
+  return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+// Within 3 % of the wanted values' size, or a step and a half of the output where those are small beside its range.
+void CheckClose(const std::vector<float>& got, const std::vector<float>& wanted, const TensorInfo& output) {
+  REQUIRE(got.size() == wanted.size());
+  const double steps = output.type == DataType::kU8 ? 1.5 * static_cast<double>(output.scale) : 0;
+  CHECK(RootMeanSquare(got, wanted) <= std::max(0.03 * RootMeanSquare(wanted, {}), steps));
+}
+
+TEST_CASE("int8 networks give nearly what ONNX Runtime gives in float32") {
+  std::ifstream file(Folder() + "expected.json");
+  const nlohmann::json expected = nlohmann::json::parse(file);
+  std::set<std::string> mixed;
+  for (const auto& item : expected["outputs"].items()) {
+    const std::string name = item.key();  // clang 14 captures no structured bindings
+    const nlohmann::json& entry = item.value();
+    CAPTURE(name);
+    Net net = MustConvert(name);
+    if (!RealNodes(net).ok()) {
+      mixed.insert(name);
+      net.mixed = true;
+    }
+    const std::vector<std::vector<float>> inputs = InputsOf(net, entry["shape"]);
+    auto quantised = Quantize(net, CalibrationOf(net, inputs), {});
+    REQUIRE_MESSAGE(quantised.ok(), std::string(quantised.status().text()));
+    const std::unique_ptr<Model> model = Open(std::move(quantised.value()));
+    const auto outputs = RunOn(*model, inputs[0]);
+    REQUIRE(outputs.size() == entry["outputs"].size());
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const std::vector<float> values = entry["outputs"][i]["values"];
+      const NetTensor& out = net.tensors[static_cast<size_t>(net.outputs[i])];
+      CheckClose(FromMemory(outputs[i], out), values, model->tensors()[static_cast<size_t>(model->outputs()[i])].info);
+    }
+  }
+  std::string names;
+  for (const std::string& name : mixed) names += name + " ";
+  // Quotients of two computed tensors, and a choice between tensors.
+  CHECK(names == "dynamic_scale instance_norm lrn where ");
+}
+
+TEST_CASE("an operator without an int8 form is named, or computed in float32 where that is allowed") {
+  Net net = MustConvert("where");
+  const auto refused = RealNodes(net);
+  CHECK(refused.status().code() == Code::kUnsupported);
+  CHECK(std::string(refused.status().text()).find("--mixed") != std::string::npos);
+  net.mixed = true;
+  auto quantised = Quantize(net, CalibrationOf(net, InputsOf(net, {1})), {});
+  REQUIRE(quantised.ok());
+  size_t dequantised = 0, selected = 0;
+  for (const FileNode& node : quantised.value().nodes) {
+    dequantised += node.kind == OpKind::kDequantize ? 1 : 0;
+    if (node.kind != OpKind::kSelect) continue;
+    ++selected;
+    const FileModel& model = quantised.value();
+    for (const int input : node.inputs) CHECK(model.tensors[static_cast<size_t>(input)].info.type == DataType::kF32);
+  }
+  CHECK(selected == 1);
+  CHECK(dequantised >= 1);
+}
+
+TEST_CASE("what follows a softmax stays real until a layer reads it") {
+  NetBuilder builder(3, {4, 4, 3});
+  const int features = builder.Conv(0, 6, Square(3, 1, 1, 1));
+  const int shares = builder.Simple(OpKind::kSoftmax, features, {4, 4, 6});
+  const int clamped = builder.Simple(OpKind::kClamp, shares, {4, 4, 6});
+  builder.Clamp(0.1f, 1);
+  const Net net = builder.Build(builder.Conv(clamped, 2, Square(1, 1, 0, 0)));
+  const std::vector<std::vector<float>> inputs = InputsOf(net, {1});
+  auto quantised = Quantize(net, CalibrationOf(net, inputs), {});
+  REQUIRE(quantised.ok());
+  std::vector<OpKind> kinds;
+  for (const FileNode& node : quantised.value().nodes) kinds.push_back(node.kind);
+  CHECK(kinds == std::vector<OpKind>{OpKind::kConv, OpKind::kSoftmax, OpKind::kClamp, OpKind::kQuantize, OpKind::kConv});
+  auto packed = PackFloat(net);
+  REQUIRE(packed.ok());
+  const std::unique_ptr<Model> real = Open(std::move(packed.value())), model = Open(std::move(quantised.value()));
+  CheckClose(RunOn(*model, inputs[0])[0], RunOn(*real, inputs[0])[0],
+             model->tensors()[static_cast<size_t>(model->outputs()[0])].info);
+}
+
+TEST_CASE("networks with constants and real regions are refined by images, too") {
+  for (const char* name : {"squeeze_excite", "where", "functions", "scaled_by_constants"}) {
+    CAPTURE(name);
+    Net net = MustConvert(name);
+    net.mixed = true;
+    REQUIRE(CanRefine(net));
+    const NetTensor& input = net.tensors[static_cast<size_t>(net.inputs[0])];
+    const auto channels = static_cast<size_t>(input.shape.channels);
+    const InputRecipe recipe = {std::vector<float>(channels, 128), std::vector<float>(channels, 128)};
+    Random random(5);
+    PixelImages pixels;
+    std::vector<std::vector<float>> inputs;
+    for (int i = 0; i < 8; ++i) {
+      std::vector<uint8_t>& bytes = pixels.emplace_back(CountOf(input));
+      std::vector<float>& values = inputs.emplace_back();
+      for (uint8_t& byte : bytes) {
+        byte = static_cast<uint8_t>(random.Below(256));
+        values.push_back((static_cast<float>(byte) - 128) / 128);
+      }
+    }
+    auto packed = PackFloat(net);
+    REQUIRE(packed.ok());
+    for (const bool adaptive : {false, true}) {
+      Refiner refiner(net, packed.value(), recipe, pixels, {adaptive, 2}, [](int64_t, int64_t) {});
+      auto quantised = Quantize(net, CalibrationOf(net, inputs), recipe, &refiner);
+      REQUIRE_MESSAGE(quantised.ok(), std::string(quantised.status().text()));
+      CHECK(refiner.sqnr_db().size() == net.nodes.size());
+      const std::unique_ptr<Model> model = Open(std::move(quantised.value()));
+      auto again = PackFloat(net);
+      REQUIRE(again.ok());
+      const std::unique_ptr<Model> real = Open(std::move(again.value()));
+      for (const std::vector<float>& values : inputs) {
+        CheckClose(RunOn(*model, values)[0], RunOn(*real, values)[0],
+                   model->tensors()[static_cast<size_t>(model->outputs()[0])].info);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cutis::convert
