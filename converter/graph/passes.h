@@ -19,6 +19,7 @@ Status RemoveNoOps(Graph& graph);       // Identity, Dropout, Cast, ...; Flatten
 Status NormalizeWindows(Graph& graph);  // auto_pad, ceil_mode, defaults; global pools and ReduceMean -> pools
 Status NormalizeMatMuls(Graph& graph);  // MatMul and every form of Gemm -> x * W^T + B
 Status FoldAffines(Graph& graph);       // BatchNormalization, and Add, Sub, Mul, Div by constants, into Conv and Gemm
+Status FuseGates(Graph& graph);         // x * sigmoid(x), x * relu6(x + 3) / 6, ... -> Swish, HardSwish, HardSigmoid, Mish
 Status FuseActivations(Graph& graph);   // Relu -> Clip; Clip into Conv, Gemm, Add
 Status FusePads(Graph& graph);          // Pad into Conv and pools
 Status MergeReshapes(Graph& graph);     // chains of Reshape

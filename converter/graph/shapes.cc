@@ -503,6 +503,7 @@ const std::map<std::string, InferFn>& Table() {
       {"Squeeze", InferSqueeze},
       {"Sub", InferBroadcast},
       {"Sum", InferVariadic},
+      {"Swish", InferSame},
       {"Tanh", InferSame},
       {"Transpose", InferTranspose},
       {"Unsqueeze", InferUnsqueeze},

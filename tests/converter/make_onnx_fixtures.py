@@ -315,6 +315,23 @@ def general():
                               node("Max", ["q", "x", "m"], "y")], {"e": np.float32(2)}, opset=13)
 
 
+def gates():
+    """Activations that exporters write as several operators."""
+    x = (1, 3, 6, 5)
+    w = {"w": weights(4, 3, 3, 3) * 4, "three": np.float32(3), "six": np.float32(6), "sixth": np.float32(1 / 6), "zero": np.float32(0),
+         "k": np.float32(1.702)}
+    conv = node("Conv", ["x", "w"], "c", name="stem")
+    shifted = [conv, node("Add", ["c", "three"], "a"), node("Clip", ["a", "zero", "six"], "r")]
+    case("gate_swish_scaled", x, [conv, node("Mul", ["c", "k"], "m"), node("Sigmoid", ["m"], "s"), node("Mul", ["s", "c"], "y")], w)
+    case("gate_hard_swish_product_first", x, [*shifted, node("Mul", ["c", "r"], "m"), node("Div", ["m", "six"], "y")], w)
+    case("gate_hard_swish_gate_first", x, [*shifted, node("Mul", ["r", "sixth"], "g"), node("Mul", ["g", "c"], "y")], w)
+    case("gate_hard_sigmoid", x, [*shifted, node("Div", ["r", "six"], "y")], w)
+    case("gate_hard_swish_of_hard_sigmoid", x, [conv, node("HardSigmoid", ["c"], "h", alpha=1 / 6), node("Mul", ["c", "h"], "y")], w)
+    case("gate_mish", x, [conv, node("Softplus", ["c"], "p"), node("Tanh", ["p"], "t"), node("Mul", ["c", "t"], "y")], w)
+    case("gate_read_elsewhere", x, [conv, node("Sigmoid", ["c"], "s"), node("Mul", ["c", "s"], "m"), node("Add", ["m", "s"], "y")], w)
+    case("gate_of_another", x, [conv, node("Conv", ["x", "w"], "d", name="other"), node("Sigmoid", ["d"], "s"), node("Mul", ["c", "s"], "y")], w)
+
+
 def rejections():
     x = (1, 3, 6, 5)
     w = {"w": weights(4, 3, 3, 3)}
@@ -359,7 +376,7 @@ def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     (FOLDER.parent / "onnx_outside.bin").write_bytes(bytes(48))
-    for group in (convolutions, pools, dense, shapes, activations, norms, pads, general, rejections):
+    for group in (convolutions, pools, dense, shapes, activations, norms, pads, general, rejections, gates):
         group()
     lines = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["outputs"].items()]
     reasons = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["rejections"].items()]

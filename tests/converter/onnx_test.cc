@@ -152,6 +152,15 @@ TEST_CASE("nodes are fused and lowered to the fewest") {
       {"concat_channels", {K::kConv, K::kClamp, K::kMove}},
       {"squeeze_excite", {K::kConv, K::kAveragePool, K::kUnary, K::kBinary}},
       {"batch_2", {K::kConv, K::kConv}},
+      {"swish", {K::kConv, K::kUnary}},
+      {"gate_swish_scaled", {K::kConv, K::kUnary}},
+      {"gate_hard_swish_product_first", {K::kConv, K::kUnary}},
+      {"gate_hard_swish_gate_first", {K::kConv, K::kUnary}},
+      {"gate_hard_sigmoid", {K::kConv, K::kUnary}},
+      {"gate_hard_swish_of_hard_sigmoid", {K::kConv, K::kUnary}},
+      {"gate_mish", {K::kConv, K::kUnary}},
+      {"gate_read_elsewhere", {K::kConv, K::kUnary, K::kBinary, K::kAdd}},
+      {"gate_of_another", {K::kConv, K::kConv, K::kUnary, K::kBinary}},
   };
   for (const auto& entry : wanted) {
     const std::string name = entry.first;

@@ -31,7 +31,7 @@ bool IsKnown(const Node& node) {
       "Expand",     "Gather",    "Gemm",        "HardSigmoid", "HardSwish", "LeakyRelu", "Log",   "MatMul",     "Max",
       "MaxPool",    "Min",       "Mish",        "Mul",         "Neg",       "Pad",       "Pow",   "Reciprocal", "ReduceMax",
       "ReduceMean", "ReduceMin", "ReduceSum",   "Reshape",     "Resize",    "Sigmoid",   "Slice", "Softmax",    "Softplus",
-      "Sqrt",       "Sub",       "Tanh",        "Transpose",   "Where",     "_Unfold"};
+      "Sqrt",       "Sub",       "Swish",       "Tanh",      "Transpose",   "Where",     "_Unfold"};
   return known.count(node.op) != 0;
 }
 

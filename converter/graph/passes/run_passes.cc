@@ -25,6 +25,7 @@ Status RunPasses(Graph& graph) {
   CUTIS_TRY(Canonicalize(graph));
   CUTIS_TRY(FoldConstants(graph));
   CUTIS_TRY(RemoveNoOps(graph));
+  CUTIS_TRY(FuseGates(graph));
   CUTIS_TRY(RemoveDeadCode(graph));
   CUTIS_TRY(NormalizeWindows(graph));
   CUTIS_TRY(NormalizeMatMuls(graph));
