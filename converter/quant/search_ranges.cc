@@ -8,6 +8,10 @@
 namespace cutis::convert {
 namespace {
 
+// What lowers the error on a few dozen images may raise it on others, and the more so the more is tried: a range counts as better
+// only if it is on all of so many parts of the images. Neighbours in the list, often of one patient or scene, are in one part.
+constexpr size_t kParts = 4;
+
 // Ranges as they are told, weights as they were rounded once.
 class FixedRefinement : public Refinement {
  public:
@@ -48,6 +52,29 @@ double RelativeError(const TensorInfo& info, const std::byte* real, const std::b
   return noise == 0 ? 0 : signal == 0 ? 1 : noise / signal;
 }
 
+// The means of `errors` over consecutive parts of the images.
+std::vector<double> MeansOfParts(const std::vector<double>& errors, size_t parts) {
+  std::vector<double> means;
+  for (size_t part = 0; part < parts; ++part) {
+    const size_t first = part * errors.size() / parts, last = (part + 1) * errors.size() / parts;
+    if (first == last) continue;
+    double sum = 0;
+    for (size_t i = first; i < last; ++i) sum += errors[i];
+    means.push_back(sum / static_cast<double>(last - first));
+  }
+  return means;
+}
+double MeanOf(const std::vector<double>& errors) { return MeansOfParts(errors, 1)[0]; }
+
+// Whether `errors` are less than `before`, and not by a few images alone: in each quarter of them.
+bool AreLess(const std::vector<double>& errors, const std::vector<double>& before) {
+  const std::vector<double> now = MeansOfParts(errors, kParts), then = MeansOfParts(before, kParts);
+  for (size_t part = 0; part < now.size(); ++part) {
+    if (!(now[part] < then[part])) return false;
+  }
+  return true;
+}
+
 class Search {
  public:
   Search(const Net& net, const FileModel& real, const Calibration& calibration, const InputRecipe& recipe,
@@ -84,7 +111,7 @@ class Search {
   // Before anything is chosen.
   Result<double> StartError() {
     CUTIS_TRY(Start());
-    return double{error_};
+    return MeanOf(errors_);
   }
 
  private:
@@ -100,7 +127,7 @@ class Search {
       CUTIS_TRY(runner_.Run(real_, i, real_values_));
       DropUnused(real_, i, real_values_);
     }
-    CUTIS_ASSIGN(error_, RunFrom(model_, 0));
+    CUTIS_ASSIGN(errors_, RunFrom(model_, 0));
     return {};
   }
 
@@ -113,8 +140,8 @@ class Search {
     return {};
   }
 
-  // The mean error of the outputs when the nodes from `first` on are run on what lies before them.
-  Result<double> RunFrom(const FileModel& model, size_t first) {
+  // The error of the outputs, image by image, when the nodes from `first` on are run on what lies before them.
+  Result<std::vector<double>> RunFrom(const FileModel& model, size_t first) {
     for (size_t i = first; i < net_.nodes.size(); ++i) CUTIS_TRY(RunNode(model, i));
     std::vector<double> errors(pixels_.size());
     ParallelFor(errors.size(), threads_, [&](size_t i) {
@@ -123,9 +150,7 @@ class Search {
         errors[i] += RelativeError(model.tensors[at].info, real_values_[at][i].data(), values_[at][i].data());
       }
     });
-    double sum = 0;
-    for (const double error : errors) sum += error;
-    return sum / static_cast<double>(errors.size());
+    return errors;
   }
 
   // Leaves the best range of the output of `node` in model_ and fixed_; all that was tried in `tried`.
@@ -133,7 +158,7 @@ class Search {
     const auto tensor = static_cast<size_t>(net_.nodes[node].output);
     const TensorStatistics& statistics = calibration_.tensors[tensor];
     const TensorInfo before = model_.tensors[tensor].info;
-    const double start = error_;
+    const double start = MeanOf(errors_);
     std::optional<Affine> best = fixed_.affines[tensor];
     for (const RangeCandidate& candidate : RangeCandidates(statistics, net_.nodes[node].min, net_.nodes[node].max)) {
       const Affine affine = AffineOf(candidate.range);
@@ -149,9 +174,10 @@ class Search {
       } else {
         fixed_.affines[tensor] = affine;
         CUTIS_ASSIGN(FileModel model, Quantize(net_, calibration_, recipe_, &fixed_));
-        CUTIS_ASSIGN(entry.measured_error, RunFrom(model, node));
-        if (entry.measured_error < error_) {
-          error_ = entry.measured_error;
+        CUTIS_ASSIGN(std::vector<double> errors, RunFrom(model, node));
+        entry.measured_error = MeanOf(errors);
+        if (AreLess(errors, errors_)) {
+          errors_ = std::move(errors);
           best = affine;
           model_ = std::move(model);
         }
@@ -171,7 +197,7 @@ class Search {
   NodeRunner runner_;
   FixedRefinement fixed_;
   FileModel model_;
-  double error_ = 0;  // of the outputs of model_
+  std::vector<double> errors_;  // of the outputs of model_, by image
   std::vector<ImageValues> real_values_, values_;
 };
 

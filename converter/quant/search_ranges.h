@@ -18,8 +18,8 @@ struct ChosenRanges {
 };
 
 // Starts from the ranges that the statistics suggest. Tensor by tensor, in the order of execution, each of RangeCandidates is
-// tried in the whole network, weights rounded to nearest and biases corrected, and the one with the least relative squared error
-// of the outputs stays. CanRefine(net); `real`: PackFloat(net). A few dozen images are enough, and all activations of these are
+// tried in the whole network, weights rounded to nearest and biases corrected, and one that has a smaller relative squared error of
+// the outputs on each quarter of the images stays. CanRefine(net); `real`: PackFloat(net). A few dozen images are enough, and all activations of these are
 // held. The result depends neither on the number of threads nor on the machine.
 Result<ChosenRanges> SearchRanges(const Net& net, const FileModel& real, const Calibration& calibration, const InputRecipe& recipe,
                                   const PixelImages& pixels, int32_t threads, const Progress& progress);
