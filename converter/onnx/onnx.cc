@@ -19,7 +19,7 @@ namespace {
 // Protocol buffers cannot be larger.
 constexpr uint64_t kMaxFile = 0x7fffffff;
 constexpr int kMaxNodes = 1 << 14;
-constexpr int64_t kOldestOpset = 7, kNewestOpset = 22;
+constexpr int64_t kOldestOpset = 6, kNewestOpset = 22;
 constexpr int64_t kSoftmaxByAxis = 13;  // before it, Softmax worked on everything from `axis` on
 
 class Importer {
@@ -38,7 +38,6 @@ class Importer {
       // Before IR version 4 initializers stood among the inputs too.
       if (values_.count(input.name()) == 0) CUTIS_TRY(AddInput(input));
     }
-    if (graph_.inputs.empty()) return Status::Error(Code::kUnsupported, "%s: the graph has no input", source_.c_str());
     for (int i = 0; i < onnx_.node_size(); ++i) CUTIS_TRY(AddNode(onnx_.node(i), i));
     if (onnx_.output_size() == 0) return Status::Error(Code::kBadInput, "%s: the graph has no outputs", source_.c_str());
     for (const onnx::ValueInfoProto& output : onnx_.output()) {
