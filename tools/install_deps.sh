@@ -15,13 +15,14 @@ packages=(
   libxnnpack-dev libpthreadpool-dev           # second float32 backend
 )
 test_packages=(
-  doctest-dev libsimde-dev binutils git python3
+  doctest-dev libsimde-dev binutils git python3 python3-venv
   clang libclang-rt-14-dev llvm               # second compiler, sanitizers, libFuzzer
 )
 
+tests=false
 case "${1-}" in
   '') ;;
-  --tests) packages+=("${test_packages[@]}") ;;
+  --tests) packages+=("${test_packages[@]}"); tests=true ;;
   *) echo "usage: tools/install_deps.sh [--tests]" >&2; exit 2 ;;
 esac
 
@@ -35,7 +36,22 @@ for package in "${packages[@]}"; do
   state=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null || true)
   grep -qx installed <<<"$state" || missing+=("$package")
 done
+
+# The data of ONNX's backend tests, from PyPI. Without them that test is skipped.
+onnx_tests() {
+  $tests || return 0
+  local env
+  env=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/onnx-env
+  [ ! -x "$env/bin/python" ] || return 0
+  echo "install_deps: the onnx package, for its tests"
+  mkdir -p "$(dirname "$env")"
+  if ! { python3 -m venv "$env" && "$env/bin/pip" install --quiet --disable-pip-version-check onnx==1.17.0; } </dev/null; then
+    rm -rf "$env"
+    echo "install_deps: no onnx package; the backend tests will be skipped" >&2
+  fi
+}
 if [ "${#missing[@]}" -eq 0 ]; then
+  onnx_tests
   exit 0
 fi
 
@@ -56,3 +72,4 @@ if ! install >"$log" 2>&1 </dev/null; then
   echo "install_deps: apt-get failed; its last lines stand above" >&2
   exit 1
 fi
+onnx_tests

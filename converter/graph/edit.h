@@ -16,6 +16,8 @@ namespace cutis::convert {
 inline constexpr int64_t kMaxElements = int64_t{1} << 28;
 inline constexpr int64_t kMaxDim = int64_t{1} << 24;
 inline constexpr size_t kMaxRank = 8;
+// The most rows or columns of an image in a file (runtime/verify.h).
+inline constexpr int64_t kMostImageExtent = 16384;
 
 size_t ElementBytes(ElementType type);
 const char* NameOf(ElementType type);

@@ -119,10 +119,11 @@ Status ReadPad(const Graph& graph, const Node& node, IndexLists* lists) {
   lists->fill = FloatOf(node, "value", 0);
   if (HasInput(node, 2)) {
     const Constant* value = ConstantInput(graph, node, 2);
-    if (value == nullptr || ElementCount(value->dims) != 1) {
-      return NodeError(node, "the value that it pads with is computed at run time, or is not one number");
+    if (value != nullptr && ElementCount(value->dims) != 1) {
+      return NodeError(node, "the value that it pads with is not one number", Code::kBadInput);
     }
-    lists->fill = ReadFloats(*value)[0];
+    // One that is computed at run time takes the place of zeros (Canonicalize).
+    if (value != nullptr) lists->fill = ReadFloats(*value)[0];
   }
   const float fill = lists->fill;
   *lists = Identity(dims);
@@ -266,10 +267,21 @@ Status ReadResize(const Graph& graph, const Node& node, std::vector<ResizeAxis>*
   std::vector<float> roi;
   if (mode == "tf_crop_and_resize") {
     const Constant* given = ConstantInput(graph, node, 1);
-    if (given == nullptr || ElementCount(given->dims) != 2 * static_cast<int64_t>(dims.size()) || Has(node, "axes")) {
+    std::vector<int64_t> chosen(dims.size());
+    std::iota(chosen.begin(), chosen.end(), 0);
+    chosen = IntsOf(node, "axes", chosen);
+    if (given == nullptr || ElementCount(given->dims) != 2 * static_cast<int64_t>(chosen.size())) {
       return NodeError(node, "its roi is computed at run time or does not fit its input");
     }
-    roi = ReadFloats(*given);
+    const std::vector<float> numbers = ReadFloats(*given);
+    roi.assign(dims.size(), 0);
+    roi.resize(2 * dims.size(), 1);
+    for (size_t i = 0; i < chosen.size(); ++i) {
+      const auto a = static_cast<size_t>(chosen[i] < 0 ? chosen[i] + static_cast<int64_t>(dims.size()) : chosen[i]);
+      if (a >= dims.size()) return NodeError(node, "an axis lies outside its input", Code::kBadInput);
+      roi[a] = numbers[i];
+      roi[a + dims.size()] = numbers[i + chosen.size()];
+    }
   }
   axes->assign(dims.size(), {});
   for (size_t a = 0; a < dims.size(); ++a) {

@@ -127,7 +127,7 @@ Status ResolveTransposed(const Node& node, const Dims& input, const Dims& weight
     if (same || has_sizes) {
       // The total padding follows from the size of the output; negative: the output is longer than the sums reach.
       const int64_t total = full - (has_sizes ? sizes[a] : in * window->stride[a]);
-      const int64_t half = total / 2;
+      const int64_t half = (total - (total < 0 ? 1 : 0)) / 2;  // rounded down, as the operator's reference has it
       begin = auto_pad == "SAME_UPPER" ? half : total - half;
       end = total - begin;
     }

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "converter/graph/edit.h"
+
 namespace cutis::convert {
 namespace {
 
-// Of runtime/verify.h: the extents of a tensor in a file.
-constexpr int64_t kMostExtent = 16384, kMostImages = 4096;
+constexpr int64_t kMostExtent = kMostImageExtent, kMostImages = 4096;  // runtime/verify.h
 
 int64_t Product(const Dims& dims, size_t begin) {
   int64_t product = 1;

@@ -133,6 +133,8 @@ class Importer {
       node.attributes.emplace("axis", int64_t{1});  // unless it was given
       node.attributes.emplace("_flatten", int64_t{1});
     }
+    // Before opset 7 a slope of one axis belonged to the channels.
+    if (node.op == "PRelu" && opset_ < 7) node.attributes.emplace("_channels", int64_t{1});
     for (const std::string& output : from.output()) {
       if (output.empty()) {
         node.outputs.push_back(kNoValue);

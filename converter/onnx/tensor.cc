@@ -2,7 +2,9 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -133,9 +135,86 @@ Status ReadExternal(const onnx::TensorProto& tensor, const std::string& folder, 
   return {};
 }
 
+// Types that the graph does not have, as wider ones: INT16, UINT16 -> int32, UINT32, UINT64 -> int64, INT4, UINT4 -> int8,
+// uint8. Numbers of the last two: TensorProto.DataType since ONNX 1.16, two elements a byte, the lower half first.
+constexpr int kUint4 = 21, kInt4 = 22;
+
+size_t NarrowBits(int onnx_type) {
+  switch (onnx_type) {
+    case onnx::TensorProto::INT16:
+    case onnx::TensorProto::UINT16:
+      return 16;
+    case onnx::TensorProto::UINT32:
+      return 32;
+    case onnx::TensorProto::UINT64:
+      return 64;
+    case kUint4:
+    case kInt4:
+      return 4;
+    default:
+      return 0;
+  }
+}
+
+// Element i of a tensor in one of these types, from its raw bytes or its typed field.
+Status ReadWidened(const onnx::TensorProto& tensor, const std::string& where, size_t count, std::vector<int64_t>* values) {
+  const int type = tensor.data_type();
+  const size_t bits = NarrowBits(type), bytes = (count * bits + 7) / 8;
+  std::string raw = tensor.raw_data();
+  if (!tensor.has_raw_data()) {
+    // Fields hold an element each; those of four bits hold a byte of two.
+    if (bits >= 32) {
+      for (const uint64_t value : tensor.uint64_data()) raw.append(reinterpret_cast<const char*>(&value), bits / 8);
+    } else {
+      for (const int32_t value : tensor.int32_data())
+        raw.append(reinterpret_cast<const char*>(&value), std::max<size_t>(1, bits / 8));
+    }
+  }
+  if (raw.size() != bytes) {
+    return Status::Error(Code::kBadInput, "%s: it holds %zu bytes, its shape wants %zu", where.c_str(), raw.size(), bytes);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t value = 0;
+    if (bits == 4) {
+      value = static_cast<uint64_t>(static_cast<unsigned char>(raw[i / 2]) >> (i % 2 * 4)) & 15;
+    } else {
+      std::memcpy(&value, raw.data() + i * (bits / 8), bits / 8);
+    }
+    if (type == onnx::TensorProto::UINT64 && value > static_cast<uint64_t>(INT64_MAX)) {
+      return Status::Error(Code::kUnsupported, "%s: a number of 2^63 or more is not supported", where.c_str());
+    }
+    const bool negative = (type == kInt4 && value >= 8) || (type == onnx::TensorProto::INT16 && value >= 32768);
+    values->push_back(static_cast<int64_t>(value) - (negative ? int64_t{1} << bits : 0));
+  }
+  return {};
+}
+
+Result<Constant> ReadNarrow(const onnx::TensorProto& tensor, const std::string& where) {
+  if (tensor.data_location() == onnx::TensorProto::EXTERNAL || tensor.has_segment()) {
+    return Status::Error(Code::kUnsupported, "%s: external data of element type %d is not supported", where.c_str(),
+                         tensor.data_type());
+  }
+  Constant constant;
+  constant.dims.assign(tensor.dims().begin(), tensor.dims().end());
+  const int64_t count = ElementCount(constant.dims);
+  if (count < 0) return Status::Error(Code::kBadInput, "%s: its shape is too large", where.c_str());
+  std::vector<int64_t> values;
+  CUTIS_TRY(ReadWidened(tensor, where, static_cast<size_t>(count), &values));
+  const size_t bits = NarrowBits(tensor.data_type());
+  constant.type = bits == 4    ? (tensor.data_type() == kInt4 ? ElementType::kI8 : ElementType::kU8)
+                  : bits == 16 ? ElementType::kI32
+                               : ElementType::kI64;
+  const size_t bytes = ElementBytes(constant.type);
+  constant.data.resize(values.size() * bytes);
+  // Little-endian: the lower bytes are the narrower number.
+  for (size_t i = 0; i < values.size(); ++i) std::memcpy(constant.data.data() + i * bytes, &values[i], bytes);
+  return constant;
+}
+
 }  // namespace
 
 Result<Constant> ReadTensorProto(const onnx::TensorProto& tensor, const std::string& folder, const std::string& where) {
+  if (NarrowBits(tensor.data_type()) != 0) return ReadNarrow(tensor, where);
   Constant constant;
   if (!TypeOf(tensor.data_type(), &constant.type)) {
     return Status::Error(Code::kUnsupported, "%s: element type %d is not supported", where.c_str(), tensor.data_type());

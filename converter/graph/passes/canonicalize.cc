@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "converter/graph/indices.h"
 #include "converter/graph/passes.h"
 #include "converter/graph/passes/general_windows.h"
 #include "converter/graph/rewriter.h"
@@ -137,7 +138,10 @@ Status RewritePRelu(Rewriter& rewriter, const Node& node) {
   const ValueId zero = rewriter.Floats({}, {0});
   const ValueId above = rewriter.Emit("Relu", {node.inputs[0]});
   const ValueId below = rewriter.Emit("Min", {node.inputs[0], zero});
-  const ValueId sloped = rewriter.Emit("Mul", {below, node.inputs[1]});
+  const bool channels = IntOf(node, "_channels", 0) != 0 && rewriter.DimsOf(node.inputs[1]).size() == 1;
+  const ValueId slopes =
+      channels ? rewriter.PerChannel(node.inputs[1], rewriter.DimsOf(node.inputs[0]).size()) : node.inputs[1];
+  const ValueId sloped = rewriter.Emit("Mul", {below, slopes});
   rewriter.EmitTo("Add", {above, sloped}, node.outputs[0]);
   return Status();
 }
@@ -167,6 +171,47 @@ Status RewriteClip(Rewriter& rewriter, const Node& node) {
   if (HasInput(node, 1)) x = rewriter.Emit("Max", {x, node.inputs[1]});
   if (HasInput(node, 2)) x = rewriter.Emit("Min", {x, node.inputs[2]});
   rewriter.EmitTo("Identity", {x}, node.outputs[0]);
+  return Status();
+}
+
+// A value that is computed at run time is chosen where zeros have been padded.
+Status RewritePad(Rewriter& rewriter, const Node& node) {
+  if (!HasInput(node, 2) || ConstantInput(rewriter.graph(), node, 2) != nullptr) return rewriter.Keep(node), Status();
+  const Dims dims = rewriter.DimsOf(node.inputs[0]);
+  if (ElementCount(rewriter.DimsOf(node.inputs[2])) != 1)
+    return NodeError(node, "it pads with more than one number", Code::kBadInput);
+  std::vector<ValueId> inputs = node.inputs;
+  inputs[2] = kNoValue;
+  const ValueId padded = rewriter.Emit("Pad", inputs, node.attributes);
+  inputs[0] = rewriter.Floats(dims, std::vector<float>(static_cast<size_t>(ElementCount(dims)), 1.0f));
+  const ValueId inside = rewriter.Emit("Pad", inputs, node.attributes);  // folded afterwards
+  rewriter.EmitTo("Where", {inside, padded, rewriter.Reshape(node.inputs[2], {1})}, node.outputs[0]);
+  return Status();
+}
+
+// What a crop reaches outside of its input is a fixed number: chosen after the interpolation. Nearest neighbours know it
+// themselves.
+Status RewriteResize(Rewriter& rewriter, const Node& node) {
+  if (TextOf(node, "mode", "nearest") == "nearest") return rewriter.Keep(node), Status();
+  std::vector<ResizeAxis> axes;
+  CUTIS_TRY(ReadResize(rewriter.graph(), node, &axes));
+  const Dims dims = rewriter.DimsOf(node.outputs[0]);
+  std::vector<float> inside = {1};
+  bool all = true;
+  for (size_t a = 0; a < axes.size(); ++a) {
+    std::vector<float> next;
+    for (const float outer : inside) {
+      for (const bool outside : axes[a].outside) {
+        next.push_back(outside ? 0.0f : outer);
+        all = all && !outside;
+      }
+    }
+    inside = std::move(next);
+  }
+  if (all) return rewriter.Keep(node), Status();
+  const ValueId resized = rewriter.Emit("Resize", node.inputs, node.attributes);
+  const ValueId value = rewriter.Floats({1}, {FloatOf(node, "extrapolation_value", 0)});
+  rewriter.EmitTo("Where", {rewriter.Floats(dims, inside), resized, value}, node.outputs[0]);
   return Status();
 }
 
@@ -293,11 +338,13 @@ const std::map<std::string, RewriteFn>& Table() {
       {"MaxPool", RewritePool},
       {"Min", RewriteVariadic},
       {"PRelu", RewritePRelu},
+      {"Pad", RewritePad},
       {"Pow", RewritePow},
       {"ReduceMax", RewriteReduce},
       {"ReduceMean", RewriteReduce},
       {"ReduceMin", RewriteReduce},
       {"ReduceSum", RewriteReduce},
+      {"Resize", RewriteResize},
       {"Softmax", RewriteSoftmax},
       {"Split", RewriteSplit},
       {"Sum", RewriteVariadic},

@@ -19,7 +19,7 @@ constexpr Operator kOperators[] = {
     {"Abs", 1, 1, ""},
     {"Add", 2, 2, ""},
     {"AveragePool", 1, 1, "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I"},
-    {"BatchNormalization", 5, 5, "epsilon:f momentum:f spatial:i training_mode:i"},
+    {"BatchNormalization", 5, 5, "epsilon:f is_test:i momentum:f spatial:i training_mode:i"},
     {"Cast", 1, 1, "to:i saturate:i"},
     {"Clip", 1, 3, "min:f max:f"},
     {"Concat", 1, 1024, "axis:i"},
@@ -34,7 +34,7 @@ constexpr Operator kOperators[] = {
     {"Expand", 2, 2, ""},
     {"Flatten", 1, 1, "axis:i"},
     {"Gather", 2, 2, "axis:i"},
-    {"Gemm", 2, 3, "alpha:f beta:f transA:i transB:i"},
+    {"Gemm", 2, 3, "alpha:f beta:f broadcast:i transA:i transB:i"},
     {"GlobalAveragePool", 1, 1, ""},
     {"GlobalMaxPool", 1, 1, ""},
     {"HardSigmoid", 1, 1, "alpha:f beta:f"},
@@ -51,7 +51,7 @@ constexpr Operator kOperators[] = {
     {"Mish", 1, 1, ""},
     {"Mul", 2, 2, ""},
     {"Neg", 1, 1, ""},
-    {"PRelu", 2, 2, ""},
+    {"PRelu", 2, 2, "_channels:i"},
     {"Pad", 1, 4, "mode:s pads:I value:f"},
     {"Pow", 2, 2, ""},
     {"Reciprocal", 1, 1, ""},
@@ -115,7 +115,7 @@ Status CheckAttributes(const Operator& op, Node& node) {
 // Switches that exist for training, for other layouts or for outputs that nobody reads here.
 Status CheckSwitches(const Node& node) {
   if (node.op == "BatchNormalization") {
-    if (IntOf(node, "training_mode", 0) != 0) return NodeError(node, "training_mode is set; export the model for inference");
+    if (IntOf(node, "training_mode", 0) != 0 || IntOf(node, "is_test", 1) == 0) return NodeError(node, "training_mode is set; export the model for inference");
     if (IntOf(node, "spatial", 1) != 1) return NodeError(node, "spatial = 0 is not supported");
   }
   if (node.op == "MaxPool" && IntOf(node, "storage_order", 0) != 0) return NodeError(node, "storage_order is not supported");

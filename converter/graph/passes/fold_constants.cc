@@ -294,12 +294,32 @@ Status FoldArithmetic(Graph& graph, const Node& node, Folded* result) {
   return Status();
 }
 
+// Integers only: what shapes are computed with. Others stay for the runtime's own arithmetic.
+Status FoldExtremes(Graph& graph, const Node& node, Folded* result) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Constant* constant = ConstantInput(graph, node, i);
+    if (constant == nullptr || IsFloat(constant->type)) return Status();
+    if (constant->dims != ConstantInput(graph, node, 0)->dims && ElementCount(constant->dims) != 1) return Status();
+  }
+  std::vector<int64_t> values = ReadInts(*ConstantInput(graph, node, 0));
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    const std::vector<int64_t> others = ReadInts(*ConstantInput(graph, node, i));
+    for (size_t k = 0; k < values.size(); ++k) {
+      const int64_t other = others[others.size() == 1 ? 0 : k];
+      values[k] = node.op == "Max" ? std::max(values[k], other) : std::min(values[k], other);
+    }
+  }
+  *result = Share(MakeInts(ConstantInput(graph, node, 0)->dims, values));
+  return Status();
+}
+
 const std::map<std::string, FoldFn>& Table() {
   static const std::map<std::string, FoldFn> table = {
       {"Abs", FoldUnary},           {"Add", FoldArithmetic},     {"Cast", FoldCast},
       {"Concat", FoldConcat},       {"Constant", FoldConstant},  {"ConstantOfShape", FoldConstantOfShape},
       {"Div", FoldArithmetic},      {"Expand", FoldChosen},      {"Flatten", FoldSameBytes},
-      {"Gather", FoldGather},       {"Identity", FoldSameBytes}, {"Mul", FoldArithmetic},
+      {"Gather", FoldGather},       {"Identity", FoldSameBytes}, {"Max", FoldExtremes},
+      {"Min", FoldExtremes},        {"Mul", FoldArithmetic},     {"Pad", FoldChosen},
       {"Neg", FoldUnary},           {"Reciprocal", FoldUnary},   {"Reshape", FoldSameBytes},
       {"Shape", FoldShape},         {"Slice", FoldChosen},       {"Sqrt", FoldUnary},
       {"Squeeze", FoldSameBytes},   {"Sub", FoldArithmetic},     {"Transpose", FoldTranspose},

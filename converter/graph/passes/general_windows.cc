@@ -46,8 +46,9 @@ Status RewriteConv(Rewriter& rewriter, const Node& node) {
   const Dims x = rewriter.DimsOf(node.inputs[0]), w = rewriter.DimsOf(node.inputs[1]), y = rewriter.DimsOf(node.outputs[0]);
   const Graph& graph = rewriter.graph();
   const bool bias = HasInput(node, 2);
-  const bool layer = x.size() <= 4 && ConstantInput(graph, node, 0) == nullptr && ConstantInput(graph, node, 1) != nullptr &&
-                     (!bias || ConstantInput(graph, node, 2) != nullptr);
+  const bool image = std::all_of(x.begin() + 2, x.end(), [](int64_t dim) { return dim <= kMostImageExtent; });
+  const bool layer = x.size() <= 4 && image && ConstantInput(graph, node, 0) == nullptr &&
+                     ConstantInput(graph, node, 1) != nullptr && (!bias || ConstantInput(graph, node, 2) != nullptr);
   if (layer) return rewriter.Keep(node), Status();
   const int64_t group = IntOf(node, "group", 1);
   Patches patches;
@@ -73,6 +74,7 @@ Status RewritePool(Rewriter& rewriter, const Node& node) {
   CUTIS_TRY(ResolveWindow(node, x, nullptr, &window));
   bool plain = x.size() <= 4 && !(include && window.extended);
   for (size_t a = 0; a < window.kernel.size(); ++a) {
+    plain = plain && x[a + 2] <= kMostImageExtent;
     plain = plain && window.begin[a] < window.kernel[a] && window.end[a] < window.kernel[a];
   }
   if (plain) return rewriter.Keep(node), Status();
@@ -165,9 +167,16 @@ Status RewriteConvTranspose(Rewriter& rewriter, const Node& node) {
                                     rewriter.Ints(spatial), rewriter.Ints(Ints(axes, -1))});
   std::vector<ValueId> inputs = {data, weights};
   if (HasInput(node, 2)) inputs.push_back(node.inputs[2]);
-  rewriter.EmitTo("Conv", inputs, node.outputs[0],
-                  {{"kernel_shape", Ints(w.begin() + 2, w.end())}, {"dilations", window.dilation}, {"group", group}});
-  return Status();
+  const Rewriter::Attributes attributes = {
+      {"kernel_shape", Ints(w.begin() + 2, w.end())}, {"dilations", window.dilation}, {"group", group}};
+  const bool layer = x.size() <= 4 && ConstantInput(rewriter.graph(), node, 0) == nullptr &&
+                     ConstantInput(rewriter.graph(), node, 1) != nullptr &&
+                     (!HasInput(node, 2) || ConstantInput(rewriter.graph(), node, 2) != nullptr);
+  if (layer) {
+    rewriter.EmitTo("Conv", inputs, node.outputs[0], attributes);
+    return Status();
+  }
+  return RewriteConv(rewriter, {"Conv", node.name, inputs, node.outputs, attributes});
 }
 
 }  // namespace cutis::convert

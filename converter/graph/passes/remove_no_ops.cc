@@ -27,7 +27,9 @@ Status RemoveNoOps(Graph& graph) {
     Node& node = graph.nodes[n];
     if (node.op == "Dropout" && HasInput(node, 2)) {
       const Constant* training = ConstantInput(graph, node, 2);
-      if (training == nullptr || ReadInts(*training) != std::vector<int64_t>{0}) {
+      const Constant* ratio = ConstantInput(graph, node, 1);
+      const bool drops = ratio == nullptr || ReadFloats(*ratio) != std::vector<float>{0};
+      if (drops && (training == nullptr || ReadInts(*training) != std::vector<int64_t>{0})) {
         return NodeError(node, "training_mode is set; export the model for inference");
       }
     }
