@@ -17,6 +17,8 @@
 #include "converter/quant/search_ranges.h"
 #include "converter/recipe/labels.h"
 #include "converter/recipe/recipe.h"
+#include "converter/report/report.h"
+#include "converter/report/sqnr.h"
 #include "converter/write/file.h"
 #include "runtime/model.h"
 
@@ -34,7 +36,8 @@ Status CheckOptions(const Options& options, const Sources& sources) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
     }
   }
-  if (options.float32 && options.effort == Effort::kHigh) return Status::Error(Code::kUsage, "--effort: has no meaning with --float");
+  if (options.float32 && options.effort == Effort::kHigh)
+    return Status::Error(Code::kUsage, "--effort: has no meaning with --float");
   if (options.float32) {
     for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate},
                                       {"--write-calibration", &options.write_calibration},
@@ -56,9 +59,10 @@ Status CheckOptions(const Options& options, const Sources& sources) {
   if (!images && !Exists(sources.calibrate))
     return Status::Error(Code::kBadInput, "%s: does not exist", sources.calibrate.c_str());
   if (options.effort == Effort::kHigh && !images) {
-    return Status::Error(Code::kUsage,
-                         "--effort high: statistics alone do not say how the network's layers answer to rounding: give --calibrate "
-                         "DIR, a folder of typical images");
+    return Status::Error(
+        Code::kUsage,
+        "--effort high: statistics alone do not say how the network's layers answer to rounding: give --calibrate "
+        "DIR, a folder of typical images");
   }
   if (!options.write_calibration.empty() && !images) {
     return Status::Error(Code::kUsage, "--write-calibration: needs --calibrate DIR with images");
@@ -101,10 +105,7 @@ Result<Calibration> GetCalibration(const Options& options, const Job& job, const
 }
 
 Result<Agreement> CompareOn(const Options& options, const Job& job, const Model& real, const Model& quantised,
-                            std::vector<std::string> images, ProgressLine& progress) {
-  if (!options.evaluate.empty()) {
-    CUTIS_ASSIGN(images, ListImages(options.evaluate));
-  }
+                            const std::vector<std::string>& images, ProgressLine& progress) {
   std::map<std::string, bool> labels;
   if (!options.labels.empty()) {
     CUTIS_ASSIGN(const std::string text, ReadText(options.labels));
@@ -207,7 +208,8 @@ Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Mode
   const bool high = options.effort == Effort::kHigh;
   if (images.empty() || !CanRefine(job.net)) {
     if (high && !images.empty()) {
-      return Status::Error(Code::kUnsupported, "--effort high: not for networks with several inputs, constants or several images");
+      return Status::Error(Code::kUnsupported,
+                           "--effort high: not for networks with several inputs, constants or several images");
     }
     CUTIS_ASSIGN(FileModel model, Quantize(job.net, calibration, input));
     summary.layers = ReportLayers(job.net, calibration, model, nullptr, nullptr, false);
@@ -223,11 +225,12 @@ Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Mode
                                       [&](int64_t done, int64_t total) { progress.Show("trying ranges", done, total); }));
   }
   CUTIS_ASSIGN(const PixelImages pixels, LoadSome(images, kMostRefineImages, real));
-  Refiner refiner(form.net, form.real, input, pixels, {high, options.threads}, [&](int64_t done, int64_t total) {
-    progress.Show(high ? "rounding weights" : "quantising", done, total);
-  });
+  Refiner refiner(form.net, form.real, input, pixels, {high, options.threads},
+                  [&](int64_t done, int64_t total) { progress.Show(high ? "rounding weights" : "quantising", done, total); });
   if (ranges) refiner.SetAffines(ranges->affines);
   CUTIS_ASSIGN(FileModel model, Quantize(form.net, form.calibration, input, &refiner));
+  summary.sqnr_on = Measured::kCalibration;
+  summary.sqnr_inputs = static_cast<int64_t>(pixels.size());
   summary.layers = ReportLayers(form.net, form.calibration, model, ranges ? &*ranges : nullptr, &refiner, high);
   summary.equalised_channels = form.equalised;
   return model;
@@ -248,12 +251,51 @@ void Describe(const Job& job, const Encoded& encoded, Summary& summary) {
   }
 }
 
+// The error of the layers, where quantising has not measured it already.
+Status MeasureLayers(const Options& options, const Model& real, const Model& quantised, const std::vector<std::string>& images,
+                     Summary& summary, ProgressLine& progress) {
+  if (options.reports.empty() || summary.sqnr_on != Measured::kNothing) return {};
+  CUTIS_ASSIGN(const MeasuredSqnr measured,
+               MeasureSqnr(real, quantised, images, options.threads,
+                           [&](int64_t done, int64_t total) { progress.Show("measuring the error of layers", done, total); }));
+  summary.sqnr_on = images.empty()             ? Measured::kGenerated
+                    : options.evaluate.empty() ? Measured::kCalibration
+                                               : Measured::kEvaluation;
+  summary.sqnr_inputs = measured.inputs;
+  for (LayerReport& layer : summary.layers) {
+    if (const auto found = measured.db.find(layer.tensor); found != measured.db.end()) layer.sqnr_db = found->second;
+  }
+  return {};
+}
+
+// All that a conversion writes, the model last.
+Status WriteAll(const Options& options, const Job& job, const Summary& summary, const Encoded& encoded,
+                const Calibration* calibration, ProgressLine& progress) {
+  progress.Show("writing");
+  if (!options.reports.empty()) {
+    CUTIS_ASSIGN(const Report report, GatherReport(options, job, summary, *encoded.model));
+    CUTIS_TRY(WriteReports(options.reports, report));
+  }
+  if (summary.sensitivity) {
+    const std::string text = SensitivityJson(*summary.sensitivity);
+    CUTIS_TRY(WriteFileAtomically(options.sensitivity, std::as_bytes(std::span(text))));
+  }
+  if (!options.write_calibration.empty()) {
+    const std::string text = WriteCalibrationJson(*calibration);
+    CUTIS_TRY(WriteFileAtomically(options.write_calibration, std::as_bytes(std::span(text))));
+  }
+  return WriteFileAtomically(options.output, encoded.bytes);
+}
+
 }  // namespace
 
 Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   progress.Show("reading");
   CUTIS_ASSIGN(Sources paths, FindSources(options));
   CUTIS_TRY(CheckOptions(options, paths));
+  CUTIS_TRY(
+      CheckReportPaths(options.reports, {options.output, paths.weights, paths.graph, paths.recipe, paths.calibrate,
+                                         options.labels, options.evaluate, options.write_calibration, options.sensitivity}));
   CUTIS_ASSIGN(Job job, Load(options, std::move(paths)));
   CUTIS_ASSIGN(FileModel real_file, PackFloat(job.net));
   CUTIS_ASSIGN(const Encoded real, Encode(std::move(real_file), job));
@@ -273,33 +315,29 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   }
   const Encoded& base = pruned ? *pruned : real;  // what is quantised
   if (options.float32) {
-    progress.Show("writing");
-    CUTIS_TRY(WriteFileAtomically(options.output, base.bytes));
     Describe(job, base, summary);
+    CUTIS_TRY(WriteAll(options, job, summary, base, nullptr, progress));
     return summary;
   }
   CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
   CUTIS_ASSIGN(FileModel quantised_file, QuantizeJob(options, job, *base.model, calibration, images, summary, progress));
   CUTIS_ASSIGN(const Encoded quantised, Encode(std::move(quantised_file), job));
-  CUTIS_ASSIGN(Agreement agreement, CompareOn(options, job, *real.model, *quantised.model, images, progress));
+  std::vector<std::string> compared = images;
+  const std::string& folder = options.evaluate.empty() ? job.paths.calibrate : options.evaluate;
+  if (!options.evaluate.empty()) {
+    CUTIS_ASSIGN(compared, ListImages(options.evaluate));
+  }
+  CUTIS_ASSIGN(summary.agreement, CompareOn(options, job, *real.model, *quantised.model, compared, progress));
+  for (const std::string& image : compared) summary.compared.push_back(NameInFolder(folder, image));
   if (pruned) {
-    CUTIS_ASSIGN(summary.pruning_alone, CompareOn(options, job, *real.model, *pruned->model, images, progress));
+    CUTIS_ASSIGN(summary.pruning_alone, CompareOn(options, job, *real.model, *pruned->model, compared, progress));
   }
-  progress.Show("writing");
-  if (!options.sensitivity.empty()) {
-    const std::string text = SensitivityJson(*summary.sensitivity);
-    CUTIS_TRY(WriteFileAtomically(options.sensitivity, std::as_bytes(std::span(text))));
-  }
-  if (!options.write_calibration.empty()) {
-    const std::string text = WriteCalibrationJson(calibration);
-    CUTIS_TRY(WriteFileAtomically(options.write_calibration, std::as_bytes(std::span(text))));
-  }
-  CUTIS_TRY(WriteFileAtomically(options.output, quantised.bytes));
+  CUTIS_TRY(MeasureLayers(options, *base.model, *quantised.model, compared, summary, progress));
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;
   summary.calibration_images = calibration.images;
-  summary.agreement = std::move(agreement);
+  CUTIS_TRY(WriteAll(options, job, summary, quantised, &calibration, progress));
   return summary;
 }
 
