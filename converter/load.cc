@@ -42,9 +42,12 @@ bool Exists(const std::string& path) {
 bool SameFile(const std::string& a, const std::string& b) {
   std::error_code error;
   if (a == b || std::filesystem::equivalent(a, b, error)) return true;
-  const std::filesystem::path first = std::filesystem::weakly_canonical(a, error);
-  if (error) return false;
-  return first == std::filesystem::weakly_canonical(b, error) && !error;
+  const auto place = [&](const std::string& path) {
+    const std::filesystem::path whole = std::filesystem::absolute(path, error);
+    return error ? std::filesystem::path() : std::filesystem::weakly_canonical(whole, error);
+  };
+  const std::filesystem::path first = place(a);
+  return !first.empty() && !error && first == place(b);
 }
 
 bool EndsWith(const std::string& text, const char* ending) {

@@ -27,7 +27,7 @@ Result<std::vector<std::string>> ListExternalFiles(const std::string& onnx_path)
   stream.SetTotalBytesLimit(std::numeric_limits<int>::max());
   stream.SetRecursionLimit(32);
   onnx::ModelProto model;
-  if (!file || !model.ParseFromCodedStream(&stream)) {
+  if (!file.is_open() || !model.ParseFromCodedStream(&stream)) {
     return Status::Error(Code::kIo, "%s: can no longer be read as it was", onnx_path.c_str());
   }
   std::set<std::string> places;
