@@ -220,7 +220,7 @@ std::string ReportHtml(const Report& report) {
   html += "<h1>" + name + "</h1>\n<p class=\"soft\">" +
           (report.check ? "Check of a file with its source" : "Report of a conversion") + ": <code>" +
           Escape(summary.output, 200) + "</code>, " + (summary.float32 ? "float32" : "int8") + ", " +
-          std::to_string(summary.nodes) + " layers, " + Grouped(report.macs()) + " multiply-adds an image; " +
+          std::to_string(summary.nodes) + (summary.nodes == 1 ? " layer, " : " layers, ") + Grouped(report.macs()) + " multiply-adds an image; " +
           Escape(report.converter) + "</p>\n";
   for (const std::string& warning : report.warnings) html += "<p class=\"warn\">" + Escape(warning, 1000) + "</p>\n";
   html += Tiles(report) + Verdict(report) + PicturesHtml(report) + AgreementHtml(report) + PlanHtml(report) +

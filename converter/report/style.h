@@ -20,7 +20,7 @@ p{margin:.4em 0 .8em;max-width:75ch}.soft,figcaption{color:var(--soft)}code,td,t
 .scroll{overflow-x:auto;margin:.4em 0}
 table{border-collapse:collapse;font-size:.87em;font-variant-numeric:tabular-nums}
 th,td{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-bottom:1px solid var(--line)}
-th{font-weight:600;color:var(--soft)}td.n,th.n{text-align:right;white-space:nowrap}td.s{white-space:nowrap}td.w{min-width:11em}td.h{font-size:.85em;font-family:ui-monospace,"DejaVu Sans Mono",monospace;min-width:17em}
+th{font-weight:600;color:var(--soft);overflow-wrap:normal}td.n,th.n{text-align:right;white-space:nowrap}td.s{white-space:nowrap}td.w{min-width:11em}td.h{font-size:.85em;font-family:ui-monospace,"DejaVu Sans Mono",monospace;min-width:17em}
 figure{margin:1.2em 0}figure .scroll svg{min-width:600px}svg{width:100%;height:auto;display:block}
 svg text{font-size:11px;fill:var(--soft)}.grid{stroke:var(--line);stroke-width:.7}.bar{fill:var(--a)}.bar2{fill:var(--c1)}
 .box0{fill:var(--c0)}.box1{fill:var(--c2)}.box2{fill:var(--c3)}.box3{fill:var(--c6)}[class^=box]{fill-opacity:.55;stroke:var(--bg);stroke-width:.7}

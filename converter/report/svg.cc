@@ -47,7 +47,7 @@ std::string ValueAxis(double top, const char* unit, double height, double plot) 
   const double tick = Tick(top);
   for (double at = 0; at <= top * 1.0001; at += tick) {
     const double y = height - plot * at / top;
-    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end", Fixed(at, tick < 1 ? 1 : 0));
+    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end", Fixed(at, tick < 0.1 ? 2 : tick < 1 ? 1 : 0));
   }
   return svg;
 }
