@@ -1,19 +1,12 @@
 #include "converter/convert.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <memory>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "converter/graph/passes.h"
-#include "converter/json_graph/json_graph.h"
-#include "converter/lower/net.h"
-#include "converter/onnx/onnx.h"
-#include "converter/prune/channels.h"
+#include "converter/load.h"
 #include "converter/prune/moments.h"
 #include "converter/prune/realign.h"
 #include "converter/quant/calibrate.h"
@@ -25,89 +18,16 @@
 #include "converter/quant/search_ranges.h"
 #include "converter/recipe/labels.h"
 #include "converter/recipe/recipe.h"
-#include "converter/write/encode.h"
+#include "converter/report/report.h"
+#include "converter/report/sqnr.h"
 #include "converter/write/file.h"
 #include "runtime/model.h"
 
 namespace cutis::convert {
 namespace {
 
-constexpr uint64_t kMaxWeightFile = uint64_t{4} << 30;
 // Images whose activations are held layer by layer, and all at once while ranges are tried.
 constexpr size_t kMostRefineImages = 128, kMostRangeImages = 32;
-constexpr uint64_t kMaxText = uint64_t{256} << 20;
-
-bool IsFolder(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::is_directory(path, error);
-}
-
-bool Exists(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error);
-}
-
-// Also for files that do not exist yet.
-bool SameFile(const std::string& a, const std::string& b) {
-  std::error_code error;
-  return a == b || std::filesystem::equivalent(a, b, error);
-}
-
-bool EndsWith(const std::string& text, const char* ending) {
-  const std::string_view end = ending;
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-Result<std::string> ReadText(const std::string& path) {
-  CUTIS_ASSIGN(const std::vector<std::byte> bytes, ReadFile(path, kMaxText));
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-}
-
-// The files that the command line leads to.
-struct Sources {
-  std::string weights, graph, recipe, calibrate;
-};
-
-// The one file of weights in a models/NAME folder.
-Result<std::string> FindWeights(const std::string& folder) {
-  std::string found;
-  for (const char* name : {"weights.safetensors", "weights.pth", "weights.pt"}) {
-    if (!Exists(folder + name)) continue;
-    if (!found.empty())
-      return Status::Error(Code::kUsage, "%s: holds both %s and %s: keep one of them", folder.c_str(), found.c_str(), name);
-    found = name;
-  }
-  // Without any, the message about a missing file names the usual one.
-  return folder + (found.empty() ? "weights.safetensors" : found);
-}
-
-Result<Sources> FindSources(const Options& options) {
-  Sources sources{options.input, options.graph, options.recipe, options.calibrate};
-  if (!Exists(options.input)) return Status::Error(Code::kBadInput, "%s: does not exist", options.input.c_str());
-  if (IsFolder(options.input)) {
-    if (!options.graph.empty())
-      return Status::Error(Code::kUsage, "--graph: the folder %s has a graph.json of its own", options.input.c_str());
-    const std::string folder = options.input + (options.input.back() == '/' ? "" : "/");
-    CUTIS_ASSIGN(sources.weights, FindWeights(folder));
-    sources.graph = folder + "graph.json";
-    for (const std::string& path : {sources.weights, sources.graph}) {
-      if (!Exists(path)) return Status::Error(Code::kBadInput, "%s: is missing in the model's folder", path.c_str());
-    }
-    if (sources.recipe.empty() && Exists(folder + "recipe.json")) sources.recipe = folder + "recipe.json";
-    if (sources.calibrate.empty() && Exists(folder + "calibration.json")) sources.calibrate = folder + "calibration.json";
-  } else if (EndsWith(options.input, ".safetensors") || EndsWith(options.input, ".pth") || EndsWith(options.input, ".pt")) {
-    if (options.graph.empty()) {
-      return Status::Error(Code::kUsage, "%s holds weights only: give its architecture with --graph graph.json",
-                           options.input.c_str());
-    }
-  } else if (EndsWith(options.input, ".onnx")) {
-    if (!options.graph.empty()) return Status::Error(Code::kUsage, "--graph: an .onnx file holds its own graph");
-  } else {
-    return Status::Error(Code::kUsage, "%s: is neither a folder nor a .safetensors, .pth, .pt or .onnx file",
-                         options.input.c_str());
-  }
-  return sources;
-}
 
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
@@ -140,9 +60,10 @@ Status CheckOptions(const Options& options, const Sources& sources) {
   if (!images && !Exists(sources.calibrate))
     return Status::Error(Code::kBadInput, "%s: does not exist", sources.calibrate.c_str());
   if (options.effort == Effort::kHigh && !images) {
-    return Status::Error(Code::kUsage,
-                         "--effort high: statistics alone do not say how the network's layers answer to rounding: give --calibrate "
-                         "DIR, a folder of typical images");
+    return Status::Error(
+        Code::kUsage,
+        "--effort high: statistics alone do not say how the network's layers answer to rounding: give --calibrate "
+        "DIR, a folder of typical images");
   }
   if (!options.write_calibration.empty() && !images) {
     return Status::Error(Code::kUsage, "--write-calibration: needs --calibrate DIR with images");
@@ -166,75 +87,6 @@ Status CheckOptions(const Options& options, const Sources& sources) {
   return {};
 }
 
-// A network with its recipe, ready to become a file.
-struct Job {
-  Sources paths;
-  Source source;
-  Recipe recipe;
-  Graph graph;  // in normal form
-  Net net;      // `graph` lowered; pruned where that is asked for
-  DeadChannels dead_channels;
-  std::vector<std::string> notes;  // of the importer
-
-  nlohmann::json Preprocessing() const { return recipe.preprocess ? recipe.preprocess->ToJson() : nlohmann::json(nullptr); }
-};
-
-Result<Job> Load(const Options& options, Sources paths) {
-  Job job;
-  job.paths = std::move(paths);
-  {
-    CUTIS_ASSIGN(const std::vector<std::byte> bytes, ReadFile(job.paths.weights, kMaxWeightFile));
-    job.source = {FileName(job.paths.weights), HexSha256(bytes)};
-  }
-  if (!job.paths.recipe.empty()) {
-    CUTIS_ASSIGN(const std::string text, ReadText(job.paths.recipe));
-    CUTIS_ASSIGN(job.recipe, ParseRecipe(text, job.paths.recipe));
-  }
-  auto imported =
-      job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights, &job.notes);
-  CUTIS_ASSIGN(job.graph, std::move(imported));
-  CUTIS_TRY(RunPasses(job.graph));
-  CUTIS_ASSIGN(job.dead_channels, RemoveDeadChannels(job.graph));
-  CUTIS_ASSIGN(job.net, Lower(job.graph));
-  job.net.mixed = options.mixed;
-  if (!options.float32) {
-    CUTIS_ASSIGN(const std::vector<bool> real, RealNodes(job.net));
-    for (size_t i = 0; i < real.size(); ++i) {
-      if (real[i]) job.notes.push_back("layer \"" + job.net.nodes[i].name + "\" is computed in float32");
-    }
-  }
-  if (job.recipe.name.empty())
-    job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
-  std::vector<Shape> outputs;
-  for (const int output : job.net.outputs) outputs.push_back(job.net.tensors[static_cast<size_t>(output)].shape);
-  CUTIS_TRY(CheckRecipe(job.recipe, job.net.tensors[static_cast<size_t>(job.net.inputs[0])].shape, outputs));
-  if (!job.recipe.preprocess && (IsFolder(job.paths.calibrate) || !options.evaluate.empty())) {
-    return Status::Error(Code::kUsage, "images need a recipe with decoder, steps, mean and std: give --recipe recipe.json");
-  }
-  if (!job.recipe.verdict && !options.labels.empty()) {
-    return Status::Error(Code::kUsage, "--labels: needs a recipe with labels and a positive one: give --recipe recipe.json");
-  }
-  return job;
-}
-
-// A planned and encoded model, opened like any other file: what the runtime would refuse is never written.
-struct Encoded {
-  PlanReport plan;
-  std::vector<std::byte> bytes;
-  std::unique_ptr<Model> model;
-};
-
-Result<Encoded> Encode(FileModel file, const Job& job) {
-  Encoded encoded;
-  RemoveUnusedTensors(file);
-  CUTIS_ASSIGN(encoded.plan, PlanMemory(file));
-  CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source));
-  OpenOptions options;
-  options.copy = true;
-  CUTIS_ASSIGN(encoded.model, Model::OpenMemory(encoded.bytes.data(), encoded.bytes.size(), options));
-  return encoded;
-}
-
 Result<Calibration> GetCalibration(const Options& options, const Job& job, const Model& real,
                                    const std::vector<std::string>& images, ProgressLine& progress) {
   const std::string& where = job.paths.calibrate;
@@ -254,10 +106,7 @@ Result<Calibration> GetCalibration(const Options& options, const Job& job, const
 }
 
 Result<Agreement> CompareOn(const Options& options, const Job& job, const Model& real, const Model& quantised,
-                            std::vector<std::string> images, ProgressLine& progress) {
-  if (!options.evaluate.empty()) {
-    CUTIS_ASSIGN(images, ListImages(options.evaluate));
-  }
+                            const std::vector<std::string>& images, ProgressLine& progress) {
   std::map<std::string, bool> labels;
   if (!options.labels.empty()) {
     CUTIS_ASSIGN(const std::string text, ReadText(options.labels));
@@ -377,11 +226,12 @@ Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Mode
                                       [&](int64_t done, int64_t total) { progress.Show("trying ranges", done, total); }));
   }
   CUTIS_ASSIGN(const PixelImages pixels, LoadSome(images, kMostRefineImages, real));
-  Refiner refiner(form.net, form.real, input, pixels, {high, options.threads}, [&](int64_t done, int64_t total) {
-    progress.Show(high ? "rounding weights" : "quantising", done, total);
-  });
+  Refiner refiner(form.net, form.real, input, pixels, {high, options.threads},
+                  [&](int64_t done, int64_t total) { progress.Show(high ? "rounding weights" : "quantising", done, total); });
   if (ranges) refiner.SetAffines(ranges->affines);
   CUTIS_ASSIGN(FileModel model, Quantize(form.net, form.calibration, input, &refiner));
+  summary.sqnr_on = Measured::kCalibration;
+  summary.sqnr_inputs = static_cast<int64_t>(pixels.size());
   summary.layers = ReportLayers(form.net, form.calibration, model, ranges ? &*ranges : nullptr, &refiner, high);
   summary.equalised_channels = form.equalised;
   return model;
@@ -402,12 +252,51 @@ void Describe(const Job& job, const Encoded& encoded, Summary& summary) {
   }
 }
 
+// The error of the layers, where quantising has not measured it already.
+Status MeasureLayers(const Options& options, const Model& real, const Model& quantised, const std::vector<std::string>& images,
+                     Summary& summary, ProgressLine& progress) {
+  if (options.reports.empty() || summary.sqnr_on != Measured::kNothing) return {};
+  CUTIS_ASSIGN(const MeasuredSqnr measured,
+               MeasureSqnr(real, quantised, images, options.threads,
+                           [&](int64_t done, int64_t total) { progress.Show("measuring the error of layers", done, total); }));
+  summary.sqnr_on = images.empty()             ? Measured::kGenerated
+                    : options.evaluate.empty() ? Measured::kCalibration
+                                               : Measured::kEvaluation;
+  summary.sqnr_inputs = measured.inputs;
+  for (LayerReport& layer : summary.layers) {
+    if (const auto found = measured.db.find(layer.tensor); found != measured.db.end()) layer.sqnr_db = found->second;
+  }
+  return {};
+}
+
+// All that a conversion writes, the model last.
+Status WriteAll(const Options& options, const Job& job, const Summary& summary, const Encoded& encoded,
+                const Calibration* calibration, ProgressLine& progress) {
+  progress.Show("writing");
+  if (!options.reports.empty()) {
+    CUTIS_ASSIGN(const Report report, GatherReport(options, job, summary, *encoded.model));
+    CUTIS_TRY(WriteReports(options.reports, report));
+  }
+  if (summary.sensitivity) {
+    const std::string text = SensitivityJson(*summary.sensitivity);
+    CUTIS_TRY(WriteFileAtomically(options.sensitivity, std::as_bytes(std::span(text))));
+  }
+  if (!options.write_calibration.empty()) {
+    const std::string text = WriteCalibrationJson(*calibration);
+    CUTIS_TRY(WriteFileAtomically(options.write_calibration, std::as_bytes(std::span(text))));
+  }
+  return WriteFileAtomically(options.output, encoded.bytes);
+}
+
 }  // namespace
 
 Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   progress.Show("reading");
   CUTIS_ASSIGN(Sources paths, FindSources(options));
   CUTIS_TRY(CheckOptions(options, paths));
+  CUTIS_TRY(
+      CheckReportPaths(options.reports, {options.output, paths.weights, paths.graph, paths.recipe, paths.calibrate,
+                                         options.labels, options.evaluate, options.write_calibration, options.sensitivity}));
   CUTIS_ASSIGN(Job job, Load(options, std::move(paths)));
   CUTIS_ASSIGN(FileModel real_file, PackFloat(job.net));
   CUTIS_ASSIGN(const Encoded real, Encode(std::move(real_file), job));
@@ -427,33 +316,29 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   }
   const Encoded& base = pruned ? *pruned : real;  // what is quantised
   if (options.float32) {
-    progress.Show("writing");
-    CUTIS_TRY(WriteFileAtomically(options.output, base.bytes));
     Describe(job, base, summary);
+    CUTIS_TRY(WriteAll(options, job, summary, base, nullptr, progress));
     return summary;
   }
   CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
   CUTIS_ASSIGN(FileModel quantised_file, QuantizeJob(options, job, *base.model, calibration, images, summary, progress));
   CUTIS_ASSIGN(const Encoded quantised, Encode(std::move(quantised_file), job));
-  CUTIS_ASSIGN(Agreement agreement, CompareOn(options, job, *real.model, *quantised.model, images, progress));
+  std::vector<std::string> compared = images;
+  const std::string& folder = options.evaluate.empty() ? job.paths.calibrate : options.evaluate;
+  if (!options.evaluate.empty()) {
+    CUTIS_ASSIGN(compared, ListImages(options.evaluate));
+  }
+  CUTIS_ASSIGN(summary.agreement, CompareOn(options, job, *real.model, *quantised.model, compared, progress));
+  for (const std::string& image : compared) summary.compared.push_back(NameInFolder(folder, image));
   if (pruned) {
-    CUTIS_ASSIGN(summary.pruning_alone, CompareOn(options, job, *real.model, *pruned->model, images, progress));
+    CUTIS_ASSIGN(summary.pruning_alone, CompareOn(options, job, *real.model, *pruned->model, compared, progress));
   }
-  progress.Show("writing");
-  if (!options.sensitivity.empty()) {
-    const std::string text = SensitivityJson(*summary.sensitivity);
-    CUTIS_TRY(WriteFileAtomically(options.sensitivity, std::as_bytes(std::span(text))));
-  }
-  if (!options.write_calibration.empty()) {
-    const std::string text = WriteCalibrationJson(calibration);
-    CUTIS_TRY(WriteFileAtomically(options.write_calibration, std::as_bytes(std::span(text))));
-  }
-  CUTIS_TRY(WriteFileAtomically(options.output, quantised.bytes));
+  CUTIS_TRY(MeasureLayers(options, *base.model, *quantised.model, compared, summary, progress));
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;
   summary.calibration_images = calibration.images;
-  summary.agreement = std::move(agreement);
+  CUTIS_TRY(WriteAll(options, job, summary, quantised, &calibration, progress));
   return summary;
 }
 

@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 
+#include "converter/check.h"
 #include "converter/convert.h"
 #include "converter/options.h"
 #include "converter/progress.h"
@@ -15,6 +16,16 @@ int Main(int argc, char** argv) {
   const auto options = cutis::convert::ParseOptions(argc, argv, &exit_code);
   if (!options) return exit_code;
   cutis::convert::ProgressLine progress;
+  if (options->check) {
+    const auto checked = cutis::convert::Check(*options, progress);
+    progress.Clear();
+    if (!checked.ok()) {
+      std::fprintf(stderr, "cutis-convert: %s\n", checked.status().text());
+      return cutis::ExitCode(checked.status());
+    }
+    std::fputs(checked.value().text.c_str(), stdout);
+    return checked.value().below ? cutis::kExitBelowLimit : cutis::kExitOk;
+  }
   const auto summary = cutis::convert::Convert(*options, progress);
   progress.Clear();
   if (!summary.ok()) {

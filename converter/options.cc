@@ -4,10 +4,39 @@
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tools/exit_code.h"
 
 namespace cutis::convert {
+namespace {
+
+// Converting and checking want different things of the command line.
+Status CheckMode(const Options& options, bool prunes) {
+  if (!options.check) {
+    if (!options.check_file.empty())
+      return Status::Error(Code::kUsage, "%s: only --check takes more than one file", options.check_file.c_str());
+    if (options.output.empty()) return Status::Error(Code::kUsage, "-o: is needed: the .cutis file to write");
+    if (options.min_cosine) return Status::Error(Code::kUsage, "--min-cosine: has a meaning only with --check");
+    return {};
+  }
+  if (options.check_file.empty())
+    return Status::Error(Code::kUsage, "--check: needs the .cutis file that is compared with %s", options.input.c_str());
+  const bool set = options.float32 || options.mixed || options.effort == Effort::kHigh || prunes || options.prune.first || options.prune.last;
+  if (set) return Status::Error(Code::kUsage, "--check: takes no options of a conversion");
+  for (const auto& [name, value] : {std::pair{"-o", &options.output},
+                                    {"--recipe", &options.recipe},
+                                    {"--calibrate", &options.calibrate},
+                                    {"--write-calibration", &options.write_calibration},
+                                    {"--evaluate", &options.evaluate},
+                                    {"--sensitivity", &options.sensitivity}}) {
+    if (!value->empty()) return Status::Error(Code::kUsage, "%s: has no meaning with --check", name);
+  }
+  return {};
+}
+
+}  // namespace
 
 std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   Options options;
@@ -16,7 +45,9 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("INPUT", options.input,
                  "a models/NAME folder, a .safetensors, .pth or .pt file (with --graph) or an .onnx file")
       ->required();
-  app.add_option("-o,--output", options.output, "the .cutis file to write")->required();
+  app.add_option("FILE", options.check_file, "with --check: the .cutis file that is compared with INPUT");
+  app.add_option("IMAGES", options.check_images, "with --check: a folder of images (default: generated inputs)");
+  app.add_option("-o,--output", options.output, "the .cutis file to write");
   app.add_option("--graph", options.graph, "graph.json: the architecture that the weights belong to (docs/graph-json.md)");
   app.add_option("--recipe", options.recipe, "recipe.json: preprocessing, labels, operating points (docs/recipe-json.md)");
   app.add_option("--calibrate", options.calibrate, "a folder of images, or a calibration.json");
@@ -25,9 +56,10 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("--evaluate", options.evaluate,
                  "a folder of images to compare int8 with float32 on (default: those of --calibrate)");
   std::string effort = "default";
-  app.add_option("--effort", effort,
-                 "default, or high: ranges by the error of the outputs, weights rounded layer by layer on the images of --calibrate; "
-                 "minutes")
+  app.add_option(
+         "--effort", effort,
+         "default, or high: ranges by the error of the outputs, weights rounded layer by layer on the images of --calibrate; "
+         "minutes")
       ->check(CLI::IsMember({"default", "high"}));
   app.add_flag("--mixed", options.mixed, "compute what has no int8 form in float32, in an int8 network; says where");
   app.add_flag("--float", options.float32, "write a float32 model; nothing is calibrated");
@@ -42,6 +74,14 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_flag("--prune-last", options.prune.last, "also prune the last layer");
   app.add_option("--sensitivity", options.sensitivity,
                  "measure what pruning each layer alone costs; print it and write it to this JSON file");
+  app.add_option("--report", options.reports, "write a report to this .html or .json file (docs/report.md); may be repeated")
+      ->take_all()
+      ->expected(1);
+  app.add_flag("--check", options.check,
+               "convert nothing: compare FILE with the float32 network of its source INPUT, on IMAGES or generated inputs");
+  app.add_option("--min-cosine", options.min_cosine,
+                 "with --check: exit with code 4 when the mean cosine of the outputs is below this")
+      ->check(CLI::Range(-1.0, 1.0));
   app.add_option("--threads", options.threads, "threads for calibrating and comparing; never changes the result")
       ->check(CLI::Range(1, 256));
   try {
@@ -57,7 +97,8 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
     return std::nullopt;
   }
   options.effort = effort == "high" ? Effort::kHigh : Effort::kDefault;
-  const Status status = ParsePruning(prune, prune_by, prune_limits, &options.prune);
+  Status status = CheckMode(options, !prune.empty() || !prune_by.empty() || !prune_limits.empty());
+  if (status.ok()) status = ParsePruning(prune, prune_by, prune_limits, &options.prune);
   if (!status.ok()) {
     std::fprintf(stderr, "cutis-convert: %s\n", status.text());
     *exit_code = kExitUsage;

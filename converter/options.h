@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "converter/prune/prune.h"
 
@@ -21,7 +22,13 @@ struct Options {
   Effort effort = Effort::kDefault;
   int32_t threads = 1;
   PruneOptions prune;
-  std::string sensitivity;  // the JSON file to write; empty: not given
+  std::string sensitivity;           // the JSON file to write; empty: not given
+  std::vector<std::string> reports;  // to write, .html or .json
+  // --check: `input` is compared with `check_file` on `check_images` (a folder; empty: on generated inputs). Nothing is
+  // converted, and `output` is empty.
+  bool check = false;
+  std::string check_file, check_images;
+  std::optional<double> min_cosine;  // of the check
 };
 
 // Nothing when the program shall end with `exit_code` at once (help or version printed: 0; a usage error, printed: 2).

@@ -1,8 +1,8 @@
+#include "converter/summary.h"
+
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
-
-#include "converter/convert.h"
 
 namespace cutis::convert {
 namespace {
@@ -16,10 +16,31 @@ namespace {
   text += line;
 }
 
-void AppendAgreement(std::string& text, const Agreement& agreement, bool pruned) {
-  Append(text, "agreement    int8 with float32%s on %" PRId64 " %s: mean cosine %.5f (worst %.5f), same top label %.2f %%\n",
-         pruned ? " before pruning" : "", agreement.inputs,
-         agreement.generated ? "generated inputs (no images were given)" : "images", agreement.mean_cosine,
+// How ranges, weights and biases were chosen, and where it cost most.
+void AppendQuantisation(std::string& text, const Summary& summary) {
+  const LayerReport* worst = nullptr;
+  bool adaptive = false;
+  for (const LayerReport& layer : summary.layers) {
+    if (layer.sqnr_db && (worst == nullptr || *layer.sqnr_db < *worst->sqnr_db)) worst = &layer;
+    adaptive = adaptive || layer.rounding == "adaptive";
+  }
+  if (summary.sqnr_on != Measured::kCalibration) {
+    text += "quantised    by statistics alone: ranges of the least expected error, biases corrected by the recorded means";
+  } else {
+    Append(text, "quantised    %s, biases by the means of the quantised network",
+           adaptive ? "ranges by the error of the outputs, weights by the error of their sums"
+                    : "ranges of the least expected error");
+  }
+  if (worst != nullptr) Append(text, "; least SQNR %.1f dB (%.100s)", *worst->sqnr_db, worst->name.c_str());
+  text += "\n";
+  if (summary.equalised_channels > 0) Append(text, "equalised    %zu channels, by powers of two\n", summary.equalised_channels);
+}
+
+}  // namespace
+
+void AppendAgreement(std::string& text, const Agreement& agreement, const char* what) {
+  Append(text, "agreement    %s on %" PRId64 " %s: mean cosine %.5f (worst %.5f), same top label %.2f %%\n", what,
+         agreement.inputs, agreement.generated ? "generated inputs (no images were given)" : "images", agreement.mean_cosine,
          agreement.worst_cosine, 100 * agreement.top1);
   if (!agreement.auc) return;
   const AucComparison& auc = *agreement.auc;
@@ -30,26 +51,6 @@ void AppendAgreement(std::string& text, const Agreement& agreement, bool pruned)
   if (agreement.unlabelled > 0) Append(text, "; %" PRId64 " images have no label", agreement.unlabelled);
   text += "\n";
 }
-
-// How ranges, weights and biases were chosen, and where it cost most.
-void AppendQuantisation(std::string& text, const Summary& summary) {
-  const LayerReport* worst = nullptr;
-  bool adaptive = false;
-  for (const LayerReport& layer : summary.layers) {
-    if (layer.sqnr_db && (worst == nullptr || *layer.sqnr_db < *worst->sqnr_db)) worst = &layer;
-    adaptive = adaptive || layer.rounding == "adaptive";
-  }
-  if (worst == nullptr) {
-    text += "quantised    by statistics alone: ranges of the least expected error, biases corrected by the recorded means\n";
-    return;
-  }
-  Append(text, "quantised    %s, biases by the means of the quantised network; least SQNR %.1f dB (%.100s)\n",
-         adaptive ? "ranges by the error of the outputs, weights by the error of their sums" : "ranges of the least expected error",
-         *worst->sqnr_db, worst->name.c_str());
-  if (summary.equalised_channels > 0) Append(text, "equalised    %zu channels, by powers of two\n", summary.equalised_channels);
-}
-
-}  // namespace
 
 std::string SummaryText(const Summary& summary) {
   std::string text;
@@ -74,7 +75,8 @@ std::string SummaryText(const Summary& summary) {
            summary.pruning_alone->mean_cosine, summary.pruning_alone->worst_cosine, 100 * summary.pruning_alone->top1);
   }
   if (!summary.float32) AppendQuantisation(text, summary);
-  if (summary.agreement) AppendAgreement(text, *summary.agreement, summary.pruning.has_value());
+  if (summary.agreement)
+    AppendAgreement(text, *summary.agreement, summary.pruning ? "int8 with float32 before pruning" : "int8 with float32");
   if (summary.sensitivity) text += SensitivityText(*summary.sensitivity);
   for (const std::string& note : summary.notes) Append(text, "note         %s\n", note.c_str());
   return text;

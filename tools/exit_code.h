@@ -10,6 +10,8 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;   // reading or writing failed, no memory, a defect of Cutis
 inline constexpr int kExitUsage = 2;     // the command line asks for something that cannot be
 inline constexpr int kExitBadInput = 3;  // a file or an image is damaged, foreign, missing or not supported
+inline constexpr int kExitBelowLimit =
+    4;  // cutis-convert --check: all was read and run, but the agreement is below --min-cosine
 
 inline int ExitCode(const Status& status) {
   switch (status.code()) {

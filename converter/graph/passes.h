@@ -2,14 +2,41 @@
 #ifndef CUTIS_CONVERTER_GRAPH_PASSES_H_
 #define CUTIS_CONVERTER_GRAPH_PASSES_H_
 
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "converter/graph/graph.h"
 #include "ops/status.h"
 
 namespace cutis::convert {
 
+// What a step did with the graph.
+struct PassTrace {
+  std::string name;
+  std::string what;  // it is there for, in a few words
+  size_t nodes_before = 0, nodes_after = 0;
+  std::map<std::string, int64_t> operators;  // how many more of each there are than before; none with 0
+};
+
+// Runs `step` on the graph and adds to `trace` (null: only runs it) what that did.
+template <class Step>
+Status Traced(Graph& graph, const char* name, const char* what, std::vector<PassTrace>* trace, const Step& step) {
+  PassTrace entry{name, what, graph.nodes.size(), 0, {}};
+  for (const Node& node : graph.nodes) --entry.operators[node.op];
+  CUTIS_TRY(step());
+  entry.nodes_after = graph.nodes.size();
+  for (const Node& node : graph.nodes) ++entry.operators[node.op];
+  std::erase_if(entry.operators, [](const auto& change) { return change.second == 0; });
+  if (trace != nullptr) trace->push_back(std::move(entry));
+  return {};
+}
+
 // All passes, in order, and the check of the normal form. An error names the node and says what is not supported; the graph is
-// then half rewritten and of no further use.
-Status RunPasses(Graph& graph);
+// then half rewritten and of no further use. `trace` (may be null) gets an entry for each pass that changes graphs.
+Status RunPasses(Graph& graph, std::vector<PassTrace>* trace = nullptr);
 
 // The passes one by one, for RunPasses and for tests. Each expects what the ones before it leave.
 Status CheckOperators(Graph& graph);    // known operators, attributes, numbers of inputs and outputs

@@ -55,7 +55,7 @@ AucComparison CompareAuc(std::span<const Scored> images) {
   result.second = second.Auc(weights);
 
   uint64_t state = 0x9e3779b97f4a7c15;  // xorshift64: the interval is the same on every machine
-  std::vector<double> differences;
+  std::vector<double> firsts, seconds, differences;
   for (int i = 0; i < kResamples; ++i) {
     std::fill(weights.begin(), weights.end(), 0);
     for (const std::vector<size_t>& group : groups) {
@@ -66,11 +66,18 @@ AucComparison CompareAuc(std::span<const Scored> images) {
         ++weights[group[static_cast<size_t>(state % group.size())]];
       }
     }
-    differences.push_back(second.Auc(weights) - first.Auc(weights));
+    firsts.push_back(first.Auc(weights));
+    seconds.push_back(second.Auc(weights));
+    differences.push_back(seconds.back() - firsts.back());
   }
-  std::sort(differences.begin(), differences.end());
-  result.low = differences[kResamples / 40];
-  result.high = differences[kResamples - 1 - kResamples / 40];
+  const auto interval = [](std::vector<double>& values, double* low, double* high) {
+    std::sort(values.begin(), values.end());
+    *low = values[kResamples / 40];
+    *high = values[kResamples - 1 - kResamples / 40];
+  };
+  interval(firsts, &result.first_low, &result.first_high);
+  interval(seconds, &result.second_low, &result.second_high);
+  interval(differences, &result.low, &result.high);
   return result;
 }
 

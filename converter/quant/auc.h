@@ -14,6 +14,7 @@ struct Scored {
 struct AucComparison {
   double first = 0, second = 0;  // areas under the ROC curves; ties count half
   double low = 0, high = 0;      // 95 % interval of second - first: paired bootstrap, stratified, fixed sequence
+  double first_low = 0, first_high = 0, second_low = 0, second_high = 0;  // of each, from the same resamples
   int positives = 0, negatives = 0;
 };
 

@@ -5,6 +5,7 @@ source tree), CUTIS_SMALL (a folder with the small models that tests/runtime/wri
 hashes are compared; CUTIS_FULL=1 (tools/test.sh --all) leaves out none.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -684,6 +685,68 @@ class Prune(CliTest):
             with self.subTest(arguments=[str(a) for a in arguments]):
                 self.assert_error(run(*base, *arguments), 2, words, program="cutis-convert")
         self.assertFalse(output.exists())
+
+
+class Report(CliTest):
+    """--report and --check."""
+    ONNX = ROOT / "tests/converter/data/onnx/conv_external_data.onnx"
+
+    def test_report(self):
+        output, page, table = self.folder / "m.cutis", self.folder / "m.html", self.folder / "m.json"
+        texts = set()
+        for threads in ("1", "2"):
+            self.good(CONVERT, self.ONNX, "-o", output, "--float", "--report", page, "--report", table, "--threads", threads)
+            texts.add((page.read_bytes(), table.read_bytes()))
+        self.assertEqual(len(texts), 1)
+        for text in texts.pop():
+            self.assertNotIn(str(self.folder).encode(), text)
+            self.assertNotIn(str(ROOT).encode(), text)
+        report = json.loads(table.read_text(encoding="utf-8"))
+        self.assertEqual((report["schema"], report["kind"]), ("cutis-report-1", "conversion"))
+        self.assertEqual([(file["role"], file["name"]) for file in report["files"]], [("weights", self.ONNX.name), ("external data", "external.bin")])
+        for file in report["files"]:
+            data = (self.ONNX.parent / file["name"]).read_bytes()
+            self.assertEqual((file["bytes"], file["sha256"]), (len(data), hashlib.sha256(data).hexdigest()))
+        self.assertEqual(sum(report["file_parts"].values()), output.stat().st_size)
+        self.assertIn("RemoveNoOps", [step["name"] for step in report["passes"]])
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["m.cutis", "m.html", "m.json"])
+
+    def test_refused(self):
+        output = self.folder / "m.cutis"
+        base = [CONVERT, self.ONNX, "-o", output, "--float"]
+        for arguments in (["--report", "m.txt"], ["--report", self.folder], ["--report", self.folder / "a.html", "--report", self.folder / "." / "a.html"],
+                          ["--min-cosine", "0.5"], ["other.cutis"]):
+            with self.subTest(arguments=[str(a) for a in arguments]):
+                self.assert_error(run(*base, *arguments), 2, program="cutis-convert")
+        same = self.folder / "m.json"
+        self.assert_error(run(CONVERT, self.ONNX, "-o", same, "--float", "--report", same), 2, "--report", program="cutis-convert")
+        self.assert_error(run(CONVERT, SOURCE, "-o", output, "--report", SOURCE / "recipe.json"), 2, "--report", program="cutis-convert")
+        # A conversion that fails leaves no report.
+        self.assert_error(run(CONVERT, self.path("bad.onnx", b"no"), "-o", output, "--float", "--report", self.folder / "bad.html"), 3,
+                          program="cutis-convert")
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["bad.onnx"])
+
+    def test_check(self):
+        output, table = self.folder / "m.cutis", self.folder / "check.json"
+        self.good(CONVERT, self.ONNX, "-o", output, "--float")
+        text = self.good(CONVERT, "--check", self.ONNX, output, "--min-cosine", "1", "--report", table)
+        self.assertIn("generated inputs", text)
+        self.assertNotIn("warning", text)
+        report = json.loads(table.read_text(encoding="utf-8"))
+        self.assertEqual((report["kind"], report["agreement"]["largest_difference"]), ("check", 0))
+        self.assert_error(run(CONVERT, "--check", self.ONNX, MODEL), 3, "160 x 160 x 3", program="cutis-convert")
+        self.assert_error(run(CONVERT, "--check", self.ONNX), 2, "--check", program="cutis-convert")
+        self.assert_error(run(CONVERT, "--check", self.ONNX, output, "-o", "x.cutis"), 2, "-o", program="cutis-convert")
+        self.assert_error(run(CONVERT, "--check", self.ONNX, output, ROOT / "tools/samples"), 2, output, program="cutis-convert")
+        copy = self.path("again.onnx", self.ONNX.read_bytes() + b"\x32\x00")  # an empty doc_string more
+        shutil.copy(self.ONNX.parent / "external.bin", self.folder)
+        self.assertIn("warning      again.onnx is not the file", self.good(CONVERT, "--check", copy, output))
+
+    def test_check_on_images(self):
+        result = run(CONVERT, "--check", SOURCE, MODEL, ROOT / "tools/samples", "--min-cosine", "0.99999")
+        self.assertEqual((result.returncode, result.stderr), (4, ""))
+        self.assertIn(f"{len(SAMPLES)} images", result.stdout)
+        self.assertRegex(result.stdout, r"worst +\w+\.jpg: cosine 0\.9")
 
 
 if __name__ == "__main__":

@@ -17,23 +17,35 @@ Status CheckShapes(Graph& graph) {
   return Status();
 }
 
+struct Pass {
+  const char* name;
+  const char* what;
+  Status (*run)(Graph& graph);
+};
+
+constexpr Pass kPasses[] = {
+    {"FoldConstants", "nodes whose results are known become constants", FoldConstants},
+    {"Canonicalize", "operators that are sums of simpler ones are written as those", Canonicalize},
+    {"FoldConstants", "the same for what that made", FoldConstants},
+    {"RemoveNoOps", "nodes that change nothing go; Flatten, Squeeze and the like become Reshape", RemoveNoOps},
+    {"FuseGates", "x * sigmoid(x), x * relu6(x + 3) / 6 and the like become one activation", FuseGates},
+    {"RemoveDeadCode", "nodes that no output needs go", RemoveDeadCode},
+    {"NormalizeWindows", "global pools and means become pools; padding becomes explicit", NormalizeWindows},
+    {"NormalizeMatMuls", "products with constant matrices become Gemm", NormalizeMatMuls},
+    {"FoldAffines", "batch normalisations and constant factors and sums go into the weights beside them", FoldAffines},
+    {"FuseActivations", "Relu and Clip go into the node before them", FuseActivations},
+    {"FusePads", "Pad goes into the convolution or pool after it", FusePads},
+    {"MergeReshapes", "chains of Reshape become one", MergeReshapes},
+    {"RemoveDeadCode", "nodes that no output needs any more go", RemoveDeadCode},
+};
+
 }  // namespace
 
-Status RunPasses(Graph& graph) {
+Status RunPasses(Graph& graph, std::vector<PassTrace>* trace) {
   CUTIS_TRY(CheckOperators(graph));
-  CUTIS_TRY(FoldConstants(graph));
-  CUTIS_TRY(Canonicalize(graph));
-  CUTIS_TRY(FoldConstants(graph));
-  CUTIS_TRY(RemoveNoOps(graph));
-  CUTIS_TRY(FuseGates(graph));
-  CUTIS_TRY(RemoveDeadCode(graph));
-  CUTIS_TRY(NormalizeWindows(graph));
-  CUTIS_TRY(NormalizeMatMuls(graph));
-  CUTIS_TRY(FoldAffines(graph));
-  CUTIS_TRY(FuseActivations(graph));
-  CUTIS_TRY(FusePads(graph));
-  CUTIS_TRY(MergeReshapes(graph));
-  CUTIS_TRY(RemoveDeadCode(graph));
+  for (const Pass& pass : kPasses) {
+    CUTIS_TRY(Traced(graph, pass.name, pass.what, trace, [&] { return pass.run(graph); }));
+  }
   CUTIS_TRY(CheckNormalForm(graph));
   return CheckShapes(graph);
 }

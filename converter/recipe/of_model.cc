@@ -1,0 +1,55 @@
+#include "converter/recipe/of_model.h"
+
+#include <nlohmann/json.hpp>
+
+namespace cutis::convert {
+
+Recipe RecipeOfModel(const Model& model) {
+  Recipe recipe;
+  recipe.name = model.provenance().name;
+  recipe.licence = model.provenance().licence;
+  recipe.card = model.provenance().card;
+  if (const Preprocess* from = model.preprocess(); from != nullptr) {
+    recipe.preprocess = PreprocessRecipe{from->decoder,
+                                         {from->steps.begin(), from->steps.end()},
+                                         {from->mean.begin(), from->mean.end()},
+                                         {from->std.begin(), from->std.end()}};
+  }
+  if (const VerdictRecipe* from = model.verdict(); from != nullptr) {
+    VerdictSettings verdict;
+    verdict.labels.assign(from->labels.begin(), from->labels.end());
+    verdict.positive = from->positive;
+    verdict.scores = from->scores;
+    verdict.temperature = from->temperature;
+    for (const OperatingPoint& point : from->operating_points) {
+      verdict.operating_points.push_back(
+          {point.name, point.threshold, point.refer_low, point.refer_high, point.note, point.calibrated});
+    }
+    verdict.default_operating_point = from->default_operating_point;
+    recipe.verdict = std::move(verdict);
+  }
+  return recipe;
+}
+
+nlohmann::json VerdictJson(const VerdictSettings& verdict) {
+  constexpr const char* kScores[] = {"probabilities", "softmax", "sigmoid"};
+  nlohmann::json json = {{"labels", verdict.labels},
+                         {"positive", verdict.labels[static_cast<size_t>(verdict.positive)]},
+                         {"scores", kScores[static_cast<size_t>(verdict.scores)]},
+                         {"temperature", verdict.temperature}};
+  if (verdict.operating_points.empty()) return json;
+  json["operating_points"] = nlohmann::json::array();
+  for (const OperatingPointRecipe& point : verdict.operating_points) {
+    nlohmann::json entry = {{"name", point.name}, {"threshold", point.threshold}, {"calibrated", point.calibrated}};
+    if (point.refer_low != point.refer_high) {
+      entry["refer_low"] = point.refer_low;
+      entry["refer_high"] = point.refer_high;
+    }
+    if (!point.note.empty()) entry["note"] = point.note;
+    json["operating_points"].push_back(entry);
+  }
+  json["default_operating_point"] = verdict.operating_points[static_cast<size_t>(verdict.default_operating_point)].name;
+  return json;
+}
+
+}  // namespace cutis::convert

@@ -1,0 +1,20 @@
+// The recipe that a model file holds.
+#ifndef CUTIS_CONVERTER_RECIPE_OF_MODEL_H_
+#define CUTIS_CONVERTER_RECIPE_OF_MODEL_H_
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "converter/recipe/recipe.h"
+#include "runtime/model.h"
+
+namespace cutis::convert {
+
+// A copy, which says the same as the recipe.json that the file was made with.
+Recipe RecipeOfModel(const Model& model);
+
+// As in recipe.json: the keys labels, positive, scores, temperature, operating_points, default_operating_point.
+nlohmann::json VerdictJson(const VerdictSettings& verdict);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_RECIPE_OF_MODEL_H_

@@ -1,0 +1,142 @@
+#include "converter/report/svg.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "converter/report/text.h"
+
+namespace cutis::convert {
+namespace {
+
+constexpr double kWidth = 720, kLeft = 62, kRight = 10, kTop = 22, kPlot = 180, kBottom = 34;
+constexpr double kInner = kWidth - kLeft - kRight;
+
+std::string N(double value) { return Fixed(value, 2); }
+
+std::string Open(const std::string& label, double height) {
+  return "<svg viewBox=\"0 0 " + N(kWidth) + " " + N(height) + "\" role=\"img\" aria-label=\"" + Escape(label) + "\">";
+}
+
+std::string Text(double x, double y, const char* anchor, const std::string& text) {
+  return "<text x=\"" + N(x) + "\" y=\"" + N(y) + "\" text-anchor=\"" + anchor + "\">" + Escape(text) + "</text>";
+}
+
+std::string Line(double x1, double y1, double x2, double y2, const char* name) {
+  return "<line class=\"" + std::string(name) + "\" x1=\"" + N(x1) + "\" y1=\"" + N(y1) + "\" x2=\"" + N(x2) + "\" y2=\"" +
+         N(y2) + "\"/>";
+}
+
+std::string Rectangle(double x, double y, double width, double height, const std::string& name, const std::string& tip) {
+  return "<rect class=\"" + name + "\" x=\"" + N(x) + "\" y=\"" + N(y) + "\" width=\"" + N(width) + "\" height=\"" + N(height) +
+         "\"><title>" + Escape(tip, 400) + "</title></rect>";
+}
+
+// A round number that divides an axis up to `top` into three to seven parts.
+double Tick(double top) {
+  double tick = 1;
+  while (tick * 5 < top) tick *= 10;
+  while (tick * 0.5 > top * 0.1 && tick > 1e-9) tick /= 10;
+  for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
+    if (tick * factor * 6 >= top) return tick * factor;
+  }
+  return tick * 10;
+}
+
+std::string ValueAxis(double top, const char* unit, double height, double plot) {
+  std::string svg = Text(kLeft - 8, kTop - 9, "end", unit);
+  const double tick = Tick(top);
+  for (double at = 0; at <= top * 1.0001; at += tick) {
+    const double y = height - plot * at / top;
+    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end", Fixed(at, tick < 0.1 ? 2 : tick < 1 ? 1 : 0));
+  }
+  return svg;
+}
+
+// Numbers below the axis, from 0 to count - 1.
+std::string NumberAxis(size_t count, double y, const char* what) {
+  std::string svg;
+  const auto step = static_cast<size_t>(std::max(1.0, Tick(static_cast<double>(count) / 2)));
+  for (size_t i = 0; i < count; i += step) {
+    const double x = kLeft + kInner * (static_cast<double>(i) + 0.5) / static_cast<double>(count);
+    svg += Text(x, y + 15, "middle", std::to_string(i));
+  }
+  return svg + Text(kWidth - kRight, y + 30, "end", what);
+}
+
+}  // namespace
+
+std::string ColumnChart(const std::string& label, const std::vector<Bar>& bars, const char* unit, double top) {
+  if (top <= 0) {
+    for (const Bar& bar : bars) top = std::max(top, bar.value.value_or(0));
+    if (top <= 0) top = 1;
+    const double tick = Tick(top);
+    top = tick * std::ceil(top / tick);
+  }
+  const double base = kTop + kPlot;
+  std::string svg = Open(label, base + kBottom) + ValueAxis(top, unit, base, kPlot);
+  const double slot = kInner / static_cast<double>(std::max<size_t>(1, bars.size()));
+  const double gap = slot > 4 ? 1.5 : slot * 0.2;
+  for (size_t i = 0; i < bars.size(); ++i) {
+    if (!bars[i].value) continue;
+    const double x = kLeft + slot * static_cast<double>(i) + gap / 2;
+    const double height = kPlot * std::clamp(*bars[i].value / top, 0.0, 1.0),
+                 part = kPlot * std::clamp(bars[i].part / top, 0.0, 1.0);
+    svg += Rectangle(x, base - height, slot - gap, std::max(height, 0.5), "bar", bars[i].tip);
+    if (part > 0) svg += Rectangle(x, base - part, slot - gap, part, "bar2", bars[i].tip);
+  }
+  return svg + NumberAxis(bars.size(), base, "layer, in the order of the run") + "</svg>";
+}
+
+std::string MemoryChart(const Report& report) {
+  constexpr double kHigh = 300;
+  const double base = kTop + kHigh;
+  const auto steps = static_cast<double>(report.layers.size() + 2);  // with what is before the first and after the last node
+  double top = static_cast<double>(report.summary.plan.activation_bytes) / 1024;
+  if (top <= 0) top = 1;
+  std::string svg =
+      Open("Memory of the activations over the steps of a run", base + kBottom) + ValueAxis(top, "KiB", base, kHigh);
+  const auto x_of = [&](double step) { return kLeft + kInner * (step + 1) / steps; };
+  const auto y_of = [&](uint64_t bytes) { return base - kHigh * static_cast<double>(bytes) / 1024 / top; };
+  std::vector<uint64_t> live(report.layers.size() + 2);
+  for (size_t i = 0; i < report.tensors.size(); ++i) {
+    const ReportTensor& tensor = report.tensors[i];
+    if (tensor.constant) continue;
+    const double x = x_of(tensor.first_step), y = y_of(tensor.offset + tensor.bytes);
+    svg += Rectangle(x, y, x_of(tensor.last_step + 1) - x, y_of(tensor.offset) - y, "box" + std::to_string(i % 4),
+                     tensor.name + ": " + std::to_string(tensor.bytes) + " bytes at " + std::to_string(tensor.offset) +
+                         ", steps " + std::to_string(tensor.first_step) + " to " + std::to_string(tensor.last_step));
+    for (int32_t step = tensor.first_step; step <= tensor.last_step; ++step) {
+      const auto at = static_cast<size_t>(step + 1);
+      if (at < live.size()) live[at] += tensor.bytes;
+    }
+  }
+  std::string points;
+  for (size_t i = 0; i < live.size(); ++i) {
+    for (const double step : {static_cast<double>(i) - 1, static_cast<double>(i)})
+      points += N(x_of(step)) + "," + N(y_of(live[i])) + " ";
+  }
+  svg += "<polyline class=\"live\" points=\"" + points + "\"/>";
+  const auto tick = static_cast<size_t>(std::max(1.0, Tick(steps / 2)));
+  for (size_t i = 0; i < report.layers.size(); i += tick) {
+    svg += Text(x_of(static_cast<double>(i) + 0.5), base + 15, "middle", std::to_string(i));
+  }
+  return svg + Text(kWidth - kRight, base + 30, "end", "step: the layer that runs") + "</svg>";
+}
+
+std::string PartsChart(const std::vector<std::pair<std::string, uint64_t>>& parts) {
+  uint64_t sum = 0;
+  for (const auto& part : parts) sum += part.second;
+  std::string svg = Open("Where the bytes of the file are", 34);
+  double x = 0;
+  for (size_t i = 0; i < parts.size() && sum > 0; ++i) {
+    const double width = kWidth * static_cast<double>(parts[i].second) / static_cast<double>(sum);
+    if (parts[i].second > 0) {
+      svg += Rectangle(x, 2, std::max(0.5, width - 1), 30, "part" + std::to_string(i % 8),
+                       parts[i].first + ": " + std::to_string(parts[i].second) + " bytes");
+    }
+    x += width;
+  }
+  return svg + "</svg>";
+}
+
+}  // namespace cutis::convert
