@@ -18,6 +18,7 @@
 #include "converter/prune/realign.h"
 #include "converter/quant/calibrate.h"
 #include "converter/quant/forms.h"
+#include "converter/quant/given.h"
 #include "converter/quant/images.h"
 #include "converter/quant/quantize.h"
 #include "converter/quant/refine.h"
@@ -109,6 +110,13 @@ Result<Sources> FindSources(const Options& options) {
   return sources;
 }
 
+Status NeedsCalibration() {
+  return Status::Error(
+      Code::kUsage,
+      "int8 needs to know the range of every tensor: give --calibrate DIR (a folder of typical images) or --calibrate "
+      "calibration.json, or write a float32 model with --float");
+}
+
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
   for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels,
@@ -131,10 +139,13 @@ Status CheckOptions(const Options& options, const Sources& sources) {
     return {};
   }
   if (sources.calibrate.empty()) {
-    return Status::Error(
-        Code::kUsage,
-        "int8 needs to know the range of every tensor: give --calibrate DIR (a folder of typical images) or --calibrate "
-        "calibration.json, or write a float32 model with --float");
+    // The source may state all scales (GetCalibration); what works on images or ranges needs them anyway.
+    const bool wanted = options.effort == Effort::kHigh || options.prune.mode != PruneMode::kNone ||
+                        !options.write_calibration.empty() || !options.sensitivity.empty() ||
+                        (!options.labels.empty() && options.evaluate.empty());
+    if (wanted) return NeedsCalibration();
+    if (options.evaluate.empty() || IsFolder(options.evaluate)) return {};
+    return Status::Error(Code::kBadInput, "%s: is no folder of images", options.evaluate.c_str());
   }
   const bool images = IsFolder(sources.calibrate);
   if (!images && !Exists(sources.calibrate))
@@ -194,10 +205,12 @@ Result<Job> Load(const Options& options, Sources paths) {
       job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights, &job.notes);
   CUTIS_ASSIGN(job.graph, std::move(imported));
   CUTIS_TRY(RunPasses(job.graph));
+  if (!options.float32) CUTIS_TRY(TakeBytesAsReals(job.graph));
   CUTIS_ASSIGN(job.dead_channels, RemoveDeadChannels(job.graph));
   CUTIS_ASSIGN(job.net, Lower(job.graph));
   job.net.mixed = options.mixed;
   if (!options.float32) {
+    job.notes.insert(job.notes.end(), job.net.scale_notes.begin(), job.net.scale_notes.end());
     CUTIS_ASSIGN(const std::vector<bool> real, RealNodes(job.net));
     for (size_t i = 0; i < real.size(); ++i) {
       if (real[i]) job.notes.push_back("layer \"" + job.net.nodes[i].name + "\" is computed in float32");
@@ -235,9 +248,27 @@ Result<Encoded> Encode(FileModel file, const Job& job) {
   return encoded;
 }
 
+InputRecipe InputRecipeOf(const Job& job) {
+  if (!job.recipe.preprocess) return {};
+  return {job.recipe.preprocess->mean, job.recipe.preprocess->std};
+}
+
+// Without images and ranges: the scales of the source have to do, all of them.
+Result<Calibration> CalibrationOfSource(const Job& job) {
+  const auto stated = [](const NetTensor& tensor) { return tensor.quantization != nullptr; };
+  if (std::none_of(job.net.tensors.begin(), job.net.tensors.end(), stated)) return NeedsCalibration();
+  CUTIS_ASSIGN(const std::vector<int> missing, TensorsWithoutScale(job.net, InputRecipeOf(job)));
+  if (missing.empty()) return WithoutStatistics(job.net);
+  return Status::Error(Code::kUsage,
+                       "the source states no scale for %zu of %zu tensors (\"%.100s\", ...): give --calibrate DIR (a folder of "
+                       "typical images) or --calibrate calibration.json",
+                       missing.size(), job.net.tensors.size(), job.net.tensors[static_cast<size_t>(missing[0])].name.c_str());
+}
+
 Result<Calibration> GetCalibration(const Options& options, const Job& job, const Model& real,
                                    const std::vector<std::string>& images, ProgressLine& progress) {
   const std::string& where = job.paths.calibrate;
+  if (where.empty()) return CalibrationOfSource(job);
   if (images.empty()) {
     CUTIS_ASSIGN(const std::string text, ReadText(where));
     CUTIS_ASSIGN(Calibration calibration, ParseCalibrationJson(text, where));
@@ -356,8 +387,7 @@ Status EqualiseForm(const Options& options, const Job& job, const InputRecipe& i
 Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Model& real, const Calibration& calibration,
                               const std::vector<std::string>& images, Summary& summary, ProgressLine& progress) {
   progress.Show("quantising");
-  InputRecipe input;
-  if (job.recipe.preprocess) input = {job.recipe.preprocess->mean, job.recipe.preprocess->std};
+  const InputRecipe input = InputRecipeOf(job);
   const bool high = options.effort == Effort::kHigh;
   if (images.empty() || !CanRefine(job.net)) {
     if (high && !images.empty()) {

@@ -20,8 +20,10 @@ Status CheckShapes(Graph& graph) {
 }  // namespace
 
 Status RunPasses(Graph& graph) {
+  CUTIS_TRY(ExpandQuantizedOperators(graph));
   CUTIS_TRY(CheckOperators(graph));
   CUTIS_TRY(FoldConstants(graph));
+  CUTIS_TRY(ResolveQuantization(graph));
   CUTIS_TRY(Canonicalize(graph));
   CUTIS_TRY(FoldConstants(graph));
   CUTIS_TRY(RemoveNoOps(graph));
@@ -33,6 +35,8 @@ Status RunPasses(Graph& graph) {
   CUTIS_TRY(FuseActivations(graph));
   CUTIS_TRY(FusePads(graph));
   CUTIS_TRY(MergeReshapes(graph));
+  CUTIS_TRY(ExpandQuantizedEdges(graph));
+  CUTIS_TRY(SpreadQuantization(graph));
   CUTIS_TRY(RemoveDeadCode(graph));
   CUTIS_TRY(CheckNormalForm(graph));
   return CheckShapes(graph);
