@@ -122,7 +122,11 @@ Result<Checked> Check(const Options& options, ProgressLine& progress) {
   paths.calibrate.clear();
   CUTIS_ASSIGN(const std::unique_ptr<Model> model, Model::Open(options.check_file.c_str()));
   CUTIS_TRY(CheckRequest(options, paths, *model));
-  CUTIS_ASSIGN(Job job, LoadNetwork(std::move(paths)));
+  // A float32 file computes on bytes at its ends only.
+  const bool float32 = std::none_of(model->nodes().begin(), model->nodes().end(), [](const ModelNode& node) {
+    return node.op->type == DataType::kU8 && node.op->kind != OpKind::kDequantize;
+  });
+  CUTIS_ASSIGN(Job job, LoadNetwork(std::move(paths), float32));
   CUTIS_TRY(CheckEnds("input", job.net.inputs, job.net, model->inputs(), *model, options));
   CUTIS_TRY(CheckEnds("output", job.net.outputs, job.net, model->outputs(), *model, options));
   job.recipe = RecipeOfModel(*model);

@@ -11,6 +11,7 @@
 #include "converter/prune/realign.h"
 #include "converter/quant/calibrate.h"
 #include "converter/quant/forms.h"
+#include "converter/quant/given.h"
 #include "converter/quant/images.h"
 #include "converter/quant/quantize.h"
 #include "converter/quant/refine.h"
@@ -29,6 +30,13 @@ namespace {
 // Images whose activations are held layer by layer, and all at once while ranges are tried.
 constexpr size_t kMostRefineImages = 128, kMostRangeImages = 32;
 
+Status NeedsCalibration() {
+  return Status::Error(
+      Code::kUsage,
+      "int8 needs to know the range of every tensor: give --calibrate DIR (a folder of typical images) or --calibrate "
+      "calibration.json, or write a float32 model with --float");
+}
+
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
   for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels,
@@ -38,7 +46,8 @@ Status CheckOptions(const Options& options, const Sources& sources) {
     }
   }
   if (options.float32 && options.mixed) return Status::Error(Code::kUsage, "--mixed: has no meaning with --float");
-  if (options.float32 && options.effort == Effort::kHigh) return Status::Error(Code::kUsage, "--effort: has no meaning with --float");
+  if (options.float32 && options.effort == Effort::kHigh)
+    return Status::Error(Code::kUsage, "--effort: has no meaning with --float");
   if (options.float32) {
     for (const auto& [name, value] : {std::pair{"--calibrate", &options.calibrate},
                                       {"--write-calibration", &options.write_calibration},
@@ -51,10 +60,13 @@ Status CheckOptions(const Options& options, const Sources& sources) {
     return {};
   }
   if (sources.calibrate.empty()) {
-    return Status::Error(
-        Code::kUsage,
-        "int8 needs to know the range of every tensor: give --calibrate DIR (a folder of typical images) or --calibrate "
-        "calibration.json, or write a float32 model with --float");
+    // The source may state all scales (GetCalibration); what works on images or ranges needs them anyway.
+    const bool wanted = options.effort == Effort::kHigh || options.prune.mode != PruneMode::kNone ||
+                        !options.write_calibration.empty() || !options.sensitivity.empty() ||
+                        (!options.labels.empty() && options.evaluate.empty());
+    if (wanted) return NeedsCalibration();
+    if (options.evaluate.empty() || IsFolder(options.evaluate)) return {};
+    return Status::Error(Code::kBadInput, "%s: is no folder of images", options.evaluate.c_str());
   }
   const bool images = IsFolder(sources.calibrate);
   if (!images && !Exists(sources.calibrate))
@@ -87,9 +99,27 @@ Status CheckOptions(const Options& options, const Sources& sources) {
   return {};
 }
 
+InputRecipe InputRecipeOf(const Job& job) {
+  if (!job.recipe.preprocess) return {};
+  return {job.recipe.preprocess->mean, job.recipe.preprocess->std};
+}
+
+// Without images and ranges: the scales of the source have to do, all of them.
+Result<Calibration> CalibrationOfSource(const Job& job) {
+  const auto stated = [](const NetTensor& tensor) { return tensor.quantization != nullptr; };
+  if (std::none_of(job.net.tensors.begin(), job.net.tensors.end(), stated)) return NeedsCalibration();
+  CUTIS_ASSIGN(const std::vector<int> missing, TensorsWithoutScale(job.net, InputRecipeOf(job)));
+  if (missing.empty()) return WithoutStatistics(job.net);
+  return Status::Error(Code::kUsage,
+                       "the source states no scale for %zu of %zu tensors (\"%.100s\", ...): give --calibrate DIR (a folder of "
+                       "typical images) or --calibrate calibration.json",
+                       missing.size(), job.net.tensors.size(), job.net.tensors[static_cast<size_t>(missing[0])].name.c_str());
+}
+
 Result<Calibration> GetCalibration(const Options& options, const Job& job, const Model& real,
                                    const std::vector<std::string>& images, ProgressLine& progress) {
   const std::string& where = job.paths.calibrate;
+  if (where.empty()) return CalibrationOfSource(job);
   if (images.empty()) {
     CUTIS_ASSIGN(const std::string text, ReadText(where));
     CUTIS_ASSIGN(Calibration calibration, ParseCalibrationJson(text, where));
@@ -205,12 +235,12 @@ Status EqualiseForm(const Options& options, const Job& job, const InputRecipe& i
 Result<FileModel> QuantizeJob(const Options& options, const Job& job, const Model& real, const Calibration& calibration,
                               const std::vector<std::string>& images, Summary& summary, ProgressLine& progress) {
   progress.Show("quantising");
-  InputRecipe input;
-  if (job.recipe.preprocess) input = {job.recipe.preprocess->mean, job.recipe.preprocess->std};
+  const InputRecipe input = InputRecipeOf(job);
   const bool high = options.effort == Effort::kHigh;
   if (images.empty() || !CanRefine(job.net)) {
     if (high && !images.empty()) {
-      return Status::Error(Code::kUnsupported, "--effort high: not for networks with several inputs or several images an entry");
+      return Status::Error(Code::kUnsupported,
+                           "--effort high: not for networks with several inputs or several images an entry");
     }
     CUTIS_ASSIGN(FileModel model, Quantize(job.net, calibration, input));
     summary.layers = ReportLayers(job.net, calibration, model, nullptr, nullptr, false);

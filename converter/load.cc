@@ -89,7 +89,7 @@ Result<Sources> FindSources(const Options& options) {
   return sources;
 }
 
-Result<Job> LoadNetwork(Sources paths) {
+Result<Job> LoadNetwork(Sources paths, bool float32) {
   Job job;
   job.paths = std::move(paths);
   {
@@ -101,6 +101,10 @@ Result<Job> LoadNetwork(Sources paths) {
       job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights, &job.notes);
   CUTIS_ASSIGN(job.graph, std::move(imported));
   CUTIS_TRY(RunPasses(job.graph, &job.passes));
+  if (!float32) {
+    CUTIS_TRY(Traced(job.graph, "TakeBytesAsReals", "inputs and outputs of integers become real ones of the same scale",
+                     &job.passes, [&] { return TakeBytesAsReals(job.graph); }));
+  }
   CUTIS_TRY(Traced(job.graph, "RemoveDeadChannels", "channels that cannot change the outputs go", &job.passes, [&]() -> Status {
     CUTIS_ASSIGN(job.dead_channels, RemoveDeadChannels(job.graph));
     return {};
@@ -120,10 +124,11 @@ Result<Job> Load(const Options& options, Sources paths) {
     CUTIS_ASSIGN(const std::string text, ReadText(paths.recipe));
     CUTIS_ASSIGN(recipe, ParseRecipe(text, paths.recipe));
   }
-  CUTIS_ASSIGN(Job job, LoadNetwork(std::move(paths)));
+  CUTIS_ASSIGN(Job job, LoadNetwork(std::move(paths), options.float32));
   job.recipe = std::move(recipe);
   job.net.mixed = options.mixed;
   if (!options.float32) {
+    job.notes.insert(job.notes.end(), job.net.scale_notes.begin(), job.net.scale_notes.end());
     CUTIS_ASSIGN(const std::vector<bool> real, RealNodes(job.net));
     for (size_t i = 0; i < real.size(); ++i) {
       if (real[i]) job.notes.push_back("layer \"" + job.net.nodes[i].name + "\" is computed in float32");

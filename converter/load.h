@@ -54,8 +54,8 @@ struct Job {
   nlohmann::json Preprocessing() const { return recipe.preprocess ? recipe.preprocess->ToJson() : nlohmann::json(nullptr); }
 };
 
-// The graph and the network of the source; the recipe is left empty.
-Result<Job> LoadNetwork(Sources paths);
+// The graph and the network of the source; the recipe is left empty. `float32`: inputs and outputs of integers stay such.
+Result<Job> LoadNetwork(Sources paths, bool float32);
 // The same with the recipe, which fits the network and what the options ask of it.
 Result<Job> Load(const Options& options, Sources paths);
 

@@ -24,7 +24,9 @@ void AppendQuantisation(std::string& text, const Summary& summary) {
     if (layer.sqnr_db && (worst == nullptr || *layer.sqnr_db < *worst->sqnr_db)) worst = &layer;
     adaptive = adaptive || layer.rounding == "adaptive";
   }
-  if (summary.sqnr_on != Measured::kCalibration) {
+  if (summary.calibration.empty()) {
+    text += "quantised    by the scales of the source";
+  } else if (summary.sqnr_on != Measured::kCalibration) {
     text += "quantised    by statistics alone: ranges of the least expected error, biases corrected by the recorded means";
   } else {
     Append(text, "quantised    %s, biases by the means of the quantised network",
@@ -65,7 +67,7 @@ std::string SummaryText(const Summary& summary) {
          "arena        %" PRIu64 " bytes, lower bound %" PRIu64 ", ratio %.4f (activations %" PRIu64 ", scratch %" PRIu64
          "; batch 1, 1 thread)\n",
          bytes, bound, static_cast<double>(bytes) / static_cast<double>(bound), plan.activation_bytes, plan.scratch_bytes);
-  if (!summary.float32) {
+  if (!summary.float32 && !summary.calibration.empty()) {
     Append(text, "calibration  %s, %" PRId64 " images\n", summary.calibration.c_str(), summary.calibration_images);
   }
   text += PruningText(summary.pruning ? &*summary.pruning : nullptr, summary.sparsity, summary.dead_channels);

@@ -272,6 +272,8 @@ void ReplaceValue(Graph& graph, ValueId from, ValueId to) {
     is_output = true;
   }
   Value& source = graph.values[static_cast<size_t>(to)];
+  if (source.quantization == nullptr && source.constant == nullptr)
+    source.quantization = graph.values[static_cast<size_t>(from)].quantization;
   const bool is_input = !graph.inputs.empty() && graph.inputs[0] == to;
   if (is_output && !is_input && source.constant == nullptr)
     std::swap(source.name, graph.values[static_cast<size_t>(from)].name);

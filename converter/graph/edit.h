@@ -61,7 +61,8 @@ struct Edges {
 };
 
 // Lets everything that reads `from`, the outputs of the graph included, read `to`. When `from` is an output of the graph and
-// `to` neither constant nor the input, `to` takes its name, so that outputs keep theirs.
+// `to` neither constant nor the input, `to` takes its name, so that outputs keep theirs. A scale that only `from` states is
+// that of `to` from then on.
 void ReplaceValue(Graph& graph, ValueId from, ValueId to);
 // Removes the marked nodes, keeping the order.
 void RemoveNodes(Graph& graph, const std::vector<bool>& dead);

@@ -27,10 +27,14 @@ using Dims = std::vector<int64_t>;
 
 // Scales that the source states (QDQ and QOperator models, int8 checkpoints, quant.json), in Cutis' own convention: activations
 // are uint8 with one scale and zero point; weights int8 in [-127, 127] with zero point 0 and one scale per output channel or
-// one for all. The quantiser keeps them bit for bit. The value itself is held in float32 all the same.
+// one for all. The quantiser keeps them bit for bit. The value itself is held in float32 all the same. A constant counts as
+// int8, whatever reads it: its zero point is 0 where it can serve as weights.
 struct Quantization {
   std::vector<float> scales;
   int32_t zero_point = 0;
+  int64_t axis = 0;  // of a constant: the one that has several scales
+
+  friend bool operator==(const Quantization&, const Quantization&) = default;
 };
 
 // An edge. dims is empty-optional until shape inference has run; the batch dimension is 1 from import on.
@@ -74,6 +78,8 @@ struct Node {
 //   Clip     attributes min, max (float; infinities allowed): also what is left of Relu
 //   Softmax  (axis, not negative)
 //   Reshape  one data input; the output's dims say the rest: also Flatten, Squeeze, Unsqueeze
+//   QuantizeLinear, DequantizeLinear (scale and zero point constant)   only to an output of the graph that is uint8 or int8 and
+//            from an input that is: such values are of those types, all others float32 (see TakeBytesAsReals)
 //   and Conv, Gemm, Add may carry a fused clamp: float attributes clip_min, clip_max (both present or both absent).
 struct Graph {
   std::string name;

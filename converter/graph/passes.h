@@ -39,8 +39,10 @@ Status Traced(Graph& graph, const char* name, const char* what, std::vector<Pass
 Status RunPasses(Graph& graph, std::vector<PassTrace>* trace = nullptr);
 
 // The passes one by one, for RunPasses and for tests. Each expects what the ones before it leave.
+Status ExpandQuantizedOperators(Graph& graph);  // QLinearConv, ... -> DequantizeLinear, Conv, QuantizeLinear
 Status CheckOperators(Graph& graph);    // known operators, attributes, numbers of inputs and outputs
 Status FoldConstants(Graph& graph);     // shapes of all values; nodes whose results are known become constants
+Status ResolveQuantization(Graph& graph);  // integers between nodes -> real values that carry their scale
 Status Canonicalize(Graph& graph);      // sums of simpler operators written as those; one form of every attribute
 Status RemoveNoOps(Graph& graph);       // Identity, Dropout, Cast, ...; Flatten, Squeeze, Unsqueeze, Transpose -> Reshape
 Status NormalizeWindows(Graph& graph);  // auto_pad, ceil_mode, defaults; global pools and ReduceMean -> pools
@@ -50,8 +52,16 @@ Status FuseGates(Graph& graph);         // x * sigmoid(x), x * relu6(x + 3) / 6,
 Status FuseActivations(Graph& graph);   // Relu -> Clip; Clip into Conv, Gemm, Add
 Status FusePads(Graph& graph);          // Pad into Conv and pools
 Status MergeReshapes(Graph& graph);     // chains of Reshape
+Status ExpandQuantizedEdges(Graph& graph);  // several scales at an input or output of integers -> arithmetic
+Status SpreadQuantization(Graph& graph);    // scales hold across what only moves elements
 Status RemoveDeadCode(Graph& graph);    // nodes and values that no output needs
 Status CheckNormalForm(const Graph& graph);
+
+// After RunPasses, for a graph that is to be quantised: inputs and outputs of integers become real ones of the same scale.
+Status TakeBytesAsReals(Graph& graph);
+
+// Of QDQ and QOperator models: DequantizeLinear, QLinearConv, also those of the domain com.microsoft.
+bool IsQuantizedOperator(const std::string& op);
 
 }  // namespace cutis::convert
 

@@ -417,10 +417,24 @@ Status InferCast(Graph& graph, const Node& node) {
   const Value& input = ValueOf(graph, node.inputs[0]);
   const int64_t to = IntOf(node, "to", 0);
   // TensorProto.DataType: 1 float32, 10 float16, 11 float64, 16 bfloat16. The converter computes in float32 throughout.
-  if (!IsFloat(input.type) || (to != 1 && to != 10 && to != 11 && to != 16)) {
+  const bool number = IsFloat(input.type) || input.type == ElementType::kU8 || input.type == ElementType::kI8;
+  if (!number || (to != 1 && to != 10 && to != 11 && to != 16)) {
     return NodeError(node, "only casts between floating-point types and casts of constants are supported");
   }
   return SetOutput(graph, node, ElementType::kF32, input.dims);
+}
+
+// Bytes of the type that the zero point has.
+Status InferQuantize(Graph& graph, const Node& node) {
+  constexpr int64_t kOnnxI8 = 3;
+  const Value& x = ValueOf(graph, node.inputs[0]);
+  const Constant* zero = ConstantInput(graph, node, 2);
+  const ElementType stated = IntOf(node, "output_dtype", 0) == kOnnxI8 ? ElementType::kI8 : ElementType::kU8;
+  return SetOutput(graph, node, zero != nullptr ? zero->type : stated, x.dims);
+}
+
+Status InferDequantize(Graph& graph, const Node& node) {
+  return SetOutput(graph, node, ElementType::kF32, DimsOf(graph, node.inputs[0]));
 }
 
 Status ConstantsOnly(Graph&, const Node& node) { return NodeError(node, "it is supported for constants and shapes only"); }
@@ -458,6 +472,7 @@ const std::map<std::string, InferFn>& Table() {
       {"ConstantOfShape", ConstantsOnly},
       {"Conv", InferConv},
       {"ConvTranspose", InferConvTranspose},
+      {"DequantizeLinear", InferDequantize},
       {"Div", InferBroadcast},
       {"Dropout", InferSame},
       {"Elu", InferSame},
@@ -486,6 +501,7 @@ const std::map<std::string, InferFn>& Table() {
       {"Pad", InferChosen},
       {"Pow", InferBroadcast},
       {"Reciprocal", InferSame},
+      {"QuantizeLinear", InferQuantize},
       {"ReduceMax", InferReduce},
       {"ReduceMean", InferReduce},
       {"ReduceMin", InferReduce},
@@ -542,9 +558,12 @@ Status InferNode(Graph& graph, const Node& node) {
     if (id != kNoValue && !ValueOf(graph, id).has_dims)
       return NodeError(node, "the shape of an input is unknown", Code::kInternal);
   }
-  // Nodes that make constants take none.
-  if (!node.inputs.empty() && node.op != "Where" && !IsFloat(ValueOf(graph, node.inputs[0]).type) &&
-      ConstantInput(graph, node, 0) == nullptr) {
+  // Nodes that make constants take none. ResolveQuantization sees to quantised values.
+  const auto wrong = [&](ValueId id) {
+    const ElementType type = ValueOf(graph, id).type;
+    return !IsFloat(type) && type != ElementType::kU8 && type != ElementType::kI8;
+  };
+  if (!node.inputs.empty() && node.op != "Where" && wrong(node.inputs[0]) && ConstantInput(graph, node, 0) == nullptr) {
     return NodeError(node, "its input is not floating-point");
   }
   return found->second(graph, node);

@@ -101,6 +101,14 @@ int Builder::NewTensor(ValueId id, const Layout& layout) {
   tensor.shape = layout.shape;
   tensor.images = layout.images;
   tensor.quantization = value.quantization;
+  if (value.constant != nullptr && value.quantization != nullptr) {
+    // In the graph a constant is int8.
+    auto bytes = std::make_shared<Quantization>(*value.quantization);
+    bytes->zero_point += 128;
+    tensor.quantization = std::move(bytes);
+  } else if (value.constant == nullptr && (value.type == ElementType::kU8 || value.type == ElementType::kI8)) {
+    tensor.type = DataType::kU8;
+  }
   return static_cast<int>(net_.tensors.size()) - 1;
 }
 

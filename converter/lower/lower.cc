@@ -6,6 +6,7 @@
 
 #include "converter/graph/edit.h"
 #include "converter/graph/indices.h"
+#include "converter/graph/passes.h"
 #include "converter/lower/builder.h"
 #include "converter/lower/net.h"
 #include "converter/lower/window.h"
@@ -384,13 +385,37 @@ class Lowering {
     return Finish(node, std::move(lowered), out);
   }
 
-  void TakeWeights(const Node& node, size_t in, size_t pixels, NetNode* lowered) const {
+  // The scales of weights that the source states. Cutis' weights are int8 from -127 to 127 without a zero point.
+  void TakeGivenScales(const Value& weights, size_t outputs, NetNode* lowered) {
+    if (weights.quantization == nullptr) return;
+    const Quantization& given = *weights.quantization;
+    const std::string where = "weights '" + weights.name.substr(0, 100) + "': ";
+    const bool one = given.scales.size() == 1;
+    if (given.zero_point != 0 || (!one && (given.axis != 0 || given.scales.size() != outputs))) {
+      builder_.net().scale_notes.push_back(where + (given.zero_point != 0
+                                                        ? "their zero point is not the middle of the range: quantised anew"
+                                                        : "their scales are not those of its outputs: quantised anew"));
+      return;
+    }
+    lowered->weight_scales = given.scales;
+    size_t cut = 0;
+    const size_t terms = lowered->weights.size() / outputs;
+    for (size_t i = 0; i < lowered->weights.size(); ++i) {
+      const float scale = given.scales[one ? 0 : i / terms];
+      cut += std::fabs(lowered->weights[i]) > 127.5f * scale ? 1 : 0;
+    }
+    if (cut > 0) {
+      builder_.net().scale_notes.push_back(where + std::to_string(cut) + (cut == 1 ? " of -128 becomes" : " of -128 become") +
+                                           " -127");
+    }
+  }
+
+  void TakeWeights(const Node& node, size_t in, size_t pixels, NetNode* lowered) {
     lowered->weights = MoveChannelsLast(ReadFloats(*ConstantInput(graph_, node, 1)), in, pixels);
     const size_t outputs = lowered->weights.size() / (in * pixels);
     const Constant* bias = ConstantInput(graph_, node, 2);
     lowered->bias = bias != nullptr ? ReadFloats(*bias) : std::vector<float>(outputs, 0.0f);
-    const auto& given = graph_.values[static_cast<size_t>(node.inputs[1])].quantization;
-    if (given != nullptr) lowered->weight_scales = given->scales;
+    TakeGivenScales(graph_.values[static_cast<size_t>(node.inputs[1])], outputs, lowered);
   }
 
   Status LowerConv(const Node& node) {
@@ -456,6 +481,11 @@ class Lowering {
     if (node.op == "_Unfold") return LowerUnfold(node);
     if (Binaries().count(node.op) != 0) return LowerBinary(node);
     if (Reductions().count(node.op) != 0) return LowerReduce(node);
+    if (IsQuantizedOperator(node.op)) {
+      NetNode lowered;
+      lowered.kind = node.op == "QuantizeLinear" ? OpKind::kQuantize : OpKind::kDequantize;
+      return LowerUnary(node, std::move(lowered));
+    }
     if (node.op == "Clip") {
       NetNode lowered;
       lowered.kind = OpKind::kClamp;

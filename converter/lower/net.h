@@ -17,6 +17,7 @@ struct NetTensor {
   std::string name;
   Shape shape;
   int32_t images = 1;
+  DataType type = DataType::kF32;  // kU8: an input or output of bytes, by `quantization`
   bool is_constant = false;
   std::vector<float> constant;                       // [images][height][width][channels] where is_constant
   std::shared_ptr<const Quantization> quantization;  // that of the source, if it states one
@@ -59,6 +60,8 @@ struct Net {
   std::vector<NetNode> nodes;
   std::vector<int> inputs;  // the first one is the image
   std::vector<int> outputs;
+  // For people: what becomes of scales that the source states once the network is quantised.
+  std::vector<std::string> scale_notes;
   bool mixed = false;  // quantised, it may hold float32 operators where there is no int8 form
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "converter/graph/edit.h"
+#include "converter/graph/passes.h"
 #include "converter/onnx/tensor.h"
 
 namespace cutis::convert {
@@ -86,8 +87,18 @@ class Importer {
     if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape()) {
       return Status::Error(Code::kUnsupported, "%s: not a tensor of stated shape", where.c_str());
     }
-    if (input.type().tensor_type().elem_type() != onnx::TensorProto::FLOAT) {
-      return Status::Error(Code::kUnsupported, "%s: only float32 inputs are supported", where.c_str());
+    ElementType type = ElementType::kF32;
+    switch (input.type().tensor_type().elem_type()) {
+      case onnx::TensorProto::FLOAT:
+        break;
+      case onnx::TensorProto::UINT8:
+        type = ElementType::kU8;
+        break;
+      case onnx::TensorProto::INT8:
+        type = ElementType::kI8;
+        break;
+      default:
+        return Status::Error(Code::kUnsupported, "%s: only float32, uint8 and int8 inputs are supported", where.c_str());
     }
     Dims dims;
     const onnx::TensorShapeProto& shape = input.type().tensor_type().shape();
@@ -101,7 +112,7 @@ class Importer {
       dims.push_back(known ? shape.dim(i).dim_value() : 1);
     }
     if (ElementCount(dims) < 1) return Status::Error(Code::kBadInput, "%s: its shape is too large", where.c_str());
-    const ValueId id = AddValue(graph_, input.name());
+    const ValueId id = AddValue(graph_, input.name(), type);
     graph_.values.back().has_dims = true;
     graph_.values.back().dims = std::move(dims);
     graph_.inputs.push_back(id);
@@ -113,7 +124,7 @@ class Importer {
     node.op = from.op_type();
     node.name = from.name().empty() ? from.op_type() + "_" + std::to_string(index) : from.name();
     const std::string where = Where("node", node.name);
-    if (!DefaultDomain(from.domain())) {
+    if (!DefaultDomain(from.domain()) && !(from.domain() == "com.microsoft" && IsQuantizedOperator(node.op))) {
       return Status::Error(Code::kUnsupported, "%s: operator %.60s of domain '%.60s' is not supported", where.c_str(),
                            node.op.c_str(), from.domain().c_str());
     }
@@ -135,6 +146,7 @@ class Importer {
     }
     // Before opset 7 a slope of one axis belonged to the channels.
     if (node.op == "PRelu" && opset_ < 7) node.attributes.emplace("_channels", int64_t{1});
+    if (node.op == "BatchNormalization" && opset_ < 7) node.attributes.emplace("is_test", int64_t{0});  // unless it was given
     for (const std::string& output : from.output()) {
       if (output.empty()) {
         node.outputs.push_back(kNoValue);

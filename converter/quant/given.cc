@@ -26,4 +26,42 @@ RoundedLayer GivenWeights(const NetNode& node) {
   return rounded;
 }
 
+Calibration WithoutStatistics(const Net& net) {
+  Calibration calibration;
+  for (const NetTensor& tensor : net.tensors) {
+    TensorStatistics& statistics = calibration.tensors.emplace_back();
+    statistics.name = tensor.name;
+    statistics.zeros = kHistogramTotal;
+    statistics.channel_means.resize(static_cast<size_t>(tensor.shape.channels));  // zero: no bias is corrected by them
+  }
+  return calibration;
+}
+
+namespace {
+
+// Notes down which tensors the quantiser asks about.
+class Recorder : public Refinement {
+ public:
+  std::optional<Affine> ChooseAffine(int tensor) override {
+    if (std::find(asked.begin(), asked.end(), tensor) == asked.end()) asked.push_back(tensor);
+    return Affine{1, 0};
+  }
+  std::vector<int> asked;
+};
+
+}  // namespace
+
+Result<std::vector<int>> TensorsWithoutScale(const Net& net, const InputRecipe& input) {
+  Recorder recorder;
+  const auto quantised = Quantize(net, WithoutStatistics(net), input, &recorder);
+  if (!quantised.ok()) return quantised.status();
+  const int image = net.inputs[0];
+  if (input.mean.empty() && !GivenAffine(net.tensors[static_cast<size_t>(image)])) recorder.asked.push_back(image);
+  std::vector<int> computed;
+  for (const int tensor : recorder.asked) {
+    if (!net.tensors[static_cast<size_t>(tensor)].is_constant) computed.push_back(tensor);  // a constant shows its range
+  }
+  return computed;
+}
+
 }  // namespace cutis::convert

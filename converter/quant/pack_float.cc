@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "converter/quant/given.h"
 #include "converter/quant/quantize.h"
 #include "ops/conv/pack.h"
 
@@ -96,9 +97,11 @@ OpOptions FloatOptionsOf(const Net& net, const NetNode& node, FileModel& model) 
     case OpKind::kReduce:
     case OpKind::kMatMul:
       return std::visit(MapOptions{node, model}, node.options);
-    case OpKind::kLookup:
     case OpKind::kDequantize:
+      return DequantizeOptions{};
     case OpKind::kQuantize:
+      return QuantizeOptions{};
+    case OpKind::kLookup:
     case OpKind::kReshape:
       break;
   }
@@ -160,8 +163,9 @@ std::span<const std::byte> PackConstant(const NetTensor& tensor, FileModel& mode
 
 Status CheckNetNode(const Net& net, const NetNode& node) {
   const bool fixed = node.kind < OpKind::kMove;  // those on index maps are checked by the operator
+  const bool bytes = net.tensors[static_cast<size_t>(node.output)].type == DataType::kU8;
   if ((fixed && node.inputs.size() != (node.kind == OpKind::kAdd ? 2u : 1u)) || node.kind == OpKind::kLookup ||
-      node.kind == OpKind::kDequantize || node.kind == OpKind::kQuantize) {
+      (node.kind == OpKind::kQuantize && !bytes)) {
     return Status::Error(Code::kInternal, "node \"%s\": not of a kind that a network before quantisation has",
                          node.name.c_str());
   }
@@ -180,7 +184,12 @@ Status CheckNetNode(const Net& net, const NetNode& node) {
 Result<FileModel> PackFloat(const Net& net) {
   FileModel model;
   for (const NetTensor& tensor : net.tensors) {
-    model.tensors.push_back(MakeTensor(tensor, DataType::kF32));
+    model.tensors.push_back(MakeTensor(tensor, tensor.type));
+    if (tensor.type == DataType::kU8) {
+      const Affine affine = GivenAffine(tensor).value_or(Affine{1, 0});
+      model.tensors.back().info.scale = affine.scale;
+      model.tensors.back().info.zero_point = affine.zero_point;
+    }
     model.tensors.back().origin = static_cast<int>(model.tensors.size()) - 1;
     if (tensor.is_constant) model.tensors.back().constant = PackConstant(tensor, model);
   }

@@ -340,7 +340,7 @@ def rejections():
     reject("attribute", "attribute 'surprise' is not supported", model(x, [node("Relu", ["x"], "y", surprise=1)], {}))
     reject("attribute_type", "attribute 'strides' has the wrong type", model(x, [node("Conv", ["x", "w"], "y", strides=2)], w))
     reject("domain", "operator Conv of domain 'com.example'", model(x, [node("Conv", ["x", "w"], "y", domain="com.example")], w))
-    reject("opset", "opset 6", model(x, [node("Relu", ["x"], "y")], {}, opset=6))
+    reject("opset", "opset 5", model(x, [node("Relu", ["x"], "y")], {}, opset=5))
     reject("conv_channels", "do not fit its input", model(x, [node("Conv", ["x", "w"], "y", name="stem")], {"w": weights(4, 2, 3, 3)}))
     reject("conv_rank", "its weights are [4, 3, 3], its input [1, 3, 6, 5]", model(x, [node("Conv", ["x", "w"], "y")], {"w": weights(4, 3, 3)}))
     reject("conv_bias", "its bias is [5]", model(x, [node("Conv", ["x", "w", "b"], "y")], {**w, "b": weights(5)}))

@@ -30,6 +30,9 @@ REASONS = {
         "the package counts what a window reaches beyond the padding; ONNX Runtime does not, and neither do we",
     "training_mode": "a batch norm that computes its statistics is training, not inference",
     "training_dropout": "a dropout that drops is training, not inference",
+    "qlinearmatmul_2D_int8": "the stored output wraps around where the operator saturates",
+    "qlinearmatmul_3D_int8": "the stored output wraps around where the operator saturates",
+    "linear_blocked": "scales for blocks of a run-time tensor",
     "empty_set": "a tensor without elements", "allowzero_reordered": "a tensor without elements",
     "slice_start_out_of_bounds": "a tensor without elements", "zero_size_splits": "a tensor without elements",
 }

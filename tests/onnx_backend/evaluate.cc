@@ -71,9 +71,23 @@ struct Edge {
   NetTensor tensor;  // without its values
 };
 
+// Bytes travel through the session as the real values that they stand for; int8 is uint8 shifted by 128.
+struct Bytes {
+  Bytes(const NetTensor& tensor, const Constant& value) {
+    if (tensor.type != DataType::kU8) return;
+    scale = tensor.quantization->scales[0];
+    zero_point = tensor.quantization->zero_point - (value.type == ElementType::kI8 ? 128 : 0);
+  }
+  float ToReal(float byte) const { return scale == 0 ? byte : scale * (byte - static_cast<float>(zero_point)); }
+  float ToByte(float real) const { return scale == 0 ? real : std::nearbyint(real / scale) + static_cast<float>(zero_point); }
+
+  float scale = 0;  // 0: real values
+  int32_t zero_point = 0;
+};
+
 // The outputs of a network, in the order of `outputs`.
 Result<std::vector<std::vector<float>>> Run(const Net& net, const std::vector<Edge>& inputs, const std::vector<Edge>& outputs,
-                                            const DataSet& data) {
+                                            const DataSet& data, const std::vector<const NamedTensor*>& wanted) {
   std::vector<std::byte> bytes;
   {
     CUTIS_ASSIGN(FileModel file, PackFloat(net));
@@ -90,7 +104,8 @@ Result<std::vector<std::vector<float>>> Run(const Net& net, const std::vector<Ed
     const std::vector<size_t> places = Places(inputs[i].dims, inputs[i].tensor);
     std::vector<float> values(given.size());
     if (places.size() != given.size()) return Status::Error(Code::kBadInput, "input %zu has another size", i);
-    for (size_t k = 0; k < given.size(); ++k) values[places[k]] = given[k];
+    const Bytes bytes_of(inputs[i].tensor, data.inputs[i].value);
+    for (size_t k = 0; k < given.size(); ++k) values[places[k]] = bytes_of.ToReal(given[k]);
     CUTIS_TRY(session->SetInputF32(static_cast<int32_t>(i), 0, values.data(), values.size()));
   }
   CUTIS_TRY(session->Run(1));
@@ -99,7 +114,8 @@ Result<std::vector<std::vector<float>>> Run(const Net& net, const std::vector<Ed
     const std::vector<size_t> places = Places(outputs[i].dims, outputs[i].tensor);
     std::vector<float> values(places.size()), result(places.size());
     CUTIS_TRY(session->GetOutputF32(static_cast<int32_t>(i), 0, values.data(), values.size()));
-    for (size_t k = 0; k < places.size(); ++k) result[k] = values[places[k]];
+    const Bytes bytes_of(outputs[i].tensor, wanted[i]->value);
+    for (size_t k = 0; k < places.size(); ++k) result[k] = bytes_of.ToByte(values[places[k]]);
     results.push_back(std::move(result));
   }
   return results;
@@ -110,7 +126,9 @@ std::vector<Edge> EdgesOf(const Graph& graph, const std::vector<ValueId>& ids, c
   std::vector<Edge> edges;
   for (size_t i = 0; i < ids.size(); ++i) {
     const NetTensor& tensor = net.tensors[static_cast<size_t>(tensors[i])];
-    edges.push_back({DimsOf(graph, ids[i]), {tensor.name, tensor.shape, tensor.images, false, {}, nullptr}});
+    NetTensor edge = tensor;
+    edge.constant.clear();
+    edges.push_back({DimsOf(graph, ids[i]), std::move(edge)});
   }
   return edges;
 }
@@ -123,8 +141,10 @@ Status Evaluate(const onnx::ModelProto& model, const std::string& folder, const 
   if (graph.inputs.size() != data.inputs.size()) return Status::Error(Code::kBadInput, "not every input has a value");
   const bool known = graph.inputs.empty();
   if (known) {
+    CUTIS_TRY(ExpandQuantizedOperators(graph));
     CUTIS_TRY(CheckOperators(graph));
     CUTIS_TRY(FoldConstants(graph));
+    CUTIS_TRY(ResolveQuantization(graph));
     CUTIS_TRY(Canonicalize(graph));
     CUTIS_TRY(FoldConstants(graph));
   } else {
@@ -148,7 +168,7 @@ Status Evaluate(const onnx::ModelProto& model, const std::string& folder, const 
   const std::vector<Edge> inputs = EdgesOf(graph, graph.inputs, net, net.inputs),
                           outputs = EdgesOf(graph, graph.outputs, net, net.outputs);
   graph = Graph();  // the weights of a large model need not be held twice
-  CUTIS_ASSIGN(const std::vector<std::vector<float>> results, Run(net, inputs, outputs, data));
+  CUTIS_ASSIGN(const std::vector<std::vector<float>> results, Run(net, inputs, outputs, data, wanted));
   for (size_t i = 0; i < results.size(); ++i) CUTIS_TRY(Compare(*wanted[i], outputs[i].dims, results[i], rtol, atol));
   return {};
 }

@@ -93,6 +93,19 @@ std::vector<double> BiasOf(const Graph& graph, const Node& node, size_t outputs)
   return bias != nullptr ? ReadDoubles(*bias) : std::vector<double>(outputs, 0);
 }
 
+// Integers stay what they are, or change sign, when their rows are scaled.
+std::shared_ptr<const Quantization> ScaledRows(const std::shared_ptr<const Quantization>& given,
+                                               const std::vector<double>& factors) {
+  if (given == nullptr || given->axis != 0) return nullptr;
+  Quantization scaled = *given;
+  if (scaled.scales.size() == 1) scaled.scales.resize(factors.size(), scaled.scales[0]);
+  for (size_t n = 0; n < factors.size(); ++n) {
+    const auto scale = static_cast<float>(static_cast<double>(scaled.scales[n]) * std::fabs(factors[n]));
+    if (scale > 0) scaled.scales[n] = scale;  // else all of the row is 0, in any scale
+  }
+  return std::make_shared<const Quantization>(std::move(scaled));
+}
+
 // affine(layer(x)) as one layer.
 void FoldIntoLayerBefore(Graph& graph, const Affine& affine, Node& layer) {
   const Constant& given = *ConstantInput(graph, layer, 1);
@@ -100,11 +113,13 @@ void FoldIntoLayerBefore(Graph& graph, const Affine& affine, Node& layer) {
   std::vector<double> weights = ReadDoubles(given);
   std::vector<double> bias = BiasOf(graph, layer, affine.scale.size());
   const size_t row = weights.size() / affine.scale.size();
+  const std::shared_ptr<const Quantization> scales = graph.values[static_cast<size_t>(layer.inputs[1])].quantization;
   for (size_t n = 0; n < affine.scale.size(); ++n) {
     for (size_t k = 0; k < row; ++k) weights[n * row + k] *= affine.scale[n];
     bias[n] = bias[n] * affine.scale[n] + affine.shift[n];
   }
   SetWeights(graph, layer, dims, weights, bias);
+  graph.values[static_cast<size_t>(layer.inputs[1])].quantization = ScaledRows(scales, affine.scale);
 }
 
 // layer(affine(x)) as one layer. Exact only where no padding meets a shift: padding is zero after the affine, not before it.
@@ -198,7 +213,9 @@ Status CollectAffines(Graph& graph, std::map<size_t, Affine>* affines, std::vect
     node.inputs = {node.inputs[data]};
     const ValueId input = node.inputs[0];
     const int producer = edges.producer[static_cast<size_t>(input)];
-    if (producer >= 0 && edges.uses[static_cast<size_t>(input)] == 1) {
+    // What the source rounds in between is not one affine.
+    const bool stated = graph.values[static_cast<size_t>(input)].quantization != nullptr;
+    if (producer >= 0 && edges.uses[static_cast<size_t>(input)] == 1 && !stated) {
       if (const auto before = affines->find(static_cast<size_t>(producer)); before != affines->end()) {
         for (size_t c = 0; c < affine.scale.size(); ++c) {
           affine.shift[c] += before->second.shift[c] * affine.scale[c];
@@ -229,7 +246,8 @@ Status FoldAffines(Graph& graph) {
     Node& node = graph.nodes[index];
     const ValueId input = node.inputs[0], output = node.outputs[0];
     const int before = edges.producer[static_cast<size_t>(input)];
-    if (before >= 0 && edges.uses[static_cast<size_t>(input)] == 1 &&
+    const auto stated = [&](ValueId id) { return graph.values[static_cast<size_t>(id)].quantization != nullptr; };
+    if (before >= 0 && edges.uses[static_cast<size_t>(input)] == 1 && !stated(input) &&
         TakesAffines(graph, graph.nodes[static_cast<size_t>(before)])) {
       Node& layer = graph.nodes[static_cast<size_t>(before)];
       FoldIntoLayerBefore(graph, affine, layer);
@@ -238,7 +256,7 @@ Status FoldAffines(Graph& graph) {
       continue;
     }
     const std::vector<int>& readers = edges.readers[static_cast<size_t>(output)];
-    if (readers.size() == 1 && edges.uses[static_cast<size_t>(output)] == 1) {
+    if (readers.size() == 1 && edges.uses[static_cast<size_t>(output)] == 1 && !stated(output)) {
       Node& layer = graph.nodes[static_cast<size_t>(readers[0])];
       if (TakesAffines(graph, layer) && FoldIntoLayerAfter(graph, affine, layer)) {
         layer.inputs[0] = input;

@@ -7,6 +7,7 @@
 #include "converter/graph/edit.h"
 #include "converter/graph/indices.h"
 #include "converter/graph/passes.h"
+#include "converter/graph/passes/quantized.h"
 #include "converter/graph/shapes.h"
 
 namespace cutis::convert {
@@ -315,14 +316,32 @@ Status FoldExtremes(Graph& graph, const Node& node, Folded* result) {
 
 const std::map<std::string, FoldFn>& Table() {
   static const std::map<std::string, FoldFn> table = {
-      {"Abs", FoldUnary},           {"Add", FoldArithmetic},     {"Cast", FoldCast},
-      {"Concat", FoldConcat},       {"Constant", FoldConstant},  {"ConstantOfShape", FoldConstantOfShape},
-      {"Div", FoldArithmetic},      {"Expand", FoldChosen},      {"Flatten", FoldSameBytes},
-      {"Gather", FoldGather},       {"Identity", FoldSameBytes}, {"Max", FoldExtremes},
-      {"Min", FoldExtremes},        {"Mul", FoldArithmetic},     {"Pad", FoldChosen},
-      {"Neg", FoldUnary},           {"Reciprocal", FoldUnary},   {"Reshape", FoldSameBytes},
-      {"Shape", FoldShape},         {"Slice", FoldChosen},       {"Sqrt", FoldUnary},
-      {"Squeeze", FoldSameBytes},   {"Sub", FoldArithmetic},     {"Transpose", FoldTranspose},
+      {"Abs", FoldUnary},
+      {"Add", FoldArithmetic},
+      {"Cast", FoldCast},
+      {"Concat", FoldConcat},
+      {"Constant", FoldConstant},
+      {"ConstantOfShape", FoldConstantOfShape},
+      {"DequantizeLinear", FoldDequantize},
+      {"QuantizeLinear", FoldQuantize},
+      {"Div", FoldArithmetic},
+      {"Expand", FoldChosen},
+      {"Flatten", FoldSameBytes},
+      {"Gather", FoldGather},
+      {"Identity", FoldSameBytes},
+      {"Max", FoldExtremes},
+      {"Min", FoldExtremes},
+      {"Mul", FoldArithmetic},
+      {"Neg", FoldUnary},
+      {"Pad", FoldChosen},
+      {"Reciprocal", FoldUnary},
+      {"Reshape", FoldSameBytes},
+      {"Shape", FoldShape},
+      {"Slice", FoldChosen},
+      {"Sqrt", FoldUnary},
+      {"Squeeze", FoldSameBytes},
+      {"Sub", FoldArithmetic},
+      {"Transpose", FoldTranspose},
       {"Unsqueeze", FoldSameBytes},
   };
   return table;
@@ -355,6 +374,7 @@ Status FoldConstants(Graph& graph) {
     value.has_dims = true;
     value.dims = folded->dims;
     value.constant = std::move(folded);
+    CarryScales(graph, node);
     dead[n] = true;
   }
   RemoveNodes(graph, dead);

@@ -5,6 +5,7 @@
 
 #include "converter/graph/edit.h"
 #include "converter/graph/passes.h"
+#include "converter/graph/passes/quantized.h"
 
 namespace cutis::convert {
 namespace {
@@ -44,6 +45,7 @@ Status ToClip(const Graph& graph, Node* node) {
 void SwapWithReshape(Graph& graph, Node& reshape, Node& clip) {
   const ValueId source = reshape.inputs[0], middle = reshape.outputs[0], result = clip.outputs[0];
   graph.values[static_cast<size_t>(middle)].dims = DimsOf(graph, source);
+  graph.values[static_cast<size_t>(middle)].quantization = graph.values[static_cast<size_t>(result)].quantization;
   std::swap(reshape.op, clip.op);
   std::swap(reshape.name, clip.name);
   std::swap(reshape.attributes, clip.attributes);
@@ -84,6 +86,11 @@ Status FuseActivations(Graph& graph) {
         before = -1;
         break;
       }
+      // A scale that the source states between the two stays where it is, unless it is that of the result.
+      if (!JoinScales(graph, input, graph.nodes[at].outputs[0])) {
+        before = -1;
+        break;
+      }
       if (graph.nodes[static_cast<size_t>(before)].op != "Reshape") break;
       SwapWithReshape(graph, graph.nodes[static_cast<size_t>(before)], graph.nodes[at]);
       at = static_cast<size_t>(before);
@@ -99,6 +106,7 @@ Status FuseActivations(Graph& graph) {
   for (size_t n = graph.nodes.size(); n-- > 0;) {
     const Node& node = graph.nodes[n];
     if (node.op != "Clip" || FloatOf(node, "min", 0) != -kInfinity || FloatOf(node, "max", 0) != kInfinity) continue;
+    if (!JoinScales(graph, node.inputs[0], node.outputs[0])) continue;  // a change of scale
     ReplaceValue(graph, node.outputs[0], node.inputs[0]);  // clips nothing
     graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(n));
   }

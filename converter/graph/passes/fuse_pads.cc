@@ -3,6 +3,7 @@
 #include "converter/graph/edit.h"
 #include "converter/graph/indices.h"
 #include "converter/graph/passes.h"
+#include "converter/graph/passes/quantized.h"
 
 namespace cutis::convert {
 namespace {
@@ -76,7 +77,7 @@ Status FusePads(Graph& graph) {
     const std::vector<int>& readers = edges.readers[static_cast<size_t>(node.outputs[0])];
     bool all = edges.uses[static_cast<size_t>(node.outputs[0])] == static_cast<int>(readers.size());
     for (const int reader : readers) all = all && CanTake(graph, edges, node, graph.nodes[static_cast<size_t>(reader)], pads);
-    if (!all) continue;  // a move of its own
+    if (!all || !JoinScales(graph, node.outputs[0], node.inputs[0])) continue;  // a move of its own
     for (const int reader : readers) Take(node, pads, &graph.nodes[static_cast<size_t>(reader)]);
     dead[n] = true;
   }

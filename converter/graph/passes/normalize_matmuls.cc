@@ -2,6 +2,7 @@
 
 #include "converter/graph/edit.h"
 #include "converter/graph/passes.h"
+#include "converter/graph/passes/quantized.h"
 
 namespace cutis::convert {
 namespace {
@@ -41,6 +42,8 @@ Status Normalize(Graph& graph, size_t index) {
   Constant bias;
   const bool has_bias = HasInput(node, 2);
   Constant taken = TakeWeights(*weights, IntOf(node, "transB", 0) != 0, FloatOf(node, "alpha", 1));
+  const Value given_weights = graph.values[static_cast<size_t>(node.inputs[1])];
+  auto scales = ScalesOfRows(given_weights, IntOf(node, "transB", 0) == 0, static_cast<double>(FloatOf(node, "alpha", 1)));
   const int64_t out = taken.dims[0];
   if (has_bias) {
     const Constant* given = ConstantInput(graph, node, 2);
@@ -50,7 +53,9 @@ Status Normalize(Graph& graph, size_t index) {
   node.attributes = {{"transB", int64_t{1}}};
   node.inputs.resize(1);
   const std::string name = node.name;
-  const ValueId weight_id = AddConstant(graph, name + "/weights", std::move(taken));
+  const ValueId weight_id =
+      AddConstant(graph, given_weights.quantization != nullptr ? given_weights.name : name + "/weights", std::move(taken));
+  graph.values[static_cast<size_t>(weight_id)].quantization = std::move(scales);
   node.inputs.push_back(weight_id);
   if (has_bias) node.inputs.push_back(AddConstant(graph, name + "/bias", std::move(bias)));
   return Status();

@@ -25,6 +25,7 @@ struct Pass {
 
 constexpr Pass kPasses[] = {
     {"FoldConstants", "nodes whose results are known become constants", FoldConstants},
+    {"ResolveQuantization", "integers between nodes become real values that carry their scale", ResolveQuantization},
     {"Canonicalize", "operators that are sums of simpler ones are written as those", Canonicalize},
     {"FoldConstants", "the same for what that made", FoldConstants},
     {"RemoveNoOps", "nodes that change nothing go; Flatten, Squeeze and the like become Reshape", RemoveNoOps},
@@ -36,12 +37,16 @@ constexpr Pass kPasses[] = {
     {"FuseActivations", "Relu and Clip go into the node before them", FuseActivations},
     {"FusePads", "Pad goes into the convolution or pool after it", FusePads},
     {"MergeReshapes", "chains of Reshape become one", MergeReshapes},
+    {"ExpandQuantizedEdges", "several scales at an input or output of integers become arithmetic", ExpandQuantizedEdges},
+    {"SpreadQuantization", "scales hold across what only moves elements", SpreadQuantization},
     {"RemoveDeadCode", "nodes that no output needs any more go", RemoveDeadCode},
 };
 
 }  // namespace
 
 Status RunPasses(Graph& graph, std::vector<PassTrace>* trace) {
+  CUTIS_TRY(Traced(graph, "ExpandQuantizedOperators", "QLinear operators become real ones between quantisations", trace,
+                   [&] { return ExpandQuantizedOperators(graph); }));
   CUTIS_TRY(CheckOperators(graph));
   for (const Pass& pass : kPasses) {
     CUTIS_TRY(Traced(graph, pass.name, pass.what, trace, [&] { return pass.run(graph); }));
