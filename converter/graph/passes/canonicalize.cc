@@ -174,12 +174,20 @@ Status RewriteClip(Rewriter& rewriter, const Node& node) {
   return Status();
 }
 
+// A mask has an element for each of a tensor's: a small file must not ask for any amount of memory by it.
+Status CheckMask(const Node& node, const Dims& dims) {
+  if (ElementCount(dims) <= int64_t{1} << 24) return Status();
+  return NodeError(node, "its tensor " + ToText(dims) + " is too large for what it fills");
+}
+
 // A value that is computed at run time is chosen where zeros have been padded.
 Status RewritePad(Rewriter& rewriter, const Node& node) {
   if (!HasInput(node, 2) || ConstantInput(rewriter.graph(), node, 2) != nullptr) return rewriter.Keep(node), Status();
   const Dims dims = rewriter.DimsOf(node.inputs[0]);
   if (ElementCount(rewriter.DimsOf(node.inputs[2])) != 1)
     return NodeError(node, "it pads with more than one number", Code::kBadInput);
+  CUTIS_TRY(CheckMask(node, dims));
+  CUTIS_TRY(CheckMask(node, rewriter.DimsOf(node.outputs[0])));
   std::vector<ValueId> inputs = node.inputs;
   inputs[2] = kNoValue;
   const ValueId padded = rewriter.Emit("Pad", inputs, node.attributes);
@@ -195,20 +203,20 @@ Status RewriteResize(Rewriter& rewriter, const Node& node) {
   if (TextOf(node, "mode", "nearest") == "nearest") return rewriter.Keep(node), Status();
   std::vector<ResizeAxis> axes;
   CUTIS_TRY(ReadResize(rewriter.graph(), node, &axes));
+  const bool reaches_out = std::any_of(axes.begin(), axes.end(), [](const ResizeAxis& axis) {
+    return std::find(axis.outside.begin(), axis.outside.end(), true) != axis.outside.end();
+  });
+  if (!reaches_out) return rewriter.Keep(node), Status();
   const Dims dims = rewriter.DimsOf(node.outputs[0]);
+  CUTIS_TRY(CheckMask(node, dims));
   std::vector<float> inside = {1};
-  bool all = true;
-  for (size_t a = 0; a < axes.size(); ++a) {
+  for (const ResizeAxis& axis : axes) {
     std::vector<float> next;
     for (const float outer : inside) {
-      for (const bool outside : axes[a].outside) {
-        next.push_back(outside ? 0.0f : outer);
-        all = all && !outside;
-      }
+      for (const bool outside : axis.outside) next.push_back(outside ? 0.0f : outer);
     }
     inside = std::move(next);
   }
-  if (all) return rewriter.Keep(node), Status();
   const ValueId resized = rewriter.Emit("Resize", node.inputs, node.attributes);
   const ValueId value = rewriter.Floats({1}, {FloatOf(node, "extrapolation_value", 0)});
   rewriter.EmitTo("Where", {rewriter.Floats(dims, inside), resized, value}, node.outputs[0]);

@@ -169,13 +169,17 @@ Status RewriteConvTranspose(Rewriter& rewriter, const Node& node) {
   if (HasInput(node, 2)) inputs.push_back(node.inputs[2]);
   const Rewriter::Attributes attributes = {
       {"kernel_shape", Ints(w.begin() + 2, w.end())}, {"dilations", window.dilation}, {"group", group}};
-  const bool layer = x.size() <= 4 && ConstantInput(rewriter.graph(), node, 0) == nullptr &&
+  const Dims spread_out = rewriter.status().ok() ? rewriter.DimsOf(data) : Dims();
+  const bool image = std::all_of(spread_out.begin() + (spread_out.empty() ? 0 : 2), spread_out.end(),
+                                 [](int64_t dim) { return dim <= kMostImageExtent; });
+  const bool layer = x.size() <= 4 && image && ConstantInput(rewriter.graph(), node, 0) == nullptr &&
                      ConstantInput(rewriter.graph(), node, 1) != nullptr &&
                      (!HasInput(node, 2) || ConstantInput(rewriter.graph(), node, 2) != nullptr);
   if (layer) {
     rewriter.EmitTo("Conv", inputs, node.outputs[0], attributes);
     return Status();
   }
+  if (!rewriter.status().ok()) return Status();  // Finish says it
   return RewriteConv(rewriter, {"Conv", node.name, inputs, node.outputs, attributes});
 }
 
