@@ -513,7 +513,7 @@ class Convert(CliTest):
         self.assertIn("by the scales of the source", result.stdout)
         self.assertNotIn("calibration ", result.stdout)
         self.assertEqual(run(CUTIS, "bench", output, "--runs", "1").returncode, 0)
-        self.assert_error(run(CONVERT, source, "-o", self.output(), "--effort", "high"), 2, "--calibrate", program="cutis-convert")
+        self.assert_error(run(CONVERT, source, "-o", output, "--effort", "high"), 2, "--calibrate", program="cutis-convert")
 
     def test_full_disk(self):
         """Writing stops at 200 kB, as on a full disk: the old file stays, no half of a new one does."""
