@@ -23,6 +23,7 @@
 #include "converter/write/encode.h"
 #include "runtime/session.h"
 #include "tests/converter/net_eval.h"
+#include "tests/converter/run_net.h"
 #include "tests/converter/small_net.h"
 
 namespace cutis::convert {
@@ -91,36 +92,6 @@ Calibration CalibrationOf(const Net& net, const std::vector<std::vector<float>>&
     calibration.tensors.back().name = net.tensors[t].name;
   }
   return calibration;
-}
-
-std::unique_ptr<Model> Open(FileModel file) {
-  RemoveUnusedTensors(file);
-  const auto plan = PlanMemory(file);
-  REQUIRE_MESSAGE(plan.ok(), std::string(plan.status().text()));
-  const auto bytes = EncodeModel(file, {}, {});
-  REQUIRE(bytes.ok());
-  OpenOptions options;
-  options.copy = true;
-  auto model = Model::OpenMemory(bytes.value().data(), bytes.value().size(), options);
-  REQUIRE_MESSAGE(model.ok(), std::string(model.status().text()));
-  return std::move(model.value());
-}
-
-// The outputs in the order of memory, read image by image.
-std::vector<std::vector<float>> RunOn(const Model& model, const std::vector<float>& input) {
-  auto session = Session::Create(model);
-  REQUIRE(session.ok());
-  REQUIRE(session.value()->SetInputF32(0, 0, input.data(), input.size()).ok());
-  REQUIRE(session.value()->Run(1).ok());
-  std::vector<std::vector<float>> outputs;
-  for (size_t i = 0; i < model.outputs().size(); ++i) {
-    const TensorInfo& info = model.tensors()[static_cast<size_t>(model.outputs()[i])].info;
-    std::vector<float> values(static_cast<size_t>(info.images) * static_cast<size_t>(info.shape.height) *
-                              static_cast<size_t>(info.shape.width) * static_cast<size_t>(info.shape.channels));
-    REQUIRE(session.value()->GetOutputF32(static_cast<int32_t>(i), 0, values.data(), values.size()).ok());
-    outputs.push_back(std::move(values));
-  }
-  return outputs;
 }
 
 // The input of the fixtures and others of its kind.

@@ -36,7 +36,7 @@ bool MovesBytes(const std::string& op) {
 
 class Pairs {
  public:
-  explicit Pairs(Graph& graph) : graph_(graph), aliases_(graph.values.size(), kNoValue) {}
+  explicit Pairs(Graph& graph) : graph_(graph), aliases_(graph.values.size(), kNoValue), edges_(graph) {}
 
   Status Run() {
     const std::vector<Node> given = std::move(graph_.nodes);
@@ -102,6 +102,15 @@ class Pairs {
     Bytes bytes{x, linear};
     const std::shared_ptr<const Quantization> quantization = BytesOf(linear);
     if (quantization != nullptr && ValueOf(x).constant == nullptr) {
+      if (ValueOf(x).quantization == nullptr && EndsAtItsRange(x)) {
+        bytes.real = NewReal(x, ValueOf(output).name + "/clamped");
+        ValueOf(bytes.real).quantization = quantization;
+        const float scale = quantization->scales[0];
+        const auto bound = [&](int32_t byte) { return scale * static_cast<float>(byte - quantization->zero_point); };
+        nodes_.push_back({"Clip", node.name, {x}, {bytes.real}, {{"min", bound(0)}, {"max", bound(255)}}});
+        bytes_[output] = std::move(bytes);
+        return Status();
+      }
       if (ValueOf(x).quantization == nullptr) ValueOf(x).quantization = quantization;
       if (*ValueOf(x).quantization != *quantization) {  // from one scale to another: a Clip that clips nothing
         bytes.real = NewReal(x, ValueOf(output).name + "/real");
@@ -111,6 +120,15 @@ class Pairs {
     }
     bytes_[output] = std::move(bytes);
     return Status();
+  }
+
+  // Whether a layer makes the value for this quantisation alone. What integers cannot hold is then cut off, and in the real network,
+  // too: quantisers leave out a Relu or Relu6 that the range of the integers stands for. It costs nothing in a layer.
+  bool EndsAtItsRange(ValueId x) const {
+    const auto at = static_cast<size_t>(x);
+    if (at >= edges_.uses.size() || edges_.uses[at] != 1 || edges_.producer[at] < 0) return false;
+    const std::string& op = (*given_)[static_cast<size_t>(edges_.producer[at])].op;
+    return op == "Conv" || op == "Gemm" || op == "Add" || op == "BatchNormalization";
   }
 
   Status TakeDequantize(const Node& node) {
@@ -242,6 +260,7 @@ class Pairs {
   Graph& graph_;
   std::vector<ValueId> aliases_;  // by value: the real one that it is
   std::map<ValueId, Bytes> bytes_;
+  Edges edges_;                   // of the given graph
   std::map<ValueId, bool> casts_;  // inputs whose integers are cast to real numbers
   const std::vector<Node>* given_ = nullptr;
   std::vector<Node> nodes_;
