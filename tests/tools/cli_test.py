@@ -504,6 +504,17 @@ class Convert(CliTest):
         self.assert_error(run(CONVERT, source, "-o", output), 2, "--calibrate", program="cutis-convert")
         self.assert_nothing_written(output)
 
+    def test_scales_of_the_source(self):
+        """A quantised ONNX model needs no calibration."""
+        source = ROOT / "tests" / "converter" / "data" / "qdq" / "qdq_u8s8_channel.onnx"
+        output = self.output()
+        result = run(CONVERT, source, "-o", output)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("by the scales of the source", result.stdout)
+        self.assertNotIn("calibration ", result.stdout)
+        self.assertEqual(run(CUTIS, "bench", output, "--runs", "1").returncode, 0)
+        self.assert_error(run(CONVERT, source, "-o", output, "--effort", "high"), 2, "--calibrate", program="cutis-convert")
+
     def test_full_disk(self):
         """Writing stops at 200 kB, as on a full disk: the old file stays, no half of a new one does."""
         def limit():
