@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "converter/graph/edit.h"
@@ -14,9 +15,8 @@ namespace {
 Value& ValueOf(Graph& graph, ValueId id) { return graph.values[static_cast<size_t>(id)]; }
 
 Status SetOutput(Graph& graph, const Node& node, ElementType type, Dims dims) {
-  if (ElementCount(dims) < 1) {
-    return NodeError(node, "its output would be " + ToText(dims) + ", which is empty or too large");
-  }
+  // One without elements becomes a constant (FoldConstants).
+  if (ElementCount(dims) < 0) return NodeError(node, "its output would be " + ToText(dims) + ", which is too large");
   Value& output = ValueOf(graph, node.outputs[0]);
   output.type = type;
   output.has_dims = true;
@@ -557,6 +557,13 @@ Status InferNode(Graph& graph, const Node& node) {
   for (const ValueId id : node.inputs) {
     if (id != kNoValue && !ValueOf(graph, id).has_dims)
       return NodeError(node, "the shape of an input is unknown", Code::kInternal);
+  }
+  // Tensors without elements can be cut out, joined and counted; everything else wants some.
+  static const std::set<std::string> kOfEmpty = {
+      "Add", "Cast",      "Concat",  "Constant", "Div",   "Expand", "Flatten", "Gather", "Identity",  "Mul",
+      "Neg", "ReduceSum", "Reshape", "Shape",    "Slice", "Split",  "Squeeze", "Sub",    "Transpose", "Unsqueeze"};
+  if (!node.inputs.empty() && ElementCount(ValueOf(graph, node.inputs[0]).dims) == 0 && kOfEmpty.count(node.op) == 0) {
+    return NodeError(node, "its input " + ToText(ValueOf(graph, node.inputs[0]).dims) + " has no elements");
   }
   // Nodes that make constants take none. ResolveQuantization sees to quantised values.
   const auto wrong = [&](ValueId id) {

@@ -260,6 +260,10 @@ Status Builder::AddIndexMove(const std::string& name, ValueId input, const Index
 
 Status Builder::TakeOutputs() {
   for (const ValueId id : graph_.outputs) {
+    if (ElementCount(DimsOf(id)) < 1) {
+      return Status::Error(Code::kUnsupported, "output '%.100s' has no elements",
+                           graph_.values[static_cast<size_t>(id)].name.c_str());
+    }
     CUTIS_ASSIGN(int tensor, Demand(id, ImageLayout(DimsOf(id))));
     const bool of_node =
         std::any_of(net_.nodes.begin(), net_.nodes.end(), [&](const NetNode& n) { return n.output == tensor; });

@@ -64,6 +64,15 @@ Floats Run(Session& session, const Net& net, const Floats& input) {
   return all;
 }
 
+Floats RunFloat(const Net& net, const Floats& input) {
+  auto file = PackFloat(net);
+  REQUIRE(file.ok());
+  const auto model = Open(std::move(file.value()));
+  const auto session = Session::Create(*model);
+  REQUIRE(session.ok());
+  return Run(*session.value(), net, input);
+}
+
 Net QuantisedNet(const std::string& path) {
   auto graph = ImportOnnx(path);
   INFO(std::string(graph.status().text()));
@@ -210,6 +219,51 @@ TEST_CASE("inputs of integers, one scale or one for each channel") {
   }
 }
 
+// Blocks of two along the columns; the last block of a row has one.
+TEST_CASE("scales of blocks: outputs, inputs, constants") {
+  constexpr int kRows = 2, kColumns = 5, kBlocks = 3;
+  const Floats scales = {0.5f, 0.25f, 3, 1, 2, 0.125f};
+  const std::vector<int> zeros = {3, 128, 20, 0, 255, 7};
+  const auto block_of = [&](int i) { return static_cast<size_t>(i / kColumns * kBlocks + i % kColumns / 2); };
+  const std::map<std::string, Attribute> blocks = {{"axis", int64_t{-1}}, {"block_size", int64_t{2}}};
+  const auto parameters = [&](Maker& m, ValueId x) {
+    return std::vector<ValueId>{x, AddConstant(m.graph, "scales", MakeFloats({kRows, kBlocks}, scales)),
+                                m.Bytes(ElementType::kU8, {kRows, kBlocks}, zeros)};
+  };
+  Floats values;
+  std::vector<int> bytes;
+  for (int i = 0; i < kRows * kColumns; ++i) {
+    values.push_back(static_cast<float>(i * 37 % 11 - 5) * 1.25f);
+    bytes.push_back(i * 91 % 256);
+  }
+  const auto real_of = [&](int i) {
+    return scales[block_of(i)] * static_cast<float>(bytes[static_cast<size_t>(i)] - zeros[block_of(i)]);
+  };
+
+  Maker to_bytes({kRows, kColumns});
+  const Net quantizing = to_bytes.Lowered(to_bytes.Add("QuantizeLinear", parameters(to_bytes, 0), blocks), false);
+  Floats got = RunFloat(quantizing, values);
+  for (int i = 0; i < kRows * kColumns; ++i) {
+    const double rounded = std::nearbyint(static_cast<double>(values[static_cast<size_t>(i)] / scales[block_of(i)]));
+    CHECK(got[static_cast<size_t>(i)] == std::clamp(rounded + zeros[block_of(i)], 0.0, 255.0));
+  }
+
+  Maker of_bytes({kRows, kColumns}, ElementType::kU8);
+  const Net dequantizing = of_bytes.Lowered(of_bytes.Add("DequantizeLinear", parameters(of_bytes, 0), blocks), false);
+  got = RunFloat(dequantizing, Floats(bytes.begin(), bytes.end()));
+  for (int i = 0; i < kRows * kColumns; ++i) CHECK(got[static_cast<size_t>(i)] == real_of(i));
+
+  Maker constants({kRows, kColumns});
+  const ValueId known = constants.Bytes(ElementType::kU8, {kRows, kColumns}, bytes);
+  constants.graph.outputs = {
+      constants.Add("Add", {0, constants.Add("DequantizeLinear", parameters(constants, known), blocks)})};
+  REQUIRE(FoldConstants(constants.graph).ok());
+  const Constant* folded = ConstantInput(constants.graph, constants.graph.nodes[0], 1);
+  REQUIRE(folded != nullptr);
+  got = ReadFloats(*folded);
+  for (int i = 0; i < kRows * kColumns; ++i) CHECK(got[static_cast<size_t>(i)] == real_of(i));
+}
+
 TEST_CASE("weights with other zero points and of -128 are reported by name") {
   const auto notes = [](ElementType type, int zero, const std::vector<int>& weights) {
     Maker maker({1, 1, 4, 4});
@@ -255,7 +309,10 @@ TEST_CASE("damaged and unsupported quantisation is refused with the reason") {
   CHECK(Contains(quantize(two, {{"axis", int64_t{4}}}), "axis lies outside"));
   CHECK(Contains(quantize(two, {{"axis", INT64_MIN}}), "axis lies outside"));
   CHECK(Contains(quantize(two, {{"axis", int64_t{2}}}), "its scales are [2]"));
-  CHECK(Contains(quantize(two, {{"block_size", int64_t{2}}}), "blocks"));
+  CHECK(Contains(quantize(two, {{"block_size", int64_t{2}}}), "blocks of 2 want [1, 1, 3, 3]"));
+  CHECK(Contains(quantize(two, {{"block_size", INT64_MAX}}), "blocks"));
+  CHECK(Contains(quantize(two, {{"block_size", int64_t{-1}}}), "its block_size is -1"));
+  CHECK(Contains(quantize(two, {{"block_size", int64_t{1}}, {"axis", int64_t{4}}}), "axis lies outside"));
   CHECK(Contains(quantize(two, {{"output_dtype", int64_t{17}}}), "only uint8 and int8"));
   CHECK(Contains(quantize([](Maker& m, std::vector<ValueId>& in) {
                    in.push_back(m.Number(1));

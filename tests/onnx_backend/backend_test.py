@@ -32,15 +32,13 @@ REASONS = {
     "training_dropout": "a dropout that drops is training, not inference",
     "qlinearmatmul_2D_int8": "the stored output wraps around where the operator saturates; ONNX Runtime gives what we give",
     "qlinearmatmul_3D_int8": "the stored output wraps around where the operator saturates; ONNX Runtime gives what we give",
-    "linear_blocked": "scales for blocks of a run-time tensor",
-    "empty_set": "a tensor without elements", "allowzero_reordered": "a tensor without elements",
-    "slice_start_out_of_bounds": "a tensor without elements", "zero_size_splits": "a tensor without elements",
 }
 NOTES = """
 ## Limits
 
 - Opset 7 to 22; what older files (opset 6) write differently is understood where the operators above need it.
-- Shapes are static, except for a symbolic leading dimension, which becomes 1. A tensor has at most 8 axes and at least one element.
+- Shapes are static, except for a symbolic leading dimension, which becomes 1. A tensor has at most 8 axes; one
+  without elements may come up within a graph; no output may be one.
 - Computed in float32 (float16, bfloat16 and float64 weights are converted) or in int8. Integers and booleans must be constants that
   can be folded away; 16-, 32- and 64-bit ones, and four-bit ones, are read.
 - `Resize`: nearest and linear, every coordinate mode; neither cubic nor antialiased. `Where`: a constant condition. `Gather`: constant

@@ -119,6 +119,7 @@ Status RewriteSplit(Rewriter& rewriter, const Node& node) {
   CUTIS_TRY(ToAxis(node, IntOf(node, "axis", 0), dims.size(), &axis));
   for (const ValueId output : node.outputs) {
     if (output == kNoValue) return NodeError(node, "an output is left out, which is not supported");
+    if (ConstantOf(rewriter.graph(), output) != nullptr) continue;  // a part without elements
     const int64_t end = begin + rewriter.DimsOf(output)[static_cast<size_t>(axis)];
     rewriter.EmitTo(
         "Slice", {node.inputs[0]}, output,

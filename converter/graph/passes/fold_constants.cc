@@ -314,6 +314,32 @@ Status FoldExtremes(Graph& graph, const Node& node, Folded* result) {
   return Status();
 }
 
+// A sum of nothing is 0.
+Status FoldEmptySum(Graph& graph, const Node& node, Folded* result) {
+  const Constant* data = ConstantInput(graph, node, 0);
+  if (data == nullptr || ElementCount(data->dims) != 0) return Status();
+  CUTIS_TRY(InferNode(graph, node));
+  const Dims& dims = DimsOf(graph, node.outputs[0]);
+  CUTIS_TRY(CheckGrowth(node, dims, 0));
+  *result = Share(MakeFloats(dims, std::vector<float>(static_cast<size_t>(ElementCount(dims)), 0.0f)));
+  return Status();
+}
+
+// Outputs without elements are known whatever the inputs are. True when no output of the node is left to be computed.
+bool FoldEmpty(Graph& graph, const Node& node) {
+  bool all = true;
+  for (const ValueId id : node.outputs) {
+    if (id == kNoValue) continue;
+    Value& value = graph.values[static_cast<size_t>(id)];
+    if (value.has_dims && ElementCount(value.dims) == 0) {
+      value.constant = Share(Constant{value.type, value.dims, {}});
+    } else {
+      all = false;
+    }
+  }
+  return all;
+}
+
 const std::map<std::string, FoldFn>& Table() {
   static const std::map<std::string, FoldFn> table = {
       {"Abs", FoldUnary},
@@ -335,6 +361,7 @@ const std::map<std::string, FoldFn>& Table() {
       {"Neg", FoldUnary},
       {"Pad", FoldChosen},
       {"Reciprocal", FoldUnary},
+      {"ReduceSum", FoldEmptySum},
       {"Reshape", FoldSameBytes},
       {"Shape", FoldShape},
       {"Slice", FoldChosen},
@@ -365,6 +392,7 @@ Status FoldConstants(Graph& graph) {
     if (const auto found = Table().find(node.op); found != Table().end()) CUTIS_TRY(found->second(graph, node, &folded));
     if (folded == nullptr) {
       CUTIS_TRY(InferNode(graph, node));
+      dead[n] = FoldEmpty(graph, node);
       continue;
     }
     if (IsFloat(folded->type) && folded->type != ElementType::kF32)

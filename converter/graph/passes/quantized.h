@@ -13,10 +13,11 @@ namespace cutis::convert {
 // The parameters of a QuantizeLinear or DequantizeLinear node: real = scale * (integer - zero point).
 struct Linear {
   ElementType type = ElementType::kU8;  // of the integers: kU8 or kI8; of constants also kI32
-  std::vector<float> scales;            // one, or one for each index of `axis`; finite and positive
+  std::vector<float> scales;            // one, one for each index of `axis`, or one for each element; finite and positive
   std::vector<int32_t> zero_points;     // as many; of the integers' own type
-  int64_t axis = 0;
+  int64_t axis = 0;                     // kEveryElement: scales of blocks, repeated for each element of the tensor
 
+  static constexpr int64_t kEveryElement = -1;
   bool per_tensor() const { return scales.size() == 1; }
   friend bool operator==(const Linear&, const Linear&) = default;
 };

@@ -17,19 +17,57 @@ constexpr int64_t kOnnxU8 = 2, kOnnxI8 = 3;  // TensorProto.DataType
 
 bool IsByte(ElementType type) { return type == ElementType::kU8 || type == ElementType::kI8; }
 
+int64_t ChannelStep(const Dims& dims, int64_t axis) {
+  int64_t step = 1;
+  for (size_t a = static_cast<size_t>(axis) + 1; a < dims.size(); ++a) step *= dims[a];
+  return step;
+}
+
+// One for each block of that many indices of the axis; the last may be shorter.
+Dims BlockedDims(Dims x, int64_t axis, int64_t block) {
+  int64_t& extent = x[static_cast<size_t>(axis)];
+  extent = extent / block + (extent % block != 0 ? 1 : 0);
+  return x;
+}
+
+// The values of blocks, repeated for each element.
+template <class T>
+std::vector<T> OfEveryElement(const std::vector<T>& of_blocks, const Dims& x, int64_t axis, int64_t block) {
+  const int64_t step = ChannelStep(x, axis), extent = x[static_cast<size_t>(axis)];
+  const int64_t blocks = BlockedDims(x, axis, block)[static_cast<size_t>(axis)];
+  std::vector<T> values(static_cast<size_t>(ElementCount(x)));
+  for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i) {
+    const int64_t row = i / (step * extent), at = i / step % extent / block;
+    values[static_cast<size_t>(i)] = of_blocks[static_cast<size_t>((row * blocks + at) * step + i % step)];
+  }
+  return values;
+}
+
 Status ReadScales(const Graph& graph, const Node& node, Linear* linear) {
   const Constant* scale = ConstantInput(graph, node, 1);
   if (scale == nullptr) return NodeError(node, "its scale is computed at run time, only constant ones are supported");
   if (!IsFloat(scale->type))
     return NodeError(node, "its scale is of type " + std::string(NameOf(scale->type)), Code::kBadInput);
-  if (IntOf(node, "block_size", 0) != 0) return NodeError(node, "scales for blocks are not supported");
   linear->scales = ReadFloats(*scale);
   const Dims& x = DimsOf(graph, node.inputs[0]);
-  if (linear->scales.size() != 1) {
-    const auto rank = static_cast<int64_t>(x.size());
-    int64_t axis = IntOf(node, "axis", 1);
-    if (axis < 0) axis += rank;
+  const auto rank = static_cast<int64_t>(x.size());
+  int64_t axis = IntOf(node, "axis", 1);
+  if (axis < 0) axis += rank;
+  const int64_t block = IntOf(node, "block_size", 0);
+  if (block < 0) return NodeError(node, "its block_size is " + std::to_string(block), Code::kBadInput);
+  if (linear->scales.size() != 1 || block != 0) {
     if (axis < 0 || axis >= rank) return NodeError(node, "its axis lies outside its tensor " + ToText(x), Code::kBadInput);
+  }
+  if (block != 0) {
+    const Dims wanted = BlockedDims(x, axis, block);
+    if (scale->dims != wanted) {
+      return NodeError(
+          node, "its scales are " + ToText(scale->dims) + ", blocks of " + std::to_string(block) + " want " + ToText(wanted),
+          Code::kBadInput);
+    }
+    linear->scales = OfEveryElement(linear->scales, x, axis, block);
+    linear->axis = Linear::kEveryElement;
+  } else if (linear->scales.size() != 1) {
     if (scale->dims != Dims{x[static_cast<size_t>(axis)]}) {
       return NodeError(node,
                        "its scales are " + ToText(scale->dims) + ", axis " + std::to_string(axis) + " of its tensor " +
@@ -66,15 +104,10 @@ Status ReadType(const Graph& graph, const Node& node, ElementType* type) {
   return Status();
 }
 
-int64_t ChannelStep(const Dims& dims, int64_t axis) {
-  int64_t step = 1;
-  for (size_t a = static_cast<size_t>(axis) + 1; a < dims.size(); ++a) step *= dims[a];
-  return step;
-}
-
 // The index of the scale that element `i` has.
 size_t ScaleAt(const Linear& linear, const Dims& dims, int64_t step, size_t i) {
   if (linear.per_tensor()) return 0;
+  if (linear.axis == Linear::kEveryElement) return i;
   return i / static_cast<size_t>(step) % static_cast<size_t>(dims[static_cast<size_t>(linear.axis)]);
 }
 
@@ -123,7 +156,13 @@ Status ReadLinear(const Graph& graph, const Node& node, ElementType type, Linear
         node, "its zero point is of type " + std::string(NameOf(zero->type)) + ", its integers are " + NameOf(linear->type),
         Code::kBadInput);
   }
-  const std::vector<int64_t> values = ReadInts(*zero);
+  std::vector<int64_t> values = ReadInts(*zero);
+  if (linear->axis == Linear::kEveryElement) {
+    const Dims& x = DimsOf(graph, node.inputs[0]);
+    const auto rank = static_cast<int64_t>(x.size());
+    const int64_t axis = (IntOf(node, "axis", 1) + rank) % rank, block = IntOf(node, "block_size", 0);
+    if (zero->dims == BlockedDims(x, axis, block)) values = OfEveryElement(values, x, axis, block);
+  }
   if (values.size() != linear->scales.size()) {
     return NodeError(
         node,
@@ -185,7 +224,7 @@ Status FoldDequantize(Graph& graph, const Node& node, std::shared_ptr<const Cons
   *result = std::make_shared<const Constant>(MakeFloats(data->dims, values));
   Value& value = graph.values[static_cast<size_t>(node.outputs[0])];
   value.name = graph.values[static_cast<size_t>(node.inputs[0])].name;
-  if (data->type == ElementType::kI32) return Status();
+  if (data->type == ElementType::kI32 || linear.axis == Linear::kEveryElement) return Status();
   // As int8. Where zero points differ from channel to channel, one that is not 0 stands for them all.
   const int32_t shift = data->type == ElementType::kU8 ? 128 : 0;
   int32_t zero_point = linear.zero_points[0] - shift;

@@ -25,8 +25,9 @@ std::shared_ptr<const Quantization>& QuantizationOf(Graph& graph, ValueId id) {
   return graph.values[static_cast<size_t>(id)].quantization;
 }
 
-// One value for each index of `axis`.
+// One value for each index of `axis`, or for each element.
 ValueId AlongAxis(Rewriter& rewriter, const Dims& dims, int64_t axis, const std::vector<float>& values) {
+  if (axis == Linear::kEveryElement) return rewriter.Floats(dims, values);
   Dims shape(dims.size(), 1);
   shape[static_cast<size_t>(axis)] = dims[static_cast<size_t>(axis)];
   return rewriter.Floats(shape, values);

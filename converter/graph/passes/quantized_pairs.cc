@@ -122,8 +122,8 @@ class Pairs {
     return Status();
   }
 
-  // Whether a layer makes the value for this quantisation alone. What integers cannot hold is then cut off, and in the real network,
-  // too: quantisers leave out a Relu or Relu6 that the range of the integers stands for. It costs nothing in a layer.
+  // Whether a layer makes the value for this quantisation alone. What integers cannot hold is then cut off, and in the real
+  // network, too: quantisers leave out a Relu or Relu6 that the range of the integers stands for. It costs nothing in a layer.
   bool EndsAtItsRange(ValueId x) const {
     const auto at = static_cast<size_t>(x);
     if (at >= edges_.uses.size() || edges_.uses[at] != 1 || edges_.producer[at] < 0) return false;
@@ -243,7 +243,11 @@ class Pairs {
     ValueOf(made).dims = ValueOf(output).dims;
     ValueOf(made).quantization = BytesOf(bytes.linear);
     Node node{"QuantizeLinear", name + "/quantize", {bytes.real}, {made}, {{"axis", bytes.linear.axis}}};
-    const Dims scale_dims = bytes.linear.per_tensor() ? Dims{} : Dims{static_cast<int64_t>(bytes.linear.scales.size())};
+    Dims scale_dims = bytes.linear.per_tensor() ? Dims{} : Dims{static_cast<int64_t>(bytes.linear.scales.size())};
+    if (bytes.linear.axis == Linear::kEveryElement) {  // blocks of one
+      scale_dims = ValueOf(made).dims;
+      node.attributes = {{"axis", int64_t{0}}, {"block_size", int64_t{1}}};
+    }
     Constant zero{bytes.linear.type, scale_dims, {}};
     for (const int32_t z : bytes.linear.zero_points) zero.data.push_back(static_cast<std::byte>(z & 255));
     node.inputs.push_back(AddConstant(graph_, name + "/scale", MakeFloats(scale_dims, bytes.linear.scales)));
@@ -260,7 +264,7 @@ class Pairs {
   Graph& graph_;
   std::vector<ValueId> aliases_;  // by value: the real one that it is
   std::map<ValueId, Bytes> bytes_;
-  Edges edges_;                   // of the given graph
+  Edges edges_;                    // of the given graph
   std::map<ValueId, bool> casts_;  // inputs whose integers are cast to real numbers
   const std::vector<Node>* given_ = nullptr;
   std::vector<Node> nodes_;
