@@ -47,7 +47,7 @@ struct ConvU8Options {
 };
 
 // Depthwise convolution (multiplier 1), uint8:
-//   weights [ceil(c/16)][kernel_h][ceil(kernel_w/4)][16 c][4 taps], tails 0; bias, multiplier [ceil16(c)], tails 0.
+//   weights [ceil(c/16)][ceil(taps/4)][16 c][4 taps], taps over (ky, kx), tails 0; bias, multiplier [ceil16(c)], tails 0.
 struct DepthwiseU8Options {
   Window window;
   std::span<const int8_t> weights;
@@ -199,8 +199,8 @@ struct UnaryOptions {
 enum class ReduceFunction : uint8_t { kSum, kMean, kMax, kMin };
 
 // y[i] = f over r in `reduced` of x[map(i, r)]: the axes of the map are those of the view followed by those of `reduced`, their
-// number together at most kMaxAxes. float32: in the order of r; kSum is 0 + x + x + ..., kMean that over the count as a float32;
-// kMax and kMin of elements with a NaN are the first NaN, of zeros of either sign the first one.
+// number together at most kMaxAxes. float32: in the order of r; kSum is 0 + x + x + ..., kMean that over the count as a
+// float32; kMax and kMin of elements with a NaN are the first NaN, of zeros of either sign the first one.
 struct ReduceF32Options {
   ReduceFunction function = ReduceFunction::kSum;
   View view, reduced;
@@ -216,8 +216,9 @@ struct ReduceU8Options {
   OutputU8 out;
 };
 
-// y[.., m, n] = clamp(0 + sum over k of a[.., m, k] * b[.., k, n], min, max), k in order; a NaN passes. The last two axes of the view are m and n. The axes of the
-// maps are those of the view followed by k (so one axis less is left for the view); a does not step along n, nor b along m.
+// y[.., m, n] = clamp(0 + sum over k of a[.., m, k] * b[.., k, n], min, max), k in order; a NaN passes. The last two axes of
+// the view are m and n. The axes of the maps are those of the view followed by k (so one axis less is left for the view); a
+// does not step along n, nor b along m.
 struct MatMulF32Options {
   View view;
   int32_t k = 0;

@@ -86,17 +86,15 @@ void PackConvF32(const ConvWeightShape& shape, const float* plain, float* packed
 }
 
 size_t PackedDepthwiseU8Size(int32_t channels, int32_t kernel_h, int32_t kernel_w) {
-  return RoundUp(Size(channels), 16) * Size(kernel_h) * RoundUp(Size(kernel_w), 4);
+  return RoundUp(Size(channels), 16) * RoundUp(Size(kernel_h) * Size(kernel_w), 4);
 }
 
 void PackDepthwiseU8(int32_t channels, int32_t kernel_h, int32_t kernel_w, const int8_t* plain, int8_t* packed) {
-  const size_t rows = Size(kernel_h), columns = Size(kernel_w), quads = CeilDiv(columns, 4);
+  const size_t taps = Size(kernel_h) * Size(kernel_w), quads = CeilDiv(taps, 4);
   std::fill_n(packed, PackedDepthwiseU8Size(channels, kernel_h, kernel_w), int8_t{0});
   for (size_t c = 0; c < Size(channels); ++c) {
-    for (size_t ky = 0; ky < rows; ++ky) {
-      for (size_t kx = 0; kx < columns; ++kx, ++plain) {
-        packed[((c / 16 * rows + ky) * quads + kx / 4) * 64 + c % 16 * 4 + kx % 4] = *plain;
-      }
+    for (size_t tap = 0; tap < taps; ++tap, ++plain) {
+      packed[(c / 16 * quads + tap / 4) * 64 + c % 16 * 4 + tap % 4] = *plain;
     }
   }
 }

@@ -26,7 +26,8 @@ void PackLiveRows(const int8_t* packed, size_t panels, size_t k_groups, uint32_t
 size_t PackedConvF32Size(const ConvWeightShape& shape);
 void PackConvF32(const ConvWeightShape& shape, const float* plain, float* packed);
 
-// Depthwise: plain [channels][kernel_h][kernel_w] to [ceil(c/16)][kernel_h][ceil(kernel_w/4)][16 c][4 taps]; tails are zero.
+// Depthwise: plain [channels][kernel_h][kernel_w] to [ceil(c/16)][ceil(taps/4)][16 c][4 taps], taps in the same order; tails
+// are zero.
 size_t PackedDepthwiseU8Size(int32_t channels, int32_t kernel_h, int32_t kernel_w);
 void PackDepthwiseU8(int32_t channels, int32_t kernel_h, int32_t kernel_w, const int8_t* plain, int8_t* packed);
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kName = "depthwise";
 
-// Far above any real layer (a padded row of 1024 pixels and a 7x7 window take 230 KB); bounds what a strange window can ask
+// Far above any real layer (padded rows of 1024 pixels and a 7x7 window take 260 KB); bounds what a strange window can ask
 // for.
 constexpr uint64_t kMostScratch = uint64_t{1} << 28;
 
@@ -23,15 +23,16 @@ const DepthwiseU8Options& OptionsOf(const Node& node) { return *std::get_if<Dept
 
 size_t PaddingBytes(const Node& node) { return RoundUp(static_cast<size_t>(node.inputs[0]->channel_stride), kAlignment); }
 
-// A pixel of padding, the taps, the rows; for a window whose number of taps is known to be in range.
+// A pixel of padding, the taps, the ring; for a window whose number of taps is known to be in range.
 uint64_t ScratchBytes64(const Node& node) {
   const Window& window = OptionsOf(node).window;
-  const DepthwiseU8Rows rows = PlanDepthwiseU8Rows(window, node.output->shape.width, node.output->shape.height);
-  const uint64_t row_bytes =
-      SaturatingMultiply(SaturatingMultiply(static_cast<uint64_t>(rows.columns), 32), static_cast<uint64_t>(rows.in_rows));
-  if (row_bytes > kMostScratch) return UINT64_MAX;
+  const DepthwiseU8Ring ring = PlanDepthwiseU8Ring(window, node.output->shape.width);
+  const uint64_t ring_bytes =
+      SaturatingMultiply(SaturatingMultiply(static_cast<uint64_t>(ring.columns), 64), static_cast<uint64_t>(ring.pairs));
+  if (ring_bytes > kMostScratch) return UINT64_MAX;
   return PaddingBytes(node) + RoundUp(static_cast<size_t>(DepthwiseU8TapBytes(window)), kAlignment) +
-         RoundUp(static_cast<size_t>(row_bytes), kAlignment);
+         RoundUp(static_cast<size_t>(DepthwiseU8PointerBytes(window)), kAlignment) +
+         RoundUp(static_cast<size_t>(ring_bytes), kAlignment);
 }
 
 Status Check(const Node& node) {
@@ -56,7 +57,7 @@ Status Check(const Node& node) {
     return Status::Error(Code::kBadInput, "%s: %zu biases and %zu multipliers where the layout has %zu", kName,
                          options->bias.size(), options->multiplier.size(), channels);
   }
-  const int64_t terms = int64_t{window.kernel_h} * ((int64_t{window.kernel_w} + 3) / 4 * 4);  // below 2^62
+  const int64_t taps = int64_t{window.kernel_h} * window.kernel_w, terms = (taps + 3) / 4 * 4;  // below 2^62
   CUTIS_TRY(CheckChannels(kName, options->bias, options->multiplier, live, channels, terms));
   if (options->weights.size() != channels * static_cast<uint64_t>(terms)) {  // below 2^48 after CheckChannels()
     return Status::Error(Code::kBadInput, "%s: %zu bytes of weights where the layout has %llu", kName, options->weights.size(),
@@ -68,12 +69,12 @@ Status Check(const Node& node) {
                          kName, window.kernel_h, window.kernel_w, window.dilation_h, window.dilation_w, in.shape.height,
                          in.shape.width);
   }
-  // A kernel may multiply the taps that pad a row to four by any pixel, so they must be zero.
-  const size_t quads = CeilDiv(static_cast<size_t>(window.kernel_w), 4), used = static_cast<size_t>(window.kernel_w) % 4;
-  for (size_t row = quads; used != 0 && row * 64 <= options->weights.size(); row += quads) {
+  // A kernel may multiply the taps that pad the last four by any pixel, so they must be zero.
+  const size_t panel = DepthwiseU8PanelBytes(window), used = static_cast<size_t>(taps % 4);
+  for (size_t end = panel; used != 0 && end <= options->weights.size(); end += panel) {
     for (size_t i = 0; i < 64; ++i) {
-      if (i % 4 >= used && options->weights[(row - 1) * 64 + i] != 0) {
-        return Status::Error(Code::kBadInput, "%s: a weight beyond the last tap of a row is not zero", kName);
+      if (i % 4 >= used && options->weights[end - 64 + i] != 0) {
+        return Status::Error(Code::kBadInput, "%s: a weight beyond the last tap is not zero", kName);
       }
     }
   }

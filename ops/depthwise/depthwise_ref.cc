@@ -7,16 +7,16 @@ namespace {
 
 uint8_t Output(const DepthwiseU8Args& args, int64_t oy, int64_t ox, size_t c) {
   const Window& window = args.window;
-  const size_t quads = (static_cast<size_t>(window.kernel_w) + 3) / 4;
-  const int8_t* w = args.w + c / 16 * static_cast<size_t>(window.kernel_h) * quads * 64 + c % 16 * 4;
+  const int8_t* w = args.w + c / 16 * DepthwiseU8PanelBytes(window) + c % 16 * 4;
+  size_t tap = 0;
   uint32_t sum = static_cast<uint32_t>(args.bias[c]);  // unsigned: the sum is exact, the parts may wrap
-  for (int64_t ky = 0; ky < window.kernel_h; ++ky, w += quads * 64) {
-    for (int64_t kx = 0; kx < window.kernel_w; ++kx) {
+  for (int64_t ky = 0; ky < window.kernel_h; ++ky) {
+    for (int64_t kx = 0; kx < window.kernel_w; ++kx, ++tap) {
       const int64_t y = oy * window.stride_h - window.pad_top + ky * window.dilation_h;
       const int64_t x = ox * window.stride_w - window.pad_left + kx * window.dilation_w;
       const bool inside = y >= 0 && y < args.in_h && x >= 0 && x < args.in_w;
       const uint8_t* pixel = inside ? args.x + static_cast<size_t>(y * args.in_w + x) * args.x_stride : args.padding;
-      sum += static_cast<uint32_t>(pixel[c] * w[kx / 4 * 64 + kx % 4]);
+      sum += static_cast<uint32_t>(pixel[c] * w[tap / 4 * 64 + tap % 4]);
     }
   }
   return Requantize(static_cast<int32_t>(sum), args.multiplier[c], args.out);

@@ -228,8 +228,9 @@ TEST_CASE("damaged nodes are refused") {
     refused("padding bytes", with([](TestNode& t, auto& o) { o.padding = {t.padding.data(), 1}; }));
     refused("a weight of -128", [](TestNode& t) { t.weights.as<int8_t>()[17] = -128; });
     refused("a weight in the tail", [](TestNode& t) {
-      // The first one that packing left at zero within a live row: k or tap 3 of channel 0.
-      t.weights.as<int8_t>()[t.layer.kind == OpKind::kDense ? 64 + 3 : 3] = 1;
+      // The first one that packing left at zero: k or tap 3 of channel 0 in the last row of a panel.
+      const size_t row = t.layer.kind == OpKind::kDense ? 64 : t.layer.kind == OpKind::kDepthwise ? 128 : 0;
+      t.weights.as<int8_t>()[row + 3] = 1;
     });
     refused("bias", [](TestNode& t) { t.bias.as<int32_t>()[3] = INT32_MIN; });
     refused("largest bias", [](TestNode& t) { t.bias.as<int32_t>()[3] = INT32_MAX - 32512; });

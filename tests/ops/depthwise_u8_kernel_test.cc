@@ -7,9 +7,9 @@ namespace cutis::test {
 namespace {
 
 size_t ScratchBytes(const DepthwiseU8Args& args) {
-  const DepthwiseU8Rows rows = PlanDepthwiseU8Rows(args.window, args.out_w, args.out_h);
   return RoundUp(static_cast<size_t>(DepthwiseU8TapBytes(args.window)), 64) +
-         RoundUp(static_cast<size_t>(rows.columns * rows.in_rows) * 32, 64);
+         RoundUp(static_cast<size_t>(DepthwiseU8PointerBytes(args.window)), 64) +
+         RoundUp(static_cast<size_t>(PlanDepthwiseU8Ring(args.window, args.out_w).Bytes()), 64);
 }
 
 int32_t OutputExtent(int32_t in, int32_t kernel, int32_t stride, int32_t dilation, int32_t begin, int32_t end) {
@@ -41,7 +41,7 @@ void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
     args.row_end = static_cast<int32_t>(random.Between(args.row_begin + 1, args.out_h));
   }
   const size_t padded = RoundUp(static_cast<size_t>(c.channels), 16);
-  const size_t taps = static_cast<size_t>(v.kernel_h) * RoundUp(static_cast<size_t>(v.kernel_w), 4);
+  const size_t used = static_cast<size_t>(v.kernel_h) * static_cast<size_t>(v.kernel_w), taps = RoundUp(used, 4);
   const GuardedBuffer x(static_cast<size_t>(c.in_h) * static_cast<size_t>(c.in_w) * args.x_stride,
                         random.OneIn(4) ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd);
   const GuardedBuffer padding(args.x_stride), w(padded * taps), bias(padded * 4), multiplier(padded * 4),
@@ -56,10 +56,9 @@ void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
     random.Fill(x.bytes());
     random.FillWeights(w.as<int8_t>());
   }
-  // The taps that pad a row are zero in every checked layer.
+  // The taps that pad the last four are zero in every checked layer.
   for (size_t i = 0; i < w.size(); ++i) {
-    const size_t row = i / 64 % CeilDiv(static_cast<size_t>(v.kernel_w), 4);
-    if (row * 4 + i % 4 >= static_cast<size_t>(v.kernel_w)) w.as<int8_t>()[i] = 0;
+    if (i / 64 % (taps / 4) * 4 + i % 4 >= used) w.as<int8_t>()[i] = 0;
   }
   for (int32_t& b : bias.as<int32_t>()) b = static_cast<int32_t>(random.Between(-50000, 50000));
   FillMultipliers(random, 8192.0 * static_cast<double>(taps), multiplier.as<float>());
