@@ -86,7 +86,7 @@ using KernelFn = void (*)();  // cast back to its own type by the op that asked 
 
 struct Kernel {
   KernelKind kind;
-  const char* name;  // ConvU8_4x16k4_avx2: op, type, tile (pixels x channels, k-group), ISA
+  const char* name;  // ConvU8_6x16k4_avx2: op, type, tile (pixels x channels, k-group), ISA
   Isa isa;
   CpuFeatures needs;  // all of these bits
   KernelFn fn;

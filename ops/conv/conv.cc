@@ -91,9 +91,13 @@ Status Check(const Node& node) {
   return CheckPanels(kName, *options, PanelShapeOf(node));
 }
 
+size_t PatchBytes(const Layer& layer) {
+  return layer.direct ? 0 : RoundUp(BlockPixels(layer.row_bytes, kPatchBytes) * layer.row_bytes, kAlignment);
+}
+
 size_t ScratchBytes(const Node& node) {
   const Layer layer(node);
-  return layer.direct ? 0 : RoundUp(BlockPixels(layer.row_bytes, kPatchBytes) * layer.row_bytes, kAlignment);
+  return PatchBytes(layer) + RoundUp(ConvU8ScratchBytes(static_cast<int64_t>(layer.row_bytes / 4)), kAlignment);
 }
 
 uint64_t Macs(const Node& node) {
@@ -105,12 +109,27 @@ int64_t UnitsOfImage(const Layer& layer) { return (layer.pixels + kUnitPixels - 
 
 int64_t Units(const Node& node, int32_t batch) { return UnitsOfImage(Layer(node)) * batch; }
 
-// Short runs are common (12 bytes for a row of the stem); a call of memcpy costs more than they do. Both are whole k-groups.
+template <size_t kBytes>
+void CopyEnds(uint8_t* to, const uint8_t* from, size_t bytes) {  // kBytes to 2 * kBytes of them
+  uint8_t first[kBytes], last[kBytes];
+  std::memcpy(first, from, kBytes);
+  std::memcpy(last, from + bytes - kBytes, kBytes);
+  std::memcpy(to, first, kBytes);
+  std::memcpy(to + bytes - kBytes, last, kBytes);
+}
+
+// Whole words. Short runs are common (12 bytes for a row of the stem); a call of memcpy costs more than they do.
 void CopyWords(uint8_t* to, const uint8_t* from, size_t bytes) {
   if (bytes > 64) {
     std::memcpy(to, from, bytes);
+  } else if (bytes >= 32) {
+    CopyEnds<32>(to, from, bytes);
+  } else if (bytes >= 16) {
+    CopyEnds<16>(to, from, bytes);
+  } else if (bytes >= 8) {
+    CopyEnds<8>(to, from, bytes);
   } else {
-    for (size_t i = 0; i < bytes; i += 4) std::memcpy(to + i, from + i, 4);
+    std::memcpy(to, from, 4);
   }
 }
 
@@ -124,11 +143,23 @@ class PatchCopier {
     whole_ = layer.options->groups == 1;
   }
 
-  void Copy(const uint8_t* image, int64_t pixel, uint8_t* to) const {
+  // The patches of `pixels` outputs from `pixel` on, one behind the other.
+  void Copy(const uint8_t* image, int64_t pixel, size_t pixels, uint8_t* to) const {
+    int64_t oy = pixel / layer_.out->shape.width, ox = pixel % layer_.out->shape.width;
+    for (size_t i = 0; i < pixels; ++i, to += layer_.row_bytes) {
+      CopyPatch(image, oy, ox, to);
+      if (++ox == layer_.out->shape.width) {
+        ox = 0;
+        ++oy;
+      }
+    }
+  }
+
+ private:
+  void CopyPatch(const uint8_t* image, int64_t oy, int64_t ox, uint8_t* to) const {
     const Window& window = layer_.options->window;
     const int64_t width = layer_.in->shape.width;
-    const int64_t y0 = pixel / layer_.out->shape.width * window.stride_h - window.pad_top;
-    const int64_t x0 = pixel % layer_.out->shape.width * window.stride_w - window.pad_left;
+    const int64_t y0 = oy * window.stride_h - window.pad_top, x0 = ox * window.stride_w - window.pad_left;
     for (int64_t ky = 0; ky < window.kernel_h; ++ky) {
       const int64_t y = y0 + ky * window.dilation_h;
       const bool inside = y >= 0 && y < layer_.in->shape.height;
@@ -146,7 +177,6 @@ class PatchCopier {
     }
   }
 
- private:
   size_t Stride() const { return static_cast<size_t>(layer_.in->channel_stride); }
 
   void CopyTap(const uint8_t* from, uint8_t* to) const {
@@ -169,7 +199,7 @@ class PatchCopier {
   bool runs_, whole_;
 };
 
-ConvU8Args GroupArgs(const Layer& layer, size_t group) {
+ConvU8Args GroupArgs(const Layer& layer, size_t group, std::byte* scratch) {
   const size_t block = RoundUp(layer.group_out, 16);
   ConvU8Args args = {};
   args.bias = layer.options->bias.data() + group * block;
@@ -178,14 +208,15 @@ ConvU8Args GroupArgs(const Layer& layer, size_t group) {
   args.k_groups = static_cast<int32_t>(layer.row_bytes / 4);
   args.channels = static_cast<int32_t>(layer.group_out);
   args.out = layer.options->out;
+  args.scratch = scratch + PatchBytes(layer);
   return args;
 }
 
 // `pixels` pixels that follow each other in memory, of one image or of several without a gap.
-void RunDirect(const Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y, size_t pixels) {
+void RunDirect(const Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y, size_t pixels, std::byte* scratch) {
   const size_t most = BlockPixels(layer.row_bytes, kDirectBytes);
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
-    ConvU8Args args = GroupArgs(layer, group);
+    ConvU8Args args = GroupArgs(layer, group, scratch);
     args.x_stride = static_cast<size_t>(layer.in->channel_stride);
     for (size_t done = 0; done < pixels; done += args.pixels) {
       args.x = x + done * args.x_stride + group * layer.group_in;
@@ -197,18 +228,17 @@ void RunDirect(const Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y
 }
 
 void RunPatches(const Layer& layer, KernelFn kernel, const uint8_t* image, uint8_t* y, int64_t begin, int64_t end,
-                uint8_t* scratch) {
+                std::byte* scratch) {
+  uint8_t* patches = reinterpret_cast<uint8_t*>(scratch);
   const size_t most = BlockPixels(layer.row_bytes, kPatchBytes);
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
     const PatchCopier copier(layer, group);
-    ConvU8Args args = GroupArgs(layer, group);
-    args.x = scratch;
+    ConvU8Args args = GroupArgs(layer, group, scratch);
+    args.x = patches;
     args.x_stride = layer.row_bytes;
     for (int64_t pixel = begin; pixel < end; pixel += static_cast<int64_t>(args.pixels)) {
       args.pixels = std::min(most, static_cast<size_t>(end - pixel));
-      for (size_t i = 0; i < args.pixels; ++i) {
-        copier.Copy(image, pixel + static_cast<int64_t>(i), scratch + i * layer.row_bytes);
-      }
+      copier.Copy(image, pixel, args.pixels, patches);
       args.y = y + static_cast<size_t>(pixel) * args.y_stride + group * layer.group_out;
       RunPanels(kernel, *layer.options, layer.FirstPanel(group), args);
     }
@@ -227,7 +257,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     // The images of the batch are one run of pixels.
     const size_t first = static_cast<size_t>(begin / units) * pixels + static_cast<size_t>(begin % units * kUnitPixels);
     const size_t last = static_cast<size_t>(end / units) * pixels + static_cast<size_t>(end % units * kUnitPixels);
-    RunDirect(layer, kernel, x + first * in_stride, y + first * out_stride, last - first);
+    RunDirect(layer, kernel, x + first * in_stride, y + first * out_stride, last - first, scratch);
     return;
   }
   while (begin < end) {
@@ -238,9 +268,9 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     uint8_t* out_image = y + static_cast<size_t>(image) * out_bytes;
     if (layer.direct) {
       RunDirect(layer, kernel, in_image + static_cast<size_t>(first) * in_stride,
-                out_image + static_cast<size_t>(first) * out_stride, static_cast<size_t>(last - first));
+                out_image + static_cast<size_t>(first) * out_stride, static_cast<size_t>(last - first), scratch);
     } else {
-      RunPatches(layer, kernel, in_image, out_image, first, last, reinterpret_cast<uint8_t*>(scratch));
+      RunPatches(layer, kernel, in_image, out_image, first, last, scratch);
     }
     begin = stop;
   }

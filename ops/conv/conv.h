@@ -14,6 +14,7 @@ namespace cutis {
 //   x  [pixels] rows of 4*k_groups bytes, x_stride bytes apart, any alignment
 //   w  W16x4: [ceil(channels/16)][k_groups][16 n][4 k], 64-byte aligned; bias, multiplier [ceil16(channels)]
 //   y  [pixels] rows of `channels` bytes, y_stride apart, any alignment
+//   scratch  ConvU8ScratchBytes(k_groups) bytes, 64-byte aligned
 // A kernel reads exactly those rows and writes exactly those bytes. The op brings every convolution into this form: 1x1 ones as
 // they are, others by copying patches of a few pixels into the thread's scratch.
 struct ConvU8Args {
@@ -28,11 +29,27 @@ struct ConvU8Args {
   int32_t k_groups;
   int32_t channels;
   OutputU8 out;
+  std::byte* scratch;
 };
+
+// The working memory of kernels that bring weights and pixels into another order, some k-groups at a time: the pixels of a
+// tile, the rows of weights of a panel with two lists of them and, where there are several such chunks, the sums of a block of
+// pixels.
+inline constexpr int32_t kConvU8ChunkGroups = 128;
+inline constexpr int32_t kConvU8BlockPixels = 96;
+inline constexpr size_t kConvU8TileBytes = 6 * 3 * 4 * size_t{kConvU8ChunkGroups};
+
+[[gnu::always_inline]] static inline size_t ConvU8ScratchBytes(int64_t k_groups) {
+  const size_t rows = kConvU8ChunkGroups, lists = 2 * 2 * rows;
+  const size_t sums = k_groups <= kConvU8ChunkGroups ? 0 : size_t{kConvU8BlockPixels} * 16 * 4;
+  return kConvU8TileBytes + lists + rows * (64 + 128) + sums;
+}
 
 // The same over B16x4: of the terms only those of the live rows. Row r holds k-group live[r]; the panel of outputs 16*i ..
 // 16*i+15 has the rows panel_starts[i] .. panel_starts[i+1]-1, possibly none.
-//   w  rows of [16 n][4 k], 64-byte aligned; x  rows of any length that holds the live k-groups. The rest is as above.
+//   w  rows of [16 n][4 k], 64-byte aligned; x  rows of any length that holds the live k-groups. The rest is as above, with
+//   that
+// length for k_groups.
 struct ConvSparseU8Args {
   const uint8_t* x;
   size_t x_stride;
@@ -46,6 +63,7 @@ struct ConvSparseU8Args {
   size_t y_stride;
   int32_t channels;
   OutputU8 out;
+  std::byte* scratch;
 };
 
 // y[p][n] = clamp(bias[n] + x[p][0]*w[n][0] + x[p][1]*w[n][1] + ..., min, max): k in order, multiply and add rounded apart.

@@ -1,66 +1,75 @@
-// ConvSparseU8 for AVX2: the arithmetic of conv_avx2.cc, over the live rows of a panel. Which word of the pixels a row meets
-// comes from the list of k-groups: one load more for each row, against 8 multiplies.
-#include <immintrin.h>
-
-#include "ops/conv/conv.h"
-#include "ops/conv/requant_avx2.h"
-#include "ops/unroll.h"
+// ConvSparseU8 for AVX2: the arithmetic of panel_avx2.h over the live rows of a panel. Which word of the pixels a row meets
+// comes from the list of k-groups.
+#include "ops/conv/panel_avx2.h"
 
 namespace cutis {
 namespace {
 
-// `kPixels` pixels times `rows` rows of one panel, of which `live_channels` channels exist.
-template <size_t kPixels>
-CUTIS_INLINE void Tile(const uint8_t* x, size_t x_stride, const int8_t* w, const uint16_t* k_groups, size_t rows,
-                       const int32_t* bias, const float* multiplier, const Output& out, uint8_t* y, size_t y_stride,
-                       size_t live_channels) {
-  __m256i sums[kPixels][2];
-  Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
-    sums[p][0] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias));
-    sums[p][1] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias + 8));
-  });
-  const __m256i low_bytes = _mm256_set1_epi16(0xff);
-  for (size_t row = 0; row < rows; ++row, w += 64) {
-    const uint8_t* word = x + size_t{k_groups[row]} * 4;
-    const __m256i w0 = _mm256_load_si256(reinterpret_cast<const __m256i*>(w));
-    const __m256i w1 = _mm256_load_si256(reinterpret_cast<const __m256i*>(w + 32));
-    const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8), odd0 = _mm256_srai_epi16(w0, 8);
-    const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8), odd1 = _mm256_srai_epi16(w1, 8);
-    Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
-      const __m256i bytes = _mm256_set1_epi32(LoadWord(word + p * x_stride));
-      const __m256i even = _mm256_and_si256(bytes, low_bytes), odd = _mm256_srli_epi16(bytes, 8);
-      sums[p][0] = _mm256_add_epi32(sums[p][0], _mm256_madd_epi16(even, even0));
-      sums[p][1] = _mm256_add_epi32(sums[p][1], _mm256_madd_epi16(even, even1));
-      sums[p][0] = _mm256_add_epi32(sums[p][0], _mm256_madd_epi16(odd, odd0));
-      sums[p][1] = _mm256_add_epi32(sums[p][1], _mm256_madd_epi16(odd, odd1));
-    });
+constexpr size_t kChunk = kConvU8ChunkGroups;
+
+// The live rows of a panel, and how many k-groups of a pixel they reach over.
+struct Live {
+  const int8_t* w;
+  const uint16_t* k_groups;
+  size_t rows, reach;
+};
+
+CUTIS_INLINE Live PanelAt(const ConvSparseU8Args& args, size_t panel) {
+  const size_t first = args.panel_starts[panel], rows = args.panel_starts[panel + 1] - first;
+  const uint16_t* k_groups = args.live + first;
+  return {args.w + first * 64, k_groups, rows, rows == 0 ? 0 : size_t{k_groups[rows - 1]} + 1};
+}
+
+// One panel whose rows reach over several chunks.
+void RunChunks(const ConvSparseU8Args& args, const Live& live, size_t n, const Output& out, const Workspace& work) {
+  for (size_t done = 0; done < args.pixels; done += kConvU8BlockPixels) {
+    const size_t left = args.pixels - done, pixels = left < kConvU8BlockPixels ? left : size_t{kConvU8BlockPixels};
+    size_t row = 0;
+    for (size_t base = 0; base < live.reach; base += kChunk) {
+      const size_t groups = live.reach - base < kChunk ? live.reach - base : kChunk, begin = row;
+      while (row < live.rows && live.k_groups[row] < base + groups) ++row;
+      const Rows rows = PrepareRows(live.w + begin * 64, live.k_groups + begin, base, row - begin, 0, work);
+      RunTiles(
+          &rows, 1, args.x + done * args.x_stride + base * 4, args.x_stride, groups, pixels, work.tile,
+          {base == 0 ? args.bias + n : nullptr, work.sums, args.multiplier + n, base + groups == live.reach ? &out : nullptr,
+           args.y + done * args.y_stride + n, args.y_stride, static_cast<size_t>(args.channels) - n});
+    }
   }
-  Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
-    StoreFirst(Requantize16(sums[p][0], sums[p][1], multiplier, out), y + p * y_stride, live_channels);
-  });
 }
 
 }  // namespace
 
-void ConvSparseU8_4x16k4_avx2(const ConvSparseU8Args& args) {
+void ConvSparseU8_6x16k4_avx2(const ConvSparseU8Args& args) {
   const Output out = MakeOutput(args.out);
-  const size_t channels = static_cast<size_t>(args.channels);
-  for (size_t n = 0; n < channels; n += 16) {
-    const size_t first = args.panel_starts[n / 16], rows = args.panel_starts[n / 16 + 1] - first;
-    const int8_t* w = args.w + first * 64;
-    const uint16_t* k_groups = args.live + first;
-    const uint8_t* x = args.x;
-    uint8_t* y = args.y + n;
-    const auto tile = [&](auto pixels) CUTIS_UNROLLED {
-      Tile<pixels>(x, args.x_stride, w, k_groups, rows, args.bias + n, args.multiplier + n, out, y, args.y_stride,
-                   channels - n);
-      x += pixels * args.x_stride;
-      y += pixels * args.y_stride;
-    };
-    size_t left = args.pixels;
-    for (; left >= 4; left -= 4) tile(UnrolledIndex<4>());
-    if (left >= 2) tile(UnrolledIndex<2>());
-    if (left % 2 == 1) tile(UnrolledIndex<1>());
+  const size_t channels = static_cast<size_t>(args.channels), panels = (channels + 15) / 16;
+  if (args.pixels < kFewPixels) {
+    for (size_t n = 0; n < channels; n += 16) {
+      const Live live = PanelAt(args, n / 16);
+      RunInPlace(args.x, args.x_stride, args.pixels, live.w, live.k_groups, live.rows, args.bias + n, args.multiplier + n, out,
+                 args.y + n, args.y_stride, channels - n);
+    }
+    return;
+  }
+  const Workspace work = MakeWorkspace(args.scratch);
+  for (size_t panel = 0; panel < panels;) {
+    const size_t n = panel * 16;
+    if (const Live live = PanelAt(args, panel); live.reach > kChunk) {
+      RunChunks(args, live, n, out, work);
+      ++panel;
+      continue;
+    }
+    // As many panels together as the workspace holds the rows of.
+    Rows rows[kMostPanels];
+    size_t together = 0, used = 0, groups = 0;
+    for (; panel < panels && together < kMostPanels; ++panel, ++together) {
+      const Live live = PanelAt(args, panel);
+      if (live.reach > kChunk || used + live.rows > kChunk) break;
+      rows[together] = PrepareRows(live.w, live.k_groups, 0, live.rows, used, work);
+      used += live.rows;
+      if (live.reach > groups) groups = live.reach;
+    }
+    RunTiles(rows, together, args.x, args.x_stride, groups, args.pixels, work.tile,
+             {args.bias + n, work.sums, args.multiplier + n, &out, args.y + n, args.y_stride, channels - n});
   }
 }
 

@@ -135,7 +135,8 @@ void RunPanels(KernelFn kernel, const ConvU8Options& options, size_t first_panel
                                    args.y,
                                    args.y_stride,
                                    args.channels,
-                                   args.out};
+                                   args.out,
+                                   args.scratch};
   reinterpret_cast<void (*)(const ConvSparseU8Args&)>(kernel)(sparse);
 }
 

@@ -43,14 +43,16 @@ Status Check(const Node& node) {
   return CheckPanels(kName, *options, PanelShapeOf(node));
 }
 
-size_t ScratchBytes(const Node&) { return 0; }
+size_t ScratchBytes(const Node& node) {
+  return RoundUp(ConvU8ScratchBytes(static_cast<int64_t>(PaddedInputs(node) / 4)), kAlignment);
+}
 
 uint64_t Macs(const Node& node) { return PanelMacs(OptionsOf(node), PanelShapeOf(node)); }
 
 // A unit is one panel of one image, panels outermost: a thread's range is mostly whole panels for all images.
 int64_t Units(const Node& node, int32_t batch) { return Panels(node) * batch; }
 
-void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte*) {
+void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte* scratch) {
   const ConvU8Options& options = OptionsOf(node);
   const size_t in_bytes = node.inputs[0]->image_bytes, out_bytes = node.output->image_bytes, terms = PaddedInputs(node);
   const int64_t batch = run.batch, channels = node.output->shape.channels;
@@ -71,6 +73,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
     args.k_groups = static_cast<int32_t>(terms / 4);
     args.channels = static_cast<int32_t>(std::min(channels - panel * 16, panels * 16));
     args.out = options.out;
+    args.scratch = scratch;
     RunPanels(kernel, options, static_cast<size_t>(panel), args);
     begin += panels * images;
   }

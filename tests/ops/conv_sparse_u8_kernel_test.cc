@@ -68,6 +68,9 @@ void RunCase(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> ke
   args.bias = bias.as<int32_t>().data();
   args.multiplier = multiplier.as<float>().data();
   args.out = RandomOutput(random);
+  const GuardedBuffer scratch(ConvU8ScratchBytes(c.k_groups));
+  random.Fill(scratch.bytes());
+  args.scratch = reinterpret_cast<std::byte*>(scratch.data());
   const OutputPair y((c.pixels - 1) * args.y_stride + channels, seed);
   args.y = y.expected();
   reference(args);
@@ -80,8 +83,9 @@ void RunCase(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> ke
 // Sums that come as near to +-2^31 as a checked layer allows, far apart in the input.
 void RunLargest(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> kernel, const char* name) {
   constexpr int32_t kGroups = 65536, kLive = 16512, kChannels = 17;  // 32512 * 4 * 16512 = 2^31 - 131072
-  const GuardedBuffer x(static_cast<size_t>(kGroups) * 4 * 2), w(static_cast<size_t>(kLive) * 64 * 2), bias(32 * 4),
-      multiplier(32 * 4);
+  constexpr size_t kPixels = 9;
+  const GuardedBuffer scratch(ConvU8ScratchBytes(kGroups)), x(static_cast<size_t>(kGroups) * 4 * kPixels),
+      w(static_cast<size_t>(kLive) * 64 * 2), bias(32 * 4), multiplier(32 * 4);
   std::fill(x.bytes().begin(), x.bytes().end(), uint8_t{255});
   for (size_t i = 0; i < w.size(); ++i) w.as<int8_t>()[i] = i / 4 % 2 == 0 ? 127 : -127;
   for (size_t n = 0; n < 32; ++n) {
@@ -96,7 +100,8 @@ void RunLargest(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args>
   ConvSparseU8Args args = {};
   args.x = x.data();
   args.x_stride = static_cast<size_t>(kGroups) * 4;
-  args.pixels = 2;
+  args.scratch = reinterpret_cast<std::byte*>(scratch.data());
+  args.pixels = kPixels;
   args.w = w.as<int8_t>().data();
   args.panel_starts = starts.data();
   args.live = live.data();
@@ -105,7 +110,7 @@ void RunLargest(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args>
   args.y_stride = kChannels;
   args.channels = kChannels;
   args.out = {128, 0, 255};
-  const OutputPair y(kChannels * 2);
+  const OutputPair y(kChannels * kPixels);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
@@ -116,14 +121,17 @@ void RunLargest(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args>
 // Sums that meet every rounding of the requantisation: the biases alone, no row lives.
 void RunTies(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> kernel, const char* name) {
   constexpr size_t kChannels = 320;
-  const GuardedBuffer x(4), bias(kChannels * 4), multiplier(kChannels * 4);
+  const GuardedBuffer x(4 * 12), scratch(ConvU8ScratchBytes(1)), bias(kChannels * 4), multiplier(kChannels * 4);
   Random random(3);
   FillTies(random, bias.as<int32_t>(), multiplier.as<float>());
   const std::vector<uint32_t> starts(kChannels / 16 + 1);
   const GuardedBuffer nothing(0);
   ConvSparseU8Args args = {};
   args.x = x.data();
-  args.pixels = 1;
+  args.x_stride = 4;
+  args.y_stride = kChannels;
+  args.scratch = reinterpret_cast<std::byte*>(scratch.data());
+  args.pixels = 12;
   args.w = nothing.as<int8_t>().data();
   args.panel_starts = starts.data();
   args.live = nothing.as<uint16_t>().data();
@@ -131,7 +139,7 @@ void RunTies(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> ke
   args.multiplier = multiplier.as<float>().data();
   args.channels = kChannels;
   args.out = {128, 0, 255};
-  const OutputPair y(kChannels);
+  const OutputPair y(kChannels * 12);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
@@ -156,6 +164,9 @@ CUTIS_KERNEL_TEST(ConvSparseU8) {
       }
     }
   }
+  for (const int32_t groups : {127, 128, 129, 300, 520}) {  // several chunks of k-groups, several blocks of pixels
+    for (const int dead : {40, 75, 99}) RunCase(reference, kernel, name, {97, 37, groups, dead, 3, 1, groups == 129}, seed++);
+  }
   RunLargest(reference, kernel, name);
   RunTies(reference, kernel, name);
 }
@@ -175,7 +186,7 @@ CUTIS_KERNEL_BENCH(ConvSparseU8) {
       const size_t k = static_cast<size_t>(layer.k), padded = RoundUp(static_cast<size_t>(layer.channels), 16);
       const Lists lists(random, padded / 16, layer.k / 4, dead);
       const GuardedBuffer x(layer.pixels * k), w(lists.live.size() * 64), bias(padded * 4), multiplier(padded * 4),
-          y(layer.pixels * padded);
+          y(layer.pixels * padded), scratch(ConvU8ScratchBytes(layer.k / 4));
       random.Fill(x.bytes());
       random.FillWeights(w.as<int8_t>());
       FillMultipliers(random, 8192.0 * static_cast<double>(k), multiplier.as<float>());
@@ -188,6 +199,7 @@ CUTIS_KERNEL_BENCH(ConvSparseU8) {
       args.live = lists.live.data();
       args.bias = bias.as<int32_t>().data();
       args.multiplier = multiplier.as<float>().data();
+      args.scratch = reinterpret_cast<std::byte*>(scratch.data());
       args.y = y.data();
       args.y_stride = padded;
       args.channels = layer.channels;

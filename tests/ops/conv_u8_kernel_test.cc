@@ -41,6 +41,9 @@ void RunCase(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const 
   args.bias = bias.as<int32_t>().data();
   args.multiplier = multiplier.as<float>().data();
   args.out = RandomOutput(random);
+  const GuardedBuffer scratch(ConvU8ScratchBytes(c.k_groups));
+  random.Fill(scratch.bytes());
+  args.scratch = reinterpret_cast<std::byte*>(scratch.data());
   const OutputPair y((c.pixels - 1) * args.y_stride + channels, seed);
   args.y = y.expected();
   reference(args);
@@ -53,7 +56,9 @@ void RunCase(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const 
 // Sums that come as near to +-2^31 as a checked layer allows.
 void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
   constexpr int32_t kGroups = 16512, kChannels = 33;  // 32512 * 66048 = 2^31 - 131072
-  const GuardedBuffer x(kGroups * 4 * 2), w(static_cast<size_t>(kGroups) * 64 * 3), bias(48 * 4), multiplier(48 * 4);
+  constexpr size_t kPixels = 9;
+  const GuardedBuffer x(kGroups * 4 * kPixels), scratch(ConvU8ScratchBytes(kGroups)), w(static_cast<size_t>(kGroups) * 64 * 3),
+      bias(48 * 4), multiplier(48 * 4);
   std::fill(x.bytes().begin(), x.bytes().end(), uint8_t{255});
   for (size_t i = 0; i < w.size(); ++i) w.as<int8_t>()[i] = i / 4 % 2 == 0 ? 127 : -127;
   for (size_t n = 0; n < 48; ++n) {
@@ -63,7 +68,8 @@ void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, con
   ConvU8Args args = {};
   args.x = x.data();
   args.x_stride = kGroups * 4;
-  args.pixels = 2;
+  args.scratch = reinterpret_cast<std::byte*>(scratch.data());
+  args.pixels = kPixels;
   args.w = w.as<int8_t>().data();
   args.bias = bias.as<int32_t>().data();
   args.multiplier = multiplier.as<float>().data();
@@ -71,7 +77,7 @@ void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, con
   args.k_groups = kGroups;
   args.channels = kChannels;
   args.out = {128, 0, 255};
-  const OutputPair y(kChannels * 2);
+  const OutputPair y(kChannels * kPixels);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
@@ -82,19 +88,23 @@ void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, con
 // Sums that meet every rounding of the requantisation.
 void RunTies(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
   constexpr size_t kChannels = 320;
-  const GuardedBuffer x(4), w(kChannels * 4), bias(kChannels * 4), multiplier(kChannels * 4);  // x and w are zero
+  const GuardedBuffer x(4 * 12), scratch(ConvU8ScratchBytes(1)), w(kChannels * 4), bias(kChannels * 4),
+      multiplier(kChannels * 4);  // x and w are zero
   Random random(3);
   FillTies(random, bias.as<int32_t>(), multiplier.as<float>());
   ConvU8Args args = {};
   args.x = x.data();
-  args.pixels = 1;
+  args.x_stride = 4;
+  args.y_stride = kChannels;
+  args.scratch = reinterpret_cast<std::byte*>(scratch.data());
+  args.pixels = 12;
   args.w = w.as<int8_t>().data();
   args.bias = bias.as<int32_t>().data();
   args.multiplier = multiplier.as<float>().data();
   args.k_groups = 1;
   args.channels = kChannels;
   args.out = {128, 0, 255};
-  const OutputPair y(kChannels);
+  const OutputPair y(kChannels * 12);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
@@ -116,6 +126,10 @@ CUTIS_KERNEL_TEST(ConvU8) {
       }
     }
   }
+  for (const int32_t groups : {127, 128, 129, 300}) {  // several chunks of k-groups, several blocks of pixels
+    for (const size_t pixels : {9, 95, 97, 200})
+      RunCase(reference, kernel, name, {pixels, 21, groups, 3, 1, groups == 129}, seed++);
+  }
   RunLargest(reference, kernel, name);
   RunTies(reference, kernel, name);
 }
@@ -134,7 +148,8 @@ CUTIS_KERNEL_BENCH(ConvU8) {
   Random random(1);
   for (const Layer& layer : kLayers) {
     const size_t k = static_cast<size_t>(layer.k), padded = RoundUp(static_cast<size_t>(layer.channels), 16);
-    const GuardedBuffer x(layer.pixels * k), w(padded * k), bias(padded * 4), multiplier(padded * 4), y(layer.pixels * padded);
+    const GuardedBuffer x(layer.pixels * k), w(padded * k), bias(padded * 4), multiplier(padded * 4), y(layer.pixels * padded),
+        scratch(ConvU8ScratchBytes(layer.k / 4));
     random.Fill(x.bytes());
     random.FillWeights(w.as<int8_t>());
     FillMultipliers(random, 8192.0 * static_cast<double>(k), multiplier.as<float>());
@@ -145,6 +160,7 @@ CUTIS_KERNEL_BENCH(ConvU8) {
     args.w = w.as<int8_t>().data();
     args.bias = bias.as<int32_t>().data();
     args.multiplier = multiplier.as<float>().data();
+    args.scratch = reinterpret_cast<std::byte*>(scratch.data());
     args.y = y.data();
     args.y_stride = padded;
     args.k_groups = layer.k / 4;
