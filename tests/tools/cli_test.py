@@ -661,13 +661,14 @@ class Prune(CliTest):
         self.assertLess(output.stat().st_size, whole - 5000)
 
     def test_sensitivity(self):
-        table = self.folder / "sensitivity.json"
+        table, report = self.folder / "sensitivity.json", self.folder / "report.json"
         for mode, units in (("block", "blocks"), ("unstructured", "weights"), ("channel", "channels")):
             with self.subTest(mode=mode):
-                _, text = self.convert("--sensitivity", table, *([] if mode == "block" else ["--prune", mode + ":0.1"]))
+                _, text = self.convert("--sensitivity", table, "--report", report, *([] if mode == "block" else ["--prune", mode + ":0.1"]))
                 self.assertIn("sensitivity  one layer pruned by " + units, text)
                 result = json.loads(table.read_text(encoding="utf-8"))
                 self.assertEqual((result["mode"], result["images"], result["rates"]), (mode, len(SAMPLES), [0.25, 0.5, 0.75, 0.9]))
+                self.assertEqual(json.loads(report.read_text(encoding="utf-8"))["sensitivity"], result)
                 names = [layer["layer"] for layer in result["layers"]]
                 self.assertEqual(names, ["stem", "wide", "narrow"] if mode == "channel" else ["stem", "wide", "narrow", "fc"])
                 for layer in result["layers"]:
