@@ -122,7 +122,12 @@ int Builder::MakeConstant(ValueId id) {
   const int index = Define(id, FlatLayout(DimsOf(id)));
   NetTensor& tensor = net_.tensors[static_cast<size_t>(index)];
   tensor.is_constant = true;
-  tensor.constant = ReadFloats(*graph_.values[static_cast<size_t>(id)].constant);
+  const Value& value = graph_.values[static_cast<size_t>(id)];
+  tensor.constant = ReadFloats(*value.constant);
+  if (value.quantization != nullptr && value.quantization->scales.size() > 1) {
+    net_.scale_notes.push_back("constant '" + value.name.substr(0, 100) +
+                               "': has several scales, and one as an operand: quantised anew");
+  }
   return index;
 }
 

@@ -33,7 +33,7 @@ void AppendReport(std::string& text, const PruneReport& report) {
          report.options.rate, NameOf(report.options.by), report.removed, report.units, units,
          Percent(report.removed, report.units));
   for (const PrunedLayer& layer : report.layers) {
-    if (layer.removed == 0 && layer.spared[0] == '\0') continue;
+    if (layer.units == 0 || (layer.removed == 0 && layer.spared[0] == '\0')) continue;
     Append(text, "             %-40.60s %8" PRId64 " of %8" PRId64 " %s (%.1f %%)", layer.name.c_str(), layer.removed,
            layer.units, units, Percent(layer.removed, layer.units));
     if (layer.zero > 0) Append(text, ", %" PRId64 " were zero before", layer.zero);

@@ -129,6 +129,7 @@ class Selection {
         all_(all),
         importance_(std::move(importance)),
         dead_(all.groups.size(), false),
+        with_first_(all.groups.size(), false),
         taken_(graph.nodes.size()),
         family_kept_(Size(all.families)) {
     const std::vector<bool> first = FirstLayers(graph);
@@ -138,7 +139,10 @@ class Selection {
       const bool spared = std::any_of(group.rows.begin(), group.rows.end(), [&](const WeightSlice& slice) {
         return first[Size(slice.node)] && !options.first && options.limits.count(graph.nodes[Size(slice.node)].name) == 0;
       });
-      if (spared) continue;
+      if (spared) {
+        with_first_[g] = true;
+        continue;
+      }
       order_.push_back(g);
       ++family_kept_[Size(group.family)];
     }
@@ -161,6 +165,22 @@ class Selection {
   }
 
   int64_t candidates() const { return static_cast<int64_t>(order_.size()); }
+
+  // PrunedLayer::spared of the layer that makes `channels`, by group. A group that a limit of zero of any of its layers keeps
+  // counts for all of them.
+  const char* WhySpared(const std::vector<int>& channels) const {
+    bool first = false, limit = false;
+    for (const int g : channels) {
+      const ChannelGroup& group = all_.groups[Size(g)];
+      const bool limited = std::any_of(group.rows.begin(), group.rows.end(), [&](const WeightSlice& slice) {
+        return CapOf(options_, graph_.nodes[Size(slice.node)].name) == 0;
+      });
+      if (!group.frozen && !group.rows.empty() && !with_first_[Size(g)] && !limited) return "";
+      first = first || with_first_[Size(g)];
+      limit = limit || limited;
+    }
+    return first ? "first" : limit ? "limit" : "fixed";
+  }
 
  private:
   // Taking the group keeps a channel of its family and respects the limits of all layers whose outputs it shrinks.
@@ -205,6 +225,7 @@ class Selection {
   const ChannelGroups& all_;
   std::vector<double> importance_;
   std::vector<bool> dead_;
+  std::vector<bool> with_first_;      // stay because they hang together with a first layer
   std::vector<size_t> order_;         // candidates, the least important first
   std::vector<int64_t> taken_;        // by node: output channels
   std::vector<int64_t> family_kept_;  // candidates that are left
@@ -327,7 +348,7 @@ Result<PruneReport> PruneChannels(const PruneOptions& options, const Moments* mo
   for (const Node& node : graph.nodes) {
     if (!IsMixing(node) && !IsDepthwise(graph, node)) continue;
     const std::vector<int>& channels = all.of_value[Size(node.outputs[0])];
-    PrunedLayer layer{node.name, static_cast<int64_t>(channels.size()), 0, 0, ""};
+    PrunedLayer layer{node.name, static_cast<int64_t>(channels.size()), 0, 0, selection.WhySpared(channels)};
     for (const int group : channels) layer.removed += dead[Size(group)] ? 1 : 0;
     report.layers.push_back(std::move(layer));
   }

@@ -44,7 +44,10 @@ Status ParsePruning(const std::string& mode, const std::string& by, const std::v
 struct PrunedLayer {
   std::string name;
   int64_t units = 0, zero = 0, removed = 0;  // zero: before; removed: gone or zero afterwards, those included
-  const char* spared = "";                   // why nothing was removed: "first", "last", "depthwise", "limit"; empty otherwise
+  // Why none of its units may go: "first", "last" (layers that are spared unless asked for), "limit" (of zero), "depthwise"
+  // (has no blocks; units is 0), "fixed" (its channels are those of an output, or have meanings that an operator relies on).
+  // Empty otherwise.
+  const char* spared = "";
 };
 
 struct PruneReport {

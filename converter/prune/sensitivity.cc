@@ -148,7 +148,8 @@ std::string SensitivityJson(const Sensitivity& sensitivity) {
   for (const LayerSensitivity& layer : sensitivity.layers) {
     json["layers"].push_back({{"layer", layer.layer}, {UnitOf(sensitivity.mode), layer.units}, {"cosine", layer.cosine}});
   }
-  return json.dump(1) + "\n";
+  // What is no valid UTF-8 in a name becomes U+FFFD.
+  return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 std::string SensitivityText(const Sensitivity& sensitivity) {

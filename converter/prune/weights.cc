@@ -104,7 +104,6 @@ void Remove(const Units& units, const std::vector<bool>& dead, const TensorMomen
 
 const char* WhySpared(const PruneOptions& options, const WeightedLayer& layer, const NetNode& node) {
   const bool limited = options.limits.count(node.name) != 0;
-  if (options.mode == PruneMode::kBlock && node.kind == OpKind::kDepthwise) return "depthwise";
   if (limited) return CapOf(options, node.name) == 0 ? "limit" : "";
   if (layer.first && !options.first) return "first";
   if (layer.last && !options.last) return "last";
@@ -185,15 +184,20 @@ Result<PruneReport> PruneWeights(const PruneOptions& options, const Moments* mom
   PruneReport report;
   report.options = options;
   std::vector<NetNode*> nodes;
+  std::vector<size_t> entries;  // in report.layers
   std::vector<LayerScores> layers;
   std::vector<Candidate> candidates;
   std::vector<int64_t> room;  // how many units a layer may lose
   for (const WeightedLayer& weighted : FindWeightedLayers(*net)) {
     NetNode& node = net->nodes[weighted.node];
-    if (options.mode == PruneMode::kBlock && node.kind == OpKind::kDepthwise) continue;
+    if (options.mode == PruneMode::kBlock && node.kind == OpKind::kDepthwise) {
+      report.layers.push_back({node.name, 0, 0, 0, "depthwise"});
+      continue;
+    }
     LayerScores layer = ScoreLayer(options.mode, options.by, moments, *net, node);
     PrunedLayer entry{node.name, static_cast<int64_t>(layer.units.count), layer.zero, layer.zero,
                       WhySpared(options, weighted, node)};
+    entries.push_back(report.layers.size());
     report.layers.push_back(entry);
     nodes.push_back(&node);
     const bool spared = entry.spared[0] != '\0';
@@ -224,7 +228,8 @@ Result<PruneReport> PruneWeights(const PruneOptions& options, const Moments* mom
   }
   for (size_t i = 0; i < layers.size(); ++i) {
     Remove(layers[i].units, dead[i], MomentsOf(moments, *net, *nodes[i]), *net, nodes[i]);
-    if (report.layers[i].spared[0] == '\0') report.layers[i].removed = taken[i];
+    PrunedLayer& entry = report.layers[entries[i]];
+    if (entry.spared[0] == '\0') entry.removed = taken[i];
   }
   return report;
 }

@@ -184,11 +184,6 @@ std::string NotesHtml(const Report& report) {
         "<li>" + std::to_string(summary.dead_channels) + " channels that could not change the outputs were removed.</li>\n";
   if (summary.equalised_channels > 0)
     items += "<li>" + std::to_string(summary.equalised_channels) + " channels were equalised, by powers of two.</li>\n";
-  if (summary.pruning) {
-    const PruneReport& pruning = *summary.pruning;
-    items += "<li>Pruning by " + std::string(UnitOf(pruning.options.mode)) + ": " + std::to_string(pruning.removed) + " of " +
-             std::to_string(pruning.units) + " were removed.</li>\n";
-  }
   for (const std::string& note : summary.notes) items += "<li>" + Escape(note, 1000) + "</li>\n";
   return items.empty() ? "" : "<h2>Notes</h2>\n<ul>\n" + items + "</ul>\n";
 }
@@ -224,7 +219,7 @@ std::string ReportHtml(const Report& report) {
           Escape(report.converter) + "</p>\n";
   for (const std::string& warning : report.warnings) html += "<p class=\"warn\">" + Escape(warning, 1000) + "</p>\n";
   html += Tiles(report) + Verdict(report) + PicturesHtml(report) + AgreementHtml(report) + PlanHtml(report) +
-          LayersHtml(report) + OriginHtml(report) + NotesHtml(report) + ProvenanceHtml(report);
+          PruningHtml(report) + LayersHtml(report) + OriginHtml(report) + NotesHtml(report) + ProvenanceHtml(report);
   return html + "</body>\n</html>\n";
 }
 

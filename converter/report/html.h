@@ -10,6 +10,10 @@ namespace cutis::convert {
 
 std::string PicturesHtml(const Report& report);
 std::string LayersHtml(const Report& report);
+std::string PruningHtml(const Report& report);  // and the sensitivity; empty where there is neither
+
+// HTML all three.
+std::string Figure(const std::string& title, const std::string& svg, const std::string& caption);
 
 }  // namespace cutis::convert
 

@@ -13,11 +13,6 @@ const char* TextOf(Measured measured) {
   return kTexts[static_cast<size_t>(measured)];
 }
 
-std::string Figure(const std::string& title, const std::string& svg, const std::string& caption) {
-  return "<figure><h3>" + title + "</h3><div class=\"scroll\">" + svg + "</div><figcaption>" + caption +
-         "</figcaption></figure>\n";
-}
-
 std::string Title(const Report& report, size_t i) { return std::to_string(i) + " " + report.layers[i].name; }
 
 std::string SqnrFigure(const Report& report) {
@@ -140,6 +135,11 @@ std::string LayerRow(const Report& report, size_t i) {
 }
 
 }  // namespace
+
+std::string Figure(const std::string& title, const std::string& svg, const std::string& caption) {
+  return "<figure><h3>" + title + "</h3><div class=\"scroll\">" + svg + "</div><figcaption>" + caption +
+         "</figcaption></figure>\n";
+}
 
 std::string PicturesHtml(const Report& report) {
   return SqnrFigure(report) + SparsityFigure(report) +

@@ -112,7 +112,11 @@ Json PruningJson(const PruneReport& pruning) {
   json["layers"] = Json::array();
   for (const PrunedLayer& layer : pruning.layers) {
     json["layers"].push_back({{"name", layer.name},
+                              {"asked_rate", layer.spared[0] == '\0' ? pruning.options.rate : 0},
+                              {"largest_rate", layer.spared[0] == '\0' ? CapOf(pruning.options, layer.name) : 0},
                               {"units", layer.units},
+                              {"live_before", layer.units - layer.zero},
+                              {"live_after", layer.units - layer.removed},
                               {"zero_before", layer.zero},
                               {"removed", layer.removed},
                               {"spared", layer.spared}});
@@ -161,6 +165,7 @@ std::string ReportJson(const Report& report) {
   json["dead_channels"] = summary.dead_channels;
   json["equalised_channels"] = summary.equalised_channels;
   json["pruning"] = summary.pruning ? PruningJson(*summary.pruning) : Json(nullptr);
+  json["sensitivity"] = summary.sensitivity ? Json::parse(SensitivityJson(*summary.sensitivity)) : Json(nullptr);
   json["plan"] = {{"arena_bytes", report.arena_bytes()},
                   {"lower_bound", report.arena_bound()},
                   {"activation_bytes", summary.plan.activation_bytes},

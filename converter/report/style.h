@@ -24,6 +24,9 @@ th{font-weight:600;color:var(--soft);overflow-wrap:normal}td.n,th.n{text-align:r
 figure{margin:1.2em 0}figure .scroll svg{min-width:600px}svg{width:100%;height:auto;display:block}
 svg text{font-size:11px;fill:var(--soft)}.grid{stroke:var(--line);stroke-width:.7}.bar{fill:var(--a)}.bar2{fill:var(--c1)}
 .box0{fill:var(--c0)}.box1{fill:var(--c2)}.box2{fill:var(--c3)}.box3{fill:var(--c6)}[class^=box]{fill-opacity:.55;stroke:var(--bg);stroke-width:.7}
+.line0{stroke:var(--c0)}.line1{stroke:var(--c2)}.line2{stroke:var(--c3)}.line3{stroke:var(--c1)}[class^=line]{fill:none;stroke-width:1.3}
+.dot0,.d0{fill:var(--c0);background:var(--c0)}.dot1,.d1{fill:var(--c2);background:var(--c2)}.dot2,.d2{fill:var(--c3);background:var(--c3)}
+.dot3,.d3{fill:var(--c1);background:var(--c1)}
 .live{fill:none;stroke:var(--c1);stroke-width:1.6}
 .part0,.k0{fill:var(--c0);background:var(--c0)}.part1,.k1{fill:var(--c1);background:var(--c1)}.part2,.k2{fill:var(--c2);background:var(--c2)}
 .part3,.k3{fill:var(--c3);background:var(--c3)}.part4,.k4{fill:var(--c4);background:var(--c4)}.part5,.k5{fill:var(--c5);background:var(--c5)}

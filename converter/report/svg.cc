@@ -47,7 +47,10 @@ std::string ValueAxis(double top, const char* unit, double height, double plot) 
   const double tick = Tick(top);
   for (double at = 0; at <= top * 1.0001; at += tick) {
     const double y = height - plot * at / top;
-    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end", Fixed(at, tick < 0.1 ? 2 : tick < 1 ? 1 : 0));
+    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end",
+                                                             Fixed(at, tick < 0.1 ? 2
+                                                                       : tick < 1 ? 1
+                                                                                  : 0));
   }
   return svg;
 }
@@ -63,15 +66,18 @@ std::string NumberAxis(size_t count, double y, const char* what) {
   return svg + Text(kWidth - kRight, y + 30, "end", what);
 }
 
+// A round number above `top` and all values; not zero.
+double RoundTop(const std::vector<Bar>& bars, double top) {
+  for (const Bar& bar : bars) top = std::max(top, bar.value.value_or(0));
+  if (top <= 0) return 1;
+  const double tick = Tick(top);
+  return tick * std::ceil(top / tick);
+}
+
 }  // namespace
 
 std::string ColumnChart(const std::string& label, const std::vector<Bar>& bars, const char* unit, double top) {
-  if (top <= 0) {
-    for (const Bar& bar : bars) top = std::max(top, bar.value.value_or(0));
-    if (top <= 0) top = 1;
-    const double tick = Tick(top);
-    top = tick * std::ceil(top / tick);
-  }
+  if (top <= 0) top = RoundTop(bars, 0);
   const double base = kTop + kPlot;
   std::string svg = Open(label, base + kBottom) + ValueAxis(top, unit, base, kPlot);
   const double slot = kInner / static_cast<double>(std::max<size_t>(1, bars.size()));
@@ -85,6 +91,35 @@ std::string ColumnChart(const std::string& label, const std::vector<Bar>& bars, 
     if (part > 0) svg += Rectangle(x, base - part, slot - gap, part, "bar2", bars[i].tip);
   }
   return svg + NumberAxis(bars.size(), base, "layer, in the order of the run") + "</svg>";
+}
+
+std::string LineChart(const std::string& label, const std::vector<std::vector<Bar>>& series, const char* unit) {
+  double top = 0;
+  for (const std::vector<Bar>& bars : series) top = RoundTop(bars, top);
+  const double base = kTop + kPlot;
+  const size_t count = series.empty() ? 0 : series[0].size();
+  const double slot = kInner / static_cast<double>(std::max<size_t>(1, count));
+  std::string svg = Open(label, base + kBottom) + ValueAxis(top, unit, base, kPlot);
+  for (size_t s = 0; s < series.size(); ++s) {
+    std::string points, dots;
+    const auto end_line = [&] {
+      if (!points.empty()) svg += "<polyline class=\"line" + std::to_string(s % 4) + "\" points=\"" + points + "\"/>";
+      points.clear();
+    };
+    for (size_t i = 0; i < series[s].size(); ++i) {
+      const Bar& bar = series[s][i];
+      if (!bar.value) {
+        end_line();
+        continue;
+      }
+      const double x = kLeft + slot * (static_cast<double>(i) + 0.5), y = base - kPlot * std::clamp(*bar.value / top, 0.0, 1.0);
+      points += N(x) + "," + N(y) + " ";
+      dots += Rectangle(x - 2, y - 2, 4, 4, "dot" + std::to_string(s % 4), bar.tip);
+    }
+    end_line();
+    svg += dots;
+  }
+  return svg + NumberAxis(count, base, "layer, in the order of the table") + "</svg>";
 }
 
 std::string MemoryChart(const Report& report) {

@@ -20,6 +20,9 @@ struct Bar {
 
 // Columns by layer number, with an axis from 0 to a round number above the largest value (`top` > 0: to that).
 std::string ColumnChart(const std::string& label, const std::vector<Bar>& bars, const char* unit, double top = 0);
+// Lines over the layers, one for each of up to four series, in the classes line0, dot0, line1, ...; a gap where there is no
+// value. All series are of the same length.
+std::string LineChart(const std::string& label, const std::vector<std::vector<Bar>>& series, const char* unit);
 // Tensors as rectangles by step and address, and the sum of what lives as a line.
 std::string MemoryChart(const Report& report);
 // One bar of parts, in the order of the classes part0, part1, ...

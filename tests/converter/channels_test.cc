@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 
 #include "converter/graph/passes.h"
@@ -285,6 +286,11 @@ TEST_CASE("pruning takes the least important groups, in whole steps, and spares 
   REQUIRE(report.ok());
   // The residual stream begins with the stem, so it is spared; expanded 64, squeezed 8, left 16, right 32, top 40 are not.
   CHECK(report.value().units == 64 + 8 + 16 + 32 + 40);
+  std::map<std::string, std::string> spared;
+  for (const PrunedLayer& layer : report.value().layers) spared[layer.name] = layer.spared;
+  CHECK(spared["Conv0"] == "first");
+  CHECK(spared["Conv2"] == "");
+  CHECK(spared[e.graph.nodes.back().name] == "fixed");  // the outputs
   CHECK(Channels(pruned, "Conv0") == 24);
   CHECK(Channels(pruned, "Conv2") == 48);
   const int64_t removed = report.value().removed;
@@ -307,7 +313,11 @@ TEST_CASE("pruning takes the least important groups, in whole steps, and spares 
 
   options.limits = {{"Conv2", 0.0}, {"Conv0", 0.25}};
   pruned = e.graph;
-  REQUIRE(PruneChannels(options, nullptr, pruned).ok());
+  const auto limited = PruneChannels(options, nullptr, pruned);
+  REQUIRE(limited.ok());
+  for (const PrunedLayer& layer : limited.value().layers) spared[layer.name] = layer.spared;
+  CHECK(spared["Conv2"] == "limit");
+  CHECK(spared["Conv0"] == "");
   CHECK(Channels(pruned, "Conv2") == 64);
   CHECK(Channels(pruned, "Conv0") >= 18);
 }

@@ -26,6 +26,7 @@ from torch import nn
 
 INPUTS = 6
 SIZE = 16
+UNARY = ("QLinearSigmoid", "QLinearGlobalAveragePool", "QLinearSoftmax", "QLinearLeakyRelu", "QLinearAveragePool")
 TYPES = {"U8": QuantType.QUInt8, "S8": QuantType.QInt8}
 
 
@@ -53,12 +54,11 @@ class Net(nn.Module):
 
 
 class Reader(CalibrationDataReader):
-    def __init__(self, images):
-        self.images = iter(images)
+    def __init__(self, samples):
+        self.samples = iter(samples)
 
     def get_next(self):
-        image = next(self.images, None)
-        return None if image is None else {"x": image}
+        return next(self.samples, None)
 
 
 def scales_of(path):
@@ -86,11 +86,33 @@ def scales_of(path):
             note(node.output[0] + "/real", *(i[6:8] if node.op_type != "QGemm" else i[7:9]))
         elif node.op_type in ("QLinearAdd", "QLinearMul"):
             note(node.output[0] + "/real", *i[6:8])
-        elif node.op_type in ("QLinearSigmoid", "QLinearGlobalAveragePool"):
+        elif node.op_type in UNARY:
             note(node.output[0] + "/real", *i[3:5])
         elif node.op_type == "QLinearConcat":
             note(node.output[0] + "/real", *i[:2])
     return activations, weights
+
+
+def quantise(plain, samples, outputs, kinds, out):
+    """Writes the model `plain` to the folder `out` in both forms and all `kinds` (type of activations, of weights, scales for each
+    channel), with what ONNX Runtime makes of the first samples (inputs by name)."""
+    expected = {"inputs": INPUTS, "models": {}}
+    np.concatenate([array.reshape(-1) for sample in samples[:INPUTS] for array in sample.values()]).tofile(out / "inputs.bin")
+    for form in ("QDQ", "QOperator"):
+        for activation, weight, per_channel in kinds:
+            name = f"{form.lower()}_{activation.lower()}{weight.lower()}" + ("_channel" if per_channel else "")
+            path = str(out / f"{name}.onnx")
+            quantize_static(plain, path, Reader(samples), quant_format=getattr(QuantFormat, form), activation_type=TYPES[activation],
+                            weight_type=TYPES[weight], per_channel=bool(per_channel),
+                            reduce_range=form == "QOperator" and activation + weight == "U8S8")
+            options = onnxruntime.SessionOptions()
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            results = [r.reshape(-1) for sample in samples[:INPUTS] for r in session.run(outputs, sample)]
+            np.concatenate(results).astype(np.float32).tofile(out / f"{name}.bin")
+            activations, weights = scales_of(path)
+            expected["models"][name] = {"activations": activations, "weights": weights}
+    (out / "expected.json").write_text(json.dumps(expected, indent=0))
 
 
 def main():
@@ -98,31 +120,16 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(7)
     random = np.random.default_rng(7)
-    images = [random.uniform(-2, 2, (1, 3, SIZE, SIZE)).astype(np.float32) for _ in range(32)]
+    samples = [{"x": random.uniform(-2, 2, (1, 3, SIZE, SIZE)).astype(np.float32)} for _ in range(32)]
     net = Net().eval()
     with torch.no_grad():  # logits that differ more than a random network's
         net.head.weight *= 4
-    expected = {"inputs": INPUTS, "models": {}}
-    np.concatenate([i.reshape(-1) for i in images[:INPUTS]]).tofile(out / "inputs.bin")
+    kinds = (("U8", "U8", 0), ("U8", "S8", 0), ("U8", "S8", 1), ("S8", "S8", 0), ("S8", "S8", 1))
     with tempfile.TemporaryDirectory() as folder:
         plain = f"{folder}/plain.onnx"
         torch.onnx.export(net, torch.zeros(1, 3, SIZE, SIZE), plain, opset_version=13, dynamo=False, input_names=["x"],
                           output_names=["logits", "features"])
-        for form in ("QDQ", "QOperator"):
-            for activation, weight, per_channel in (("U8", "U8", 0), ("U8", "S8", 0), ("U8", "S8", 1), ("S8", "S8", 0), ("S8", "S8", 1)):
-                name = f"{form.lower()}_{activation.lower()}{weight.lower()}" + ("_channel" if per_channel else "")
-                path = str(out / f"{name}.onnx")
-                quantize_static(plain, path, Reader(images), quant_format=getattr(QuantFormat, form), activation_type=TYPES[activation],
-                                weight_type=TYPES[weight], per_channel=bool(per_channel),
-                                reduce_range=form == "QOperator" and activation + weight == "U8S8")
-                options = onnxruntime.SessionOptions()
-                options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-                session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-                results = [r.reshape(-1) for i in images[:INPUTS] for r in session.run(["logits", "features"], {"x": i})]
-                np.concatenate(results).astype(np.float32).tofile(out / f"{name}.bin")
-                activations, weights = scales_of(path)
-                expected["models"][name] = {"activations": activations, "weights": weights}
-    (out / "expected.json").write_text(json.dumps(expected, indent=0))
+        quantise(plain, samples, ["logits", "features"], kinds, out)
 
 
 if __name__ == "__main__":

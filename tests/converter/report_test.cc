@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -39,6 +40,15 @@ Report Hostile(const std::string& name) {
   layer.live_rows = 1;
   layer.by_blocks = true;
   report.layers = {layer};
+  PruneReport pruning;
+  pruning.options.mode = PruneMode::kBlock;
+  pruning.options.rate = 0.5;
+  pruning.options.limits = {{name, 0.25}};
+  pruning.layers = {{name, 40, 4, 10, ""}, {name + " b", 30, 0, 0, "first"}, {"dw", 0, 0, 0, "depthwise"}};
+  pruning.units = 40;
+  pruning.removed = 10;
+  summary.pruning = pruning;
+  summary.sensitivity = Sensitivity{PruneMode::kBlock, PruneBy::kL1, 3, {{name, 40, {1, 0.9, std::nan(""), -0.5}}}};
   report.source = report.source_sha256 = report.licence = report.card = name;
   report.verdict = {{"labels", {name}}};
   report.warnings = {name};
@@ -87,6 +97,48 @@ TEST_CASE("a page needs nothing else, and says the same each time") {
   CHECK(html == ReportHtml(Hostile("net")));
   CHECK(Grouped(1234567) == "1\u202f234\u202f567");
   CHECK(Grouped(999) == "999");
+}
+
+TEST_CASE("pruning by layers and the sensitivity are in both forms") {
+  const auto json = nlohmann::json::parse(ReportJson(Hostile("net")), nullptr, false);
+  REQUIRE(!json.is_discarded());
+  const auto& layers = json["pruning"]["layers"];
+  REQUIRE(layers.size() == 3);
+  CHECK((layers[0]["asked_rate"] == 0.5 && layers[0]["largest_rate"] == 0.25));
+  CHECK((layers[0]["live_before"] == 36 && layers[0]["live_after"] == 30));
+  CHECK((layers[1]["spared"] == "first" && layers[1]["asked_rate"] == 0 && layers[1]["live_after"] == 30));
+  const auto& sensitivity = json["sensitivity"];
+  CHECK(sensitivity["rates"] == nlohmann::json({0.25, 0.5, 0.75, 0.9}));
+  CHECK(sensitivity["layers"][0]["cosine"][1] == 0.9);
+  CHECK(sensitivity["layers"][0]["cosine"][2].is_null());
+
+  const std::string html = ReportHtml(Hostile("net"));
+  const auto row = [&](const std::string& first) {
+    const size_t at = html.find("<tr><td class=\"w\">" + first + "</td>");
+    REQUIRE(at != std::string::npos);
+    std::string text;
+    bool tag = false;
+    for (const char c : html.substr(at, html.find("</tr>", at) - at)) {
+      if (c == '<' && !text.empty() && text.back() != '|') text += '|';
+      tag = c == '<' || (tag && c != '>');
+      if (!tag && c != '>') text += c;
+    }
+    return text;
+  };
+  CHECK(row("net") == "net|50.0\u202f%|25.0\u202f%|40|36|30|25.0\u202f%|");
+  CHECK(row("net b") == "net b|\u2013|\u2013|30|30|30|0.0\u202f%|first layer|");
+  CHECK(row("dw") == "dw|\u2013|\u2013|\u2013|\u2013|\u2013|\u2013|depthwise: has no blocks|");
+  // Four rates, one of them without a value: a line and a square for each of the three others.
+  for (const char* part : {"line0", "line1", "line3", "dot0", "dot1", "dot3"})
+    CHECK(Count(html, "class=\"" + std::string(part) + "\"") == 1);
+  CHECK(Count(html, "class=\"dot2\"") == 0);
+  CHECK(Count(html, "1.0000</td><td class=\"n\">0.9000</td><td class=\"n\">\u2013</td><td class=\"n\">-0.5000</td>") == 1);
+
+  Report none = Hostile("net");
+  none.summary.pruning.reset();
+  none.summary.sensitivity.reset();
+  CHECK(Count(ReportHtml(none), "<h2>Pruning") + Count(ReportHtml(none), "<h2>Sensitivity") == 0);
+  CHECK(nlohmann::json::parse(ReportJson(none))["sensitivity"].is_null());
 }
 
 TEST_CASE("the inputs that agree least come first") {

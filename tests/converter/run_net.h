@@ -29,11 +29,13 @@ inline std::unique_ptr<Model> Open(FileModel file) {
   return std::move(model.value());
 }
 
-// The outputs in the order of memory, read image by image.
-inline std::vector<std::vector<float>> RunOn(const Model& model, const std::vector<float>& input) {
+// The outputs in the order of memory, read image by image; so are the inputs.
+inline std::vector<std::vector<float>> RunOn(const Model& model, const std::vector<std::vector<float>>& inputs) {
   auto session = Session::Create(model);
   REQUIRE(session.ok());
-  REQUIRE(session.value()->SetInputF32(0, 0, input.data(), input.size()).ok());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    REQUIRE(session.value()->SetInputF32(static_cast<int32_t>(i), 0, inputs[i].data(), inputs[i].size()).ok());
+  }
   REQUIRE(session.value()->Run(1).ok());
   std::vector<std::vector<float>> outputs;
   for (size_t i = 0; i < model.outputs().size(); ++i) {
@@ -44,6 +46,10 @@ inline std::vector<std::vector<float>> RunOn(const Model& model, const std::vect
     outputs.push_back(std::move(values));
   }
   return outputs;
+}
+
+inline std::vector<std::vector<float>> RunOn(const Model& model, const std::vector<float>& input) {
+  return RunOn(model, std::vector<std::vector<float>>{input});
 }
 
 }  // namespace cutis::convert

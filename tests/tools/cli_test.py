@@ -661,13 +661,14 @@ class Prune(CliTest):
         self.assertLess(output.stat().st_size, whole - 5000)
 
     def test_sensitivity(self):
-        table = self.folder / "sensitivity.json"
+        table, report = self.folder / "sensitivity.json", self.folder / "report.json"
         for mode, units in (("block", "blocks"), ("unstructured", "weights"), ("channel", "channels")):
             with self.subTest(mode=mode):
-                _, text = self.convert("--sensitivity", table, *([] if mode == "block" else ["--prune", mode + ":0.1"]))
+                _, text = self.convert("--sensitivity", table, "--report", report, *([] if mode == "block" else ["--prune", mode + ":0.1"]))
                 self.assertIn("sensitivity  one layer pruned by " + units, text)
                 result = json.loads(table.read_text(encoding="utf-8"))
                 self.assertEqual((result["mode"], result["images"], result["rates"]), (mode, len(SAMPLES), [0.25, 0.5, 0.75, 0.9]))
+                self.assertEqual(json.loads(report.read_text(encoding="utf-8"))["sensitivity"], result)
                 names = [layer["layer"] for layer in result["layers"]]
                 self.assertEqual(names, ["stem", "wide", "narrow"] if mode == "channel" else ["stem", "wide", "narrow", "fc"])
                 for layer in result["layers"]:
@@ -752,6 +753,26 @@ class Report(CliTest):
         copy = self.path("again.onnx", self.ONNX.read_bytes() + b"\x32\x00")  # an empty doc_string more
         shutil.copy(self.ONNX.parent / "external.bin", self.folder)
         self.assertIn("warning      again.onnx is not the file", self.good(CONVERT, "--check", copy, output))
+
+    def test_check_with_several_inputs(self):
+        folder = ROOT / "tests/converter/data/qdq_operators"
+        source, other = folder / "qdq_u8s8.onnx", folder / "qoperator_u8s8.onnx"
+        output, table = self.folder / "m.cutis", self.folder / "check.json"
+        for precision, least in ((["--float"], 1), ([], 0.98)):
+            with self.subTest(precision=precision):
+                self.good(CONVERT, source, "-o", output, *precision)
+                text = self.good(CONVERT, "--check", source, output, "--min-cosine", str(least), "--report", table)
+                self.assertIn("generated inputs", text)
+                report = json.loads(table.read_text(encoding="utf-8"))
+                shapes = [report["tensors"][i]["shape"] for i in report["inputs"]]
+                self.assertEqual(sorted(shape[1] * shape[2] * shape[3] for shape in shapes), [16, 96, 968])
+                self.assertEqual(report["agreement"]["largest_difference"] == 0, least == 1)
+                # A source with other weights differs, so all that is compared comes from what was given.
+                self.assertIn("warning", self.good(CONVERT, "--check", other, output))
+                self.assertEqual(run(CONVERT, "--check", other, output, "--min-cosine", "1").returncode, 4)
+        self.assert_error(run(CONVERT, "--check", self.ONNX, output), 3, "3 inputs", program="cutis-convert")
+        self.assert_error(run(CONVERT, "--check", source, output, ROOT / "tools/samples"), 2, "no preprocessing", program="cutis-convert")
+        self.assert_error(run(CONVERT, source, "-o", output, "--calibrate", ROOT / "tools/samples"), 2, "--recipe", program="cutis-convert")
 
     def test_check_on_images(self):
         result = run(CONVERT, "--check", SOURCE, MODEL, ROOT / "tools/samples", "--min-cosine", "0.99999")
