@@ -1,0 +1,335 @@
+"""Tests of the program `cutis` as a user sees it: outputs, errors, exit codes. Argument: the class of cases to run."""
+
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import unittest
+
+from cli_case import CONVERT, CUTIS, FULL, ISAS, MODEL, SAMPLES, SLOW, SMALL, SOURCE, CliTest, is_float32, png, run
+
+
+class Usage(CliTest):
+    def test_help_and_version(self):
+        for arguments in (["--help"], ["classify", "--help"], ["inspect", "--help"], ["bench", "--help"]):
+            text = self.good(CUTIS, *arguments)
+            self.assertIn("--help", text)
+        self.assertRegex(self.good(CUTIS, "--version"), r"^cutis \d+\.\d+\.\d+\n$")
+        self.assertIn("-o", self.good(CONVERT, "--help"))
+
+    def test_wrong_command_lines(self):
+        sample = SAMPLES[0]
+        for arguments in ([], ["frobnicate"], ["classify"], ["classify", MODEL], ["classify", MODEL, sample, "--frobnicate"],
+                          ["inspect"], ["inspect", MODEL, "--frobnicate"], ["bench", MODEL, "extra"],
+                          ["classify", MODEL, sample, "--threads", "0"], ["classify", MODEL, sample, "--threads", "257"],
+                          ["classify", MODEL, sample, "--threads", "two"], ["classify", MODEL, sample, "--threads"],
+                          ["bench", MODEL, "--threads", "0"], ["bench", MODEL, "--threads", "-1"],
+                          ["bench", MODEL, "--threads", "99999999999999"], ["bench", MODEL, "--batch", "0"],
+                          ["bench", MODEL, "--runs", "0"], ["bench", MODEL, "--hash", "some"]):
+            with self.subTest(arguments=arguments):
+                self.assert_error(run(CUTIS, *arguments), 2)
+        self.assert_error(run(CUTIS, "inspect", MODEL, "--frobnicate"), 2, "--frobnicate")
+
+    def test_instruction_sets(self):
+        for command in (["classify", MODEL, SAMPLES[0]], ["inspect", MODEL], ["bench", MODEL, "--runs", "1"]):
+            self.assert_error(run(CUTIS, *command, "--isa", "mmx"), 2, "mmx")
+            self.assert_error(run(CUTIS, *command, env={"CUTIS_ISA": "mmx"}), 2, "mmx")
+        lacking = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode != 0]
+        # No machine has the sets of two architectures.
+        self.assertTrue(lacking)
+        for isa in lacking:
+            self.assert_error(run(CUTIS, "inspect", MODEL, "--isa", isa), 2, isa)
+
+    def test_mask_chooses_kernels(self):
+        scalar = json.loads(self.good(CUTIS, "inspect", MODEL, "--json", "--isa", "scalar"))
+        self.assertEqual(scalar["isa"], "scalar")
+        by_variable = json.loads(self.good(CUTIS, "inspect", MODEL, "--json", env={"CUTIS_ISA": "scalar"}))
+        self.assertEqual(scalar, by_variable)
+        best = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        if best["isa"] != "scalar":
+            self.assertNotEqual([node["kernel"] for node in scalar["nodes"]], [node["kernel"] for node in best["nodes"]])
+        # What the file holds does not depend on the machine.
+        for key in ("model_sha256", "tensors", "plan", "recipe", "verdict", "macs"):
+            self.assertEqual(scalar[key], best[key])
+
+    def test_unknown_operating_point(self):
+        self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--operating-point", "perfect"), 2, "perfect", "uncalibrated")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_full_disk(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = subprocess.run([CUTIS, "inspect", MODEL], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assert_error(result, 1, "standard output")
+
+
+class BadModels(CliTest):
+    def every_command(self, path, code, *fragments):
+        for command in (["classify", path, SAMPLES[0]], ["inspect", path], ["bench", path]):
+            with self.subTest(command=command[0], path=str(path)):
+                self.assert_error(run(CUTIS, *command), code, path, *fragments)
+
+    def test_missing_folder_and_foreign(self):
+        self.every_command(self.folder / "none.cutis", 3)
+        self.every_command(self.folder, 3)
+        self.every_command(self.path("empty.cutis"), 3)
+        self.every_command(self.path("text.cutis", b"hello, I am a letter to my aunt. " * 10), 3)
+        self.every_command(SAMPLES[0], 3)
+
+    def test_truncated(self):
+        whole = pathlib.Path(MODEL).read_bytes()
+        for size in (1, 63, 64, 1000, len(whole) // 2, len(whole) - 1):
+            with self.subTest(size=size):
+                self.assert_error(run(CUTIS, "inspect", self.path("part.cutis", whole[:size])), 3)
+        self.assert_error(run(CUTIS, "inspect", self.path("long.cutis", whole + b"\0")), 3)
+
+    def test_altered_byte(self):
+        whole = bytearray(pathlib.Path(MODEL).read_bytes())
+        for at in (0, 7, 12, 20, 31, 40, 63, 64, 100, 5000, len(whole) // 2, len(whole) - 1):
+            with self.subTest(at=at):
+                whole[at] ^= 0x10
+                self.assert_error(run(CUTIS, "inspect", self.path("altered.cutis", whole)), 3)
+                whole[at] ^= 0x10
+
+    def test_newer_version(self):
+        whole = bytearray(pathlib.Path(MODEL).read_bytes())
+        whole[8:12] = struct.pack("<I", struct.unpack("<I", whole[8:12])[0] + 1)
+        self.every_command(self.path("newer.cutis", whole), 3, "newer", "update")
+
+
+class Classify(CliTest):
+    def classify(self, *arguments, code=0):
+        result = run(CUTIS, "classify", MODEL, *arguments, "--json")
+        self.assertEqual(result.returncode, code, result.stderr)
+        return [json.loads(line) for line in result.stdout.splitlines()], result.stderr
+
+    def test_json(self):
+        recipe = json.loads((SOURCE / "recipe.json").read_text(encoding="utf-8"))
+        lines, _ = self.classify(*SAMPLES)
+        self.assertEqual([line["file"] for line in lines], SAMPLES)
+        header = pathlib.Path(MODEL).read_bytes()[:64]
+        for line in lines:
+            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "operating_point", "reasons", "probabilities", "model_sha256", "ms"])
+            self.assertEqual(list(line["probabilities"]), recipe["labels"])
+            self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
+            self.assertEqual(line["p_bcc"], line["probabilities"]["bcc"])
+            self.assertEqual(line["operating_point"], "uncalibrated")
+            self.assertEqual(line["reasons"], ["uncalibrated"])
+            self.assertEqual(line["verdict"], "bcc" if line["p_bcc"] >= 0.5 else "not_bcc")
+            self.assertEqual(line["model_sha256"], header[32:64].hex())
+            self.assertEqual(list(line["ms"]), ["decode", "preprocess", "inference"])
+            self.assertTrue(all(value > 0 for value in line["ms"].values()))
+            for value in line["probabilities"].values():
+                self.assertTrue(is_float32(value), value)
+
+    def test_same_answer_whatever_the_threads_and_instructions(self):
+        def answers(*options):
+            lines, _ = self.classify(SAMPLES[0], *options)
+            return [{key: value for key, value in line.items() if key != "ms"} for line in lines]
+        first = answers()
+        self.assertEqual(first, answers("--threads", 3))
+        self.assertEqual(first, answers("--isa", "scalar"))
+        self.assertEqual(first, answers("--operating-point", "uncalibrated"))
+
+    def test_for_people(self):
+        text = self.good(CUTIS, "classify", MODEL, *SAMPLES)
+        for sample in SAMPLES:
+            self.assertIn(sample + ": ", text)
+        self.assertEqual(text.count("Not a medical device"), 1)
+        self.assertIn("non-commercial", text)
+        self.assertIn("uncalibrated", text)
+
+    def test_bad_images(self):
+        sample = pathlib.Path(SAMPLES[0]).read_bytes()
+        bad = {
+            "missing": self.folder / "none.jpg",
+            "folder": self.folder,
+            "empty": self.path("empty.jpg"),
+            "header only": self.path("header.jpg", sample[:200]),
+            "text": self.path("text.png", b"this is no picture at all " * 20),
+            "model": pathlib.Path(MODEL),
+            "huge": self.path("huge.png", png(60000, 60000)),
+            "too many pixels": self.path("wide.png", png(1_000_000, 41)),
+            "no data": self.path("nodata.png", png(300, 300)),
+            "gif": self.path("a.gif", b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"),
+        }
+        for name, path in bad.items():
+            with self.subTest(name=name):
+                result = run(CUTIS, "classify", MODEL, path)
+                self.assert_error(result, 3, path)
+                lines, _ = self.classify(path, code=3)
+                self.assertEqual(len(lines), 1)
+                self.assertEqual(list(lines[0]), ["file", "error"])
+                self.assertEqual(lines[0]["file"], str(path))
+                self.assertTrue(lines[0]["error"])
+
+    def test_more_than_64_mebibytes(self):
+        path = self.folder / "sparse.jpg"
+        with open(path, "wb") as file:
+            file.truncate((64 << 20) + 1)
+        self.assert_error(run(CUTIS, "classify", MODEL, path), 3, path, "64 MiB")
+
+    def test_goes_on_after_a_bad_image(self):
+        bad = self.path("bad.jpg", b"nothing")
+        lines, errors = self.classify(SAMPLES[0], bad, SAMPLES[0], code=3)
+        self.assertEqual([("error" in line) for line in lines], [False, True, False])
+        self.assertEqual(len(errors.splitlines()), 1)
+        self.assertEqual(lines[0]["probabilities"], lines[2]["probabilities"])
+
+    def test_small_and_odd_images(self):
+        """Any size down to one pixel is judged: the recipe resizes."""
+        for width, height in ((1, 1), (1, 300), (300, 1), (17, 23)):
+            rows = b"".join(b"\0" + bytes((x * 7 + y * 3) % 256 for x in range(width * 3)) for y in range(height))
+            with self.subTest(width=width, height=height):
+                lines, _ = self.classify(self.path("odd.png", png(width, height, rows)))
+                self.assertAlmostEqual(sum(lines[0]["probabilities"].values()), 1, places=5)
+
+    def test_file_names(self):
+        for name in ("two words.jpg", "Läsion.jpg", "new\nline.jpg"):
+            path = self.path(name, pathlib.Path(SAMPLES[0]).read_bytes())
+            lines, _ = self.classify(path)
+            self.assertEqual(lines[0]["file"], str(path))
+        self.assert_error(run(CUTIS, "classify", MODEL, self.folder / "no\nsuch.jpg"), 3)
+
+
+class SmallModels(CliTest):
+    """What the start model does not show: a refer band, float32, a model of bare tensors."""
+
+    def test_refer_band(self):
+        for sample in SAMPLES:
+            line = json.loads(self.good(CUTIS, "classify", SMALL / "small_u8.cutis", sample, "--operating-point", "screening", "--json"))
+            p = line["p_bcc"]
+            refer = 0.2 <= p < 0.4
+            self.assertEqual(line["verdict"], "refer" if refer else "bcc" if p >= 0.3 else "not_bcc")
+            self.assertEqual(line["reasons"], ["refer_band"] if refer else [])
+            self.assertEqual(line["operating_point"], "screening")
+            text = self.good(CUTIS, "classify", SMALL / "small_u8.cutis", sample, "--operating-point", "screening")
+            self.assertEqual("REFER" in text, refer)
+
+    def test_float32(self):
+        model = json.loads(self.good(CUTIS, "inspect", SMALL / "small_f32.cutis", "--json"))
+        self.assertEqual(model["precision"], "float32")
+        self.assertIn("f32", self.good(CUTIS, "inspect", SMALL / "small_f32.cutis"))
+        json.loads(self.good(CUTIS, "bench", SMALL / "small_f32.cutis", "--json", "--runs", "2", "--threads", "2"))
+
+    def test_bare_tensors(self):
+        tiny = SMALL / "tiny.cutis"
+        self.assert_error(run(CUTIS, "classify", tiny, SAMPLES[0]), 3, tiny, "recipe")
+        model = json.loads(self.good(CUTIS, "inspect", tiny, "--json"))
+        self.assertEqual((model["recipe"], model["verdict"]), (None, None))
+        self.good(CUTIS, "inspect", tiny)
+        self.good(CUTIS, "bench", tiny, "--runs", "1", "--hash", "all")
+
+
+class Inspect(CliTest):
+    def test_json(self):
+        model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        recipe = json.loads((SOURCE / "recipe.json").read_text(encoding="utf-8"))
+        whole = pathlib.Path(MODEL).read_bytes()
+        self.assertEqual(model["file_bytes"], len(whole))
+        self.assertEqual(model["format_version"], struct.unpack("<I", whole[8:12])[0])
+        self.assertEqual(model["model_sha256"], whole[32:64].hex())
+        self.assertEqual(model["precision"], "int8")
+        self.assertEqual(model["verdict"]["labels"], recipe["labels"])
+        self.assertEqual(model["recipe"]["decoder"], recipe["decoder"])
+        self.assertEqual(model["recipe"]["steps"], recipe["steps"])
+        self.assertEqual(model["provenance"]["licence"], recipe["licence"])
+        self.assertEqual(model["macs"], sum(node["macs"] for node in model["nodes"]))
+        # Stem, 16 blocks, head and classifier of EfficientNet-Lite0: 49 convolutions and one dense layer.
+        ops = [node["op"] for node in model["nodes"]]
+        self.assertEqual(ops.count("depthwise"), 16)
+        self.assertEqual(ops.count("add"), 9)
+
+    def test_plan(self):
+        model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        plan = model["plan"]
+        for row in plan["batch_1"]:
+            arena = plan["activation_bytes"] + row["threads"] * plan["scratch_bytes_per_thread"] + plan["shared_bytes"]
+            self.assertEqual(row["arena_bytes"], arena)
+            self.assertGreaterEqual(row["arena_bytes"], row["arena_lower_bound"])
+        self.assertEqual([row["threads"] for row in plan["batch_1"]], [1, 2, 3, 4])
+        # The lower bound, computed here from the tensors: the most bytes alive in one step.
+        steps = range(-1, len(model["nodes"]) + 1)
+        live = max(sum(t["bytes"] for t in model["tensors"] if t["first_step"] <= step <= t["last_step"]) for step in steps)
+        self.assertEqual(plan["batch_1"][0]["arena_lower_bound"] - plan["scratch_bytes_per_thread"] - plan["shared_bytes"], live)
+        for a in model["tensors"]:
+            self.assertLessEqual(a["offset"] + a["bytes"], plan["activation_bytes"])
+            for b in model["tensors"]:
+                together = a is not b and a["first_step"] <= b["last_step"] and b["first_step"] <= a["last_step"]
+                apart = a["offset"] + a["bytes"] <= b["offset"] or b["offset"] + b["bytes"] <= a["offset"]
+                self.assertTrue(apart or not together, (a["name"], b["name"]))
+
+    def test_for_people(self):
+        text = self.good(CUTIS, "inspect", MODEL)
+        for fragment in ("SHA-256", "kernel", "lower bound", "Labels: bcc mel nv", "uncalibrated", "non-commercial", "bicubic"):
+            self.assertIn(fragment, text)
+
+
+class Bench(CliTest):
+    FIELDS = ["median_ms", "p10_ms", "p90_ms", "runs", "threads", "batch", "isa", "load_ms", "first_ms", "arena_bytes",
+              "arena_lower_bound", "peak_rss_bytes", "file_bytes", "output_hash"]
+
+    def bench(self, *arguments, model=MODEL):
+        return json.loads(self.good(CUTIS, "bench", model, "--json", *arguments))
+
+    def test_json(self):
+        result = self.bench("--runs", 5, "--threads", 2, "--batch", 3, "--profile")
+        for field in self.FIELDS:
+            self.assertIn(field, result)
+        self.assertEqual((result["runs"], result["threads"], result["batch"]), (5, 2, 3))
+        self.assertTrue(0 < result["p10_ms"] <= result["median_ms"] <= result["p90_ms"])
+        self.assertGreaterEqual(result["arena_bytes"], result["arena_lower_bound"])
+        self.assertGreater(result["peak_rss_bytes"], result["arena_bytes"])
+        self.assertEqual(result["file_bytes"], os.path.getsize(MODEL))
+        self.assertRegex(result["output_hash"], "^[0-9a-f]{64}$")
+        nodes = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["nodes"]
+        self.assertEqual([row["node"] for row in result["profile"]], [node["name"] for node in nodes])
+        self.assertEqual([row["kernel"] for row in result["profile"]], [node["kernel"] for node in nodes])
+        self.assertEqual([row["macs"] for row in result["profile"]], [3 * node["macs"] for node in nodes])
+
+    def test_for_people(self):
+        text = self.good(CUTIS, "bench", MODEL, "--runs", 2, "--profile")
+        for fragment in ("median", "arena", "output", "depthwise", "GOP/s"):
+            self.assertIn(fragment, text)
+
+    def test_same_bits_everywhere(self):
+        """One output hash for every instruction set, thread count and batch."""
+        isas = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode == 0]
+        self.assertIn("scalar", isas)
+        every = [(isa, threads, batch) for isa in isas for threads in (1, 2, 3, 4) for batch in (1, 8)]
+        # The reference kernels take half a second an image of the start model, so that most of their combinations wait for a full run.
+        some = [case for case in every if case[0] != "scalar" or case[1:] == (1, 1)]
+        if SLOW:
+            # The start model on the scalar kernels is in test_all_tensors_the_same. Here each thread count once, and each other set.
+            best = {(isas[-1], threads, 8 if threads % 2 == 0 else 1) for threads in (1, 2, 3, 4)}
+            some = [case for case in every if case in best or (case[0] != "scalar" and case[1:] == (1, 1))]
+        for model, cases in ((SMALL / "small_u8.cutis", every), (MODEL, every if FULL else some)):
+            hashes = {}
+            for isa, threads, batch in cases:
+                result = self.bench("--runs", 1, "--isa", isa, "--threads", threads, "--batch", batch, model=model)
+                self.assertEqual((result["isa"], result["threads"], result["batch"]), (isa, threads, batch))
+                hashes[isa, threads, batch] = result["output_hash"]
+            self.assertEqual(len(set(hashes.values())), 1, hashes)
+
+    def test_all_tensors_the_same(self):
+        def tensors(*options, model=MODEL):
+            return self.bench("--runs", 1, "--hash", "all", *options, model=model)["tensor_hashes"]
+        isas = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode == 0]
+        best = tensors("--batch", 8, "--threads", 4)
+        self.assertEqual(len(best), len(json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["tensors"]))
+        self.assertGreater(len({row["sha256"] for row in best}), len(best) // 2)
+        small = SMALL / "small_u8.cutis"
+        best_small = tensors("--batch", 8, "--threads", 4, model=small)
+        for isa in isas:
+            self.assertEqual(tensors("--isa", isa, model=small), best_small, isa)
+            if isa == "scalar" and SLOW:
+                # With sanitizers an image of the start model takes the reference kernels eight seconds, and a hash is of nineteen.
+                images = [json.loads(self.good(CUTIS, "classify", MODEL, SAMPLES[0], "--json", *options))
+                          for options in ([], ["--isa", isa])]
+                self.assertEqual(images[0]["probabilities"], images[1]["probabilities"])
+            else:
+                self.assertEqual(tensors("--isa", isa), best, isa)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
