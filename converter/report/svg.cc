@@ -47,7 +47,10 @@ std::string ValueAxis(double top, const char* unit, double height, double plot) 
   const double tick = Tick(top);
   for (double at = 0; at <= top * 1.0001; at += tick) {
     const double y = height - plot * at / top;
-    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end", Fixed(at, tick < 0.1 ? 2 : tick < 1 ? 1 : 0));
+    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end",
+                                                             Fixed(at, tick < 0.1 ? 2
+                                                                       : tick < 1 ? 1
+                                                                                  : 0));
   }
   return svg;
 }
@@ -109,6 +112,11 @@ std::string MemoryChart(const Report& report) {
       const auto at = static_cast<size_t>(step + 1);
       if (at < live.size()) live[at] += tensor.bytes;
     }
+  }
+  // A place that is handed over counts once in that step.
+  for (size_t i = 0; i < report.layers.size(); ++i) {
+    const int place = report.layers[i].in_place;
+    if (place >= 0) live[i + 1] -= report.tensors[static_cast<size_t>(place)].bytes;
   }
   std::string points;
   for (size_t i = 0; i < live.size(); ++i) {
