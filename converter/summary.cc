@@ -64,9 +64,10 @@ std::string SummaryText(const Summary& summary) {
   const uint64_t fixed = plan.scratch_bytes + plan.shared_bytes;
   const uint64_t bytes = plan.activation_bytes + fixed, bound = plan.live_bytes_bound + fixed;
   Append(text,
-         "arena        %" PRIu64 " bytes, lower bound %" PRIu64 ", ratio %.4f (activations %" PRIu64 ", scratch %" PRIu64
+         "arena        %" PRIu64 " bytes, lower bound %" PRIu64 ", ratio %.4f, %s (activations %" PRIu64 ", scratch %" PRIu64
          "; batch 1, 1 thread)\n",
-         bytes, bound, static_cast<double>(bytes) / static_cast<double>(bound), plan.activation_bytes, plan.scratch_bytes);
+         bytes, bound, static_cast<double>(bytes) / static_cast<double>(bound),
+         plan.optimal ? "proven least" : "not proven least", plan.activation_bytes, plan.scratch_bytes);
   if (!summary.float32 && !summary.calibration.empty()) {
     Append(text, "calibration  %s, %" PRId64 " images\n", summary.calibration.c_str(), summary.calibration_images);
   }

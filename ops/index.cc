@@ -93,4 +93,13 @@ Strides StridesOf(const View& view, const IndexMap& map, const TensorInfo& tenso
   return strides;
 }
 
+bool SamePlaces(const View& view, const TensorInfo& output, const IndexMap& map, const TensorInfo& input) {
+  IndexMap whole;
+  if (!MapView("", view, output, &whole).ok()) return false;
+  const Strides out = StridesOf(view, whole, output), in = StridesOf(view, map, input);
+  bool same = out.offset == in.offset;
+  for (int32_t a = 0; a < view.rank; ++a) same = same && (view.dims[a] == 1 || out.stride[a] == in.stride[a]);
+  return same;
+}
+
 }  // namespace cutis

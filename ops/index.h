@@ -51,6 +51,9 @@ Status MapView(const char* op, const View& view, const TensorInfo& tensor, Index
 Status CheckMap(const char* op, const View& view, const IndexMap& map, const TensorInfo& tensor);
 // CheckMap or MapView has passed.
 Strides StridesOf(const View& view, const IndexMap& map, const TensorInfo& tensor);
+// Every index leads to the same place of `input`, by `map`, and of `output`, of which `view` is a view: the two could lie on
+// one another. MapView and CheckMap have passed.
+bool SamePlaces(const View& view, const TensorInfo& output, const IndexMap& map, const TensorInfo& input);
 
 }  // namespace cutis
 

@@ -130,7 +130,17 @@ struct Op {
   // Works on whole entries, whose number of images its tensors need not share, and takes constants as inputs. The others treat
   // every image by itself.
   bool by_entry = false;
+  // May the output take the very place of input number `index`, for all images of a batch? So it may where every element of the
+  // output depends on that input's element of the same address only, or on nothing but elements that stay as they are. Null: on
+  // no input. Of checked nodes only; MayTakePlace() asks the rest.
+  bool (*in_place)(const Node& node, size_t index) = nullptr;
 };
+
+// The output of the checked node may lie exactly where `input`, one of its inputs, lies: the types and sizes agree, the
+// operator allows it, and it does so for every input that is this tensor (x * transposed(x) must not).
+bool MayTakePlace(const Op& op, const Node& node, const TensorInfo* input);
+// For Op::in_place, of operators that treat every element alike: their check has seen that the shapes agree.
+bool AlwaysInPlace(const Node& node, size_t index);
 
 // What units() and run() count as the batch for so many entries, and the multiply-adds of one entry.
 inline int32_t BatchOf(const Op& op, const Node& node, int32_t entries) {

@@ -43,6 +43,23 @@ KernelKind KernelKindOf(const Op& op, const Node& node) {
 
 std::span<const Op* const> Ops() { return kOps; }
 
+bool MayTakePlace(const Op& op, const Node& node, const TensorInfo* input) {
+  const TensorInfo& out = *node.output;
+  if (op.in_place == nullptr || input->constant || input->type != out.type || input->images != out.images ||
+      input->image_bytes != out.image_bytes) {
+    return false;
+  }
+  bool found = false;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] != input) continue;
+    if (!op.in_place(node, i)) return false;
+    found = true;
+  }
+  return found;
+}
+
+bool AlwaysInPlace(const Node&, size_t) { return true; }
+
 const Op* FindOp(OpKind kind, DataType type) {
   for (const Op* op : kOps) {
     if (op->kind == kind && op->type == type) return op;

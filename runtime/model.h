@@ -33,6 +33,7 @@ struct ModelNode {
   Node node;                        // spans and pointers lie in the model or in the mapping
   std::span<const int32_t> inputs;  // indices of tensors
   int32_t output = 0;
+  int32_t in_place = -1;  // the input whose place the output takes over, if it does
 };
 
 // Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its

@@ -16,6 +16,25 @@ bool Overlap(const PlannedBuffer& a, const PlannedBuffer& b) {
          b.first_step <= a.last_step;
 }
 
+// The pairs of one output.
+std::span<const InPlace> PairsOf(std::span<const InPlace> in_place, size_t output) {
+  const auto first =
+      std::partition_point(in_place.begin(), in_place.end(), [&](const InPlace& p) { return p.output < output; });
+  const auto end = std::partition_point(first, in_place.end(), [&](const InPlace& p) { return p.output == output; });
+  return {first, end};
+}
+
+bool Dies(const PlannedBuffer& input, const PlannedBuffer& output) {
+  return input.last_step == output.first_step && input.first_step < output.first_step && input.bytes == output.bytes;
+}
+
+// `output` takes over the place of `input` as one of the pairs allows.
+bool TakesPlace(std::span<const PlannedBuffer> buffers, std::span<const InPlace> in_place, size_t input, size_t output) {
+  if (!Dies(buffers[input], buffers[output]) || buffers[input].offset != buffers[output].offset) return false;
+  const std::span<const InPlace> pairs = PairsOf(in_place, output);
+  return std::any_of(pairs.begin(), pairs.end(), [&](const InPlace& pair) { return pair.input == input; });
+}
+
 Status CheckBuffer(const PlannedBuffer& buffer, size_t index, uint64_t activation_bytes) {
   if (buffer.bytes == 0 || buffer.bytes % kAlignment != 0 || buffer.offset % kAlignment != 0) {
     return Status::Error(Code::kBadInput, "memory plan: buffer %zu is empty or not aligned to %zu bytes", index, kAlignment);
@@ -32,7 +51,12 @@ Status CheckBuffer(const PlannedBuffer& buffer, size_t index, uint64_t activatio
 
 }  // namespace
 
-Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes) {
+void SortInPlace(std::span<InPlace> in_place) {
+  std::sort(in_place.begin(), in_place.end(),
+            [](const InPlace& a, const InPlace& b) { return a.output != b.output ? a.output < b.output : a.input < b.input; });
+}
+
+Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes, std::span<const InPlace> in_place) {
   if (buffers.empty()) return Status::Error(Code::kBadInput, "memory plan: no buffers");
   uint64_t end = 0;
   for (size_t i = 0; i < buffers.size(); ++i) {
@@ -60,7 +84,7 @@ Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_byt
     for (size_t j = 0; j < live_count; ++j) {
       const size_t other = live[j];
       if (buffers[other].last_step < buffers[now].first_step) continue;
-      if (Overlap(buffers[other], buffers[now])) {
+      if (Overlap(buffers[other], buffers[now]) && !TakesPlace(buffers, in_place, other, now)) {
         return Status::Error(Code::kBadInput, "memory plan: buffers %zu and %zu share bytes while both are live",
                              std::min(other, now), std::max(other, now));
       }
@@ -72,12 +96,20 @@ Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_byt
   return {};
 }
 
-uint64_t LiveBytesBound(std::span<const PlannedBuffer> buffers, int32_t steps) {
-  // The sum only grows at a step where some buffer is born, so only those steps (and the first) can be the largest.
+uint64_t LiveBytesBound(std::span<const PlannedBuffer> buffers, int32_t steps, std::span<const InPlace> in_place) {
+  const auto may_take_place = [&](size_t output) {
+    const std::span<const InPlace> pairs = PairsOf(in_place, output);
+    return std::any_of(pairs.begin(), pairs.end(),
+                       [&](const InPlace& pair) { return Dies(buffers[pair.input], buffers[output]); });
+  };
+  // The sum only grows at a step where some buffer is born, so only those steps (and the first) can be the largest. (One that
+  // is not counted at its birth has the bytes of another that dies then.)
   auto live_at = [&](int32_t step) {
     uint64_t sum = 0;
-    for (const PlannedBuffer& buffer : buffers) {
-      if (buffer.first_step <= step && step <= buffer.last_step) sum += buffer.bytes;
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      const PlannedBuffer& buffer = buffers[i];
+      if (buffer.first_step > step || step > buffer.last_step) continue;
+      if (buffer.first_step < step || !may_take_place(i)) sum += buffer.bytes;
     }
     return sum;
   };

@@ -28,12 +28,22 @@ struct PlannedBuffer {
   int32_t first_step = 0, last_step = 0;
 };
 
-// Checks alignment and that no two buffers that are live in one step overlap, and that the plan's activation_bytes is exactly
-// the end of the highest buffer. O(n log n + overlaps in time). The index of the offending buffers stands in the error.
-Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes);
+// In place: buffer `output` may lie exactly on buffer `input`, which is read for the last time in the step that makes `output`.
+// That is for the operator of that step to allow (MayTakePlace, ops/op.h); a plan uses of it what it likes.
+struct InPlace {
+  size_t input = 0, output = 0;  // indices of buffers
+};
+// Sorted by outputs, then inputs.
+void SortInPlace(std::span<InPlace> in_place);
 
-// The largest sum of live activation bytes over the steps -1 .. steps.
-uint64_t LiveBytesBound(std::span<const PlannedBuffer> buffers, int32_t steps);
+// Checks alignment and that no two buffers that are live in one step overlap, and that the plan's activation_bytes is exactly
+// the end of the highest buffer. Only a pair of `in_place` (sorted) may share its bytes, all of them, in the one step in which
+// the input dies and the output is made. O(n log n + overlaps in time). The index of the offending buffers stands in the error.
+Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes, std::span<const InPlace> in_place = {});
+
+// The largest sum of live activation bytes over the steps -1 .. steps; an output that may lie on an input is not counted beside
+// it. No plan needs fewer. `in_place` is sorted and names an input with one output only.
+uint64_t LiveBytesBound(std::span<const PlannedBuffer> buffers, int32_t steps, std::span<const InPlace> in_place = {});
 
 }  // namespace cutis
 

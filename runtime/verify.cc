@@ -142,6 +142,54 @@ Status LoadOutputs(const format::Graph& graph, std::span<const bool> produced, M
   return {};
 }
 
+// Which outputs may lie on which inputs, by what the operators allow and by the last reader of each: `buffer_of` of a tensor.
+Status FindInPlace(const ModelData& model, std::span<const size_t> buffer_of, Memory& memory, std::span<InPlace>* found) {
+  size_t most = 0, count = 0;
+  for (const ModelNode& node : model.nodes) most += node.op->in_place != nullptr ? node.inputs.size() : 0;
+  CUTIS_TRY(memory.Array(most, found));
+  for (const ModelNode& node : model.nodes) {
+    const ModelTensor& output = model.tensors[static_cast<size_t>(node.output)];
+    for (const int32_t index : node.inputs) {
+      const ModelTensor& input = model.tensors[static_cast<size_t>(index)];
+      if (input.last_step != output.first_step || !MayTakePlace(*node.op, node.node, &input.info)) continue;
+      (*found)[count++] = {buffer_of[static_cast<size_t>(index)], buffer_of[static_cast<size_t>(node.output)]};
+    }
+  }
+  *found = found->first(count);
+  SortInPlace(*found);
+  return {};
+}
+
+// Every tensor that is no constant has a place of its own while it is needed, or takes over that of an input as its operator
+// allows.
+Status CheckPlaces(ModelData* out) {
+  Memory temporary;
+  std::span<PlannedBuffer> buffers;
+  std::span<size_t> buffer_of;
+  CUTIS_TRY(temporary.Array(out->tensors.size(), &buffers));
+  CUTIS_TRY(temporary.Array(out->tensors.size(), &buffer_of));
+  size_t count = 0;
+  for (size_t i = 0; i < out->tensors.size(); ++i) {
+    const ModelTensor& tensor = out->tensors[i];
+    if (tensor.constant != nullptr) continue;
+    buffer_of[i] = count;
+    buffers[count++] = {tensor.offset, EntryBytes(tensor.info), tensor.first_step, tensor.last_step};
+  }
+  buffers = buffers.first(count);
+  std::span<InPlace> in_place;
+  CUTIS_TRY(FindInPlace(*out, buffer_of, temporary, &in_place));
+  CUTIS_TRY(CheckPlan(buffers, out->plan.activation_bytes, in_place));
+  out->live_bytes = LiveBytesBound(buffers, static_cast<int32_t>(out->nodes.size()), in_place);
+  for (ModelNode& node : out->nodes) {
+    const ModelTensor& output = out->tensors[static_cast<size_t>(node.output)];
+    for (const int32_t index : node.inputs) {
+      const ModelTensor& input = out->tensors[static_cast<size_t>(index)];
+      if (input.constant == nullptr && input.offset == output.offset) node.in_place = index;
+    }
+  }
+  return {};
+}
+
 Status LoadPlan(const format::Plan& from, ModelData* out) {
   Plan& plan = out->plan;
   plan = {from.activation_bytes(), from.scratch_bytes(), from.shared_bytes()};
@@ -170,19 +218,7 @@ Status LoadPlan(const format::Plan& from, ModelData* out) {
     }
     macs += more;
   }
-  Memory temporary;
-  std::span<PlannedBuffer> buffers;
-  CUTIS_TRY(temporary.Array(out->tensors.size(), &buffers));
-  size_t count = 0;
-  for (size_t i = 0; i < out->tensors.size(); ++i) {
-    const ModelTensor& tensor = out->tensors[i];
-    if (tensor.constant != nullptr) continue;
-    buffers[count++] = {tensor.offset, EntryBytes(tensor.info), tensor.first_step, tensor.last_step};
-  }
-  buffers = buffers.first(count);
-  CUTIS_TRY(CheckPlan(buffers, plan.activation_bytes));
-  out->live_bytes = LiveBytesBound(buffers, static_cast<int32_t>(out->nodes.size()));
-  return {};
+  return CheckPlaces(out);
 }
 
 Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, CpuFeatures cpu, Memory& memory, ModelData* out) {

@@ -1,13 +1,21 @@
 // Offsets for buffers with known lifetimes: dynamic storage allocation, NP-hard in general, easy for most networks.
 //
 // A placement is an order of the buffers; each in turn takes the best-fitting gap between those placed before it that are live
-// at the same time. Several orders are tried, then a local search over orders, until the lower bound is reached or the effort
-// spent. The effort is counted in steps, never in time, so that the result does not depend on the machine.
+// at the same time. Several orders are tried, then a local search over orders, then the exact search of exact.h, until the
+// lower bound is reached or the effort spent. The effort is counted in steps, never in time, so that the result does not depend
+// on the machine.
+//
+// An output that takes over the place of an input is one buffer with it, from the birth of the first to the death of the last.
+// That never adds to the sum of a step, but it ties two lifetimes together, so a plan that leaves some such pair apart can be
+// lower: the search tries that too, where the bound is not reached otherwise.
+#include "converter/plan/place.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <utility>
 
+#include "converter/plan/exact.h"
 #include "converter/plan/plan.h"
 
 namespace cutis::convert {
@@ -15,37 +23,16 @@ namespace {
 
 using Order = std::vector<size_t>;
 
-bool LiveTogether(const PlannedBuffer& a, const PlannedBuffer& b) {
-  return a.first_step <= b.last_step && b.first_step <= a.last_step;
-}
-
 class Placer {
  public:
-  explicit Placer(const std::vector<PlannedBuffer>& buffers) : buffers_(buffers), conflicts_(buffers.size()) {
-    // Sweep by birth: a buffer conflicts with what is still live when it is born.
-    Order by_birth(buffers.size());
-    std::iota(by_birth.begin(), by_birth.end(), size_t{0});
-    std::stable_sort(by_birth.begin(), by_birth.end(),
-                     [&](size_t a, size_t b) { return buffers[a].first_step < buffers[b].first_step; });
-    Order live;
-    int32_t last = -1;
-    for (const size_t i : by_birth) {
-      std::erase_if(live, [&](size_t j) { return !LiveTogether(buffers[i], buffers[j]); });
-      for (const size_t j : live) {
-        conflicts_[i].push_back(j);
-        conflicts_[j].push_back(i);
-      }
-      live.push_back(i);
-      last = std::max(last, buffers[i].last_step);
-    }
-    bound_ = LiveBytesBound(buffers, last);
-  }
+  // Stops at `bound`, below which no placement can be.
+  Placer(const std::vector<PlannedBuffer>& buffers, uint64_t bound)
+      : buffers_(buffers), conflicts_(ConflictsOf(buffers)), bound_(bound) {}
 
-  uint64_t bound() const { return bound_; }
   const std::vector<uint64_t>& offsets() const { return best_offsets_; }
   uint64_t best() const { return best_; }
   const Order& best_order() const { return best_order_; }
-  bool done() const { return best_ == bound_; }
+  bool done() const { return best_ <= bound_; }
 
   uint64_t ConflictBytes(size_t i) const {
     uint64_t bytes = 0;
@@ -163,9 +150,8 @@ void Search(Placer& placer, size_t count) {
 
 }  // namespace
 
-uint64_t PlaceBuffers(std::vector<PlannedBuffer>& buffers) {
-  if (buffers.empty()) return 0;
-  Placer placer(buffers);
+uint64_t PlaceQuickly(std::vector<PlannedBuffer>& buffers, uint64_t bound) {
+  Placer placer(buffers, bound);
   const size_t count = buffers.size();
   const auto lifetime = [&](size_t i) { return static_cast<uint64_t>(buffers[i].last_step - buffers[i].first_step + 1); };
   placer.Try(SortedBy(count, [&](size_t i) { return buffers[i].bytes; }));
@@ -176,6 +162,120 @@ uint64_t PlaceBuffers(std::vector<PlannedBuffer>& buffers) {
   Search(placer, count);
   for (size_t i = 0; i < count; ++i) buffers[i].offset = placer.offsets()[i];
   return placer.best();
+}
+
+namespace {
+
+// The plans of some buffers, of which outputs may lie on inputs.
+class Planner {
+ public:
+  Planner(std::vector<PlannedBuffer>& buffers, std::span<const InPlace> in_place) : buffers_(buffers) {
+    int32_t last = -1;
+    for (const PlannedBuffer& buffer : buffers) last = std::max(last, buffer.last_step);
+    bound_ = LiveBytesBound(buffers, last, in_place);
+    for (const InPlace& pair : in_place) {
+      if (outputs_.empty() || outputs_.back().index != pair.output) outputs_.push_back({pair.output, {}, 0});
+      outputs_.back().inputs.push_back(pair.input);
+    }
+    for (Output& output : outputs_) {
+      for (const PlannedBuffer& buffer : buffers) {
+        const int32_t step = buffers[output.index].first_step;
+        if (buffer.first_step <= step && step <= buffer.last_step) output.bytes_apart += buffer.bytes;
+      }
+    }
+    chosen_.assign(outputs_.size(), 0);
+  }
+
+  Placement Run() {
+    const auto quickly = [](std::vector<PlannedBuffer>& merged, uint64_t, uint64_t bound) {
+      return PlaceQuickly(merged, bound);
+    };
+    // Outputs on the first input that they may take the place of, then on the last, then none of them.
+    Attempt(quickly);
+    const auto all = [&](auto choice) {
+      for (size_t i = 0; i < outputs_.size(); ++i) chosen_[i] = choice(outputs_[i]);
+      if (!outputs_.empty() && !Done()) Attempt(quickly);
+    };
+    all([](const Output& output) { return output.inputs.size() - 1; });
+    all([](const Output& output) { return output.inputs.size(); });
+    if (!Done()) Exactly(0);
+    return {best_, !steps_.spent};
+  }
+
+ private:
+  struct Output {
+    size_t index;
+    std::vector<size_t> inputs;
+    uint64_t bytes_apart;  // live in its step where it lies on no input
+  };
+
+  // A number that takes some seconds where it is spent, and most often is not needed.
+  static constexpr uint64_t kExactSteps = 300'000'000;
+
+  bool Done() const { return best_ <= bound_ || steps_.spent; }
+
+  // The buffers as chosen: outputs and the inputs that they lie on are one. `merged_index` says which each one became.
+  std::vector<PlannedBuffer> Merge(std::vector<size_t>* merged_index) const {
+    std::vector<size_t> on(buffers_.size(), SIZE_MAX);
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      if (chosen_[i] < outputs_[i].inputs.size()) on[outputs_[i].index] = outputs_[i].inputs[chosen_[i]];
+    }
+    std::vector<PlannedBuffer> merged;
+    merged_index->assign(buffers_.size(), SIZE_MAX);
+    for (size_t i = 0; i < buffers_.size(); ++i) {
+      size_t root = i;  // chains end, since an input is older than its output
+      while (on[root] != SIZE_MAX) root = on[root];
+      size_t& index = (*merged_index)[root];
+      if (index == SIZE_MAX) {
+        index = merged.size();
+        merged.push_back(buffers_[root]);
+      }
+      (*merged_index)[i] = index;
+      merged[index].last_step = std::max(merged[index].last_step, buffers_[i].last_step);
+    }
+    return merged;
+  }
+
+  // Places the buffers as chosen by place(buffers, best height so far, bound); keeps what is lower.
+  template <class PlaceFunction>
+  void Attempt(const PlaceFunction& place) {
+    std::vector<size_t> merged_index;
+    std::vector<PlannedBuffer> merged = Merge(&merged_index);
+    const uint64_t height = place(merged, best_, bound_);
+    if (height >= best_) return;
+    best_ = height;
+    for (size_t i = 0; i < buffers_.size(); ++i) buffers_[i].offset = merged[merged_index[i]].offset;
+  }
+
+  // All choices of the outputs from number `output` on. One that lies apart costs its bytes in its step.
+  void Exactly(size_t output) {
+    if (Done()) return;
+    if (output == outputs_.size()) {
+      if (!steps_.Take(buffers_.size())) return;
+      Attempt([&](std::vector<PlannedBuffer>& merged, uint64_t below, uint64_t bound) {
+        return PlaceExactly(merged, below, bound, steps_);
+      });
+      return;
+    }
+    for (size_t choice = 0; choice <= outputs_[output].inputs.size(); ++choice) {
+      if (choice == outputs_[output].inputs.size() && outputs_[output].bytes_apart >= best_) continue;
+      chosen_[output] = choice;
+      Exactly(output + 1);
+    }
+  }
+
+  std::vector<PlannedBuffer>& buffers_;
+  uint64_t bound_ = 0, best_ = UINT64_MAX;
+  std::vector<Output> outputs_;
+  std::vector<size_t> chosen_;  // for each output which of its inputs it lies on; their number: on none
+  Steps steps_{kExactSteps};
+};
+
+}  // namespace
+
+Placement PlaceBuffers(std::vector<PlannedBuffer>& buffers, std::span<const InPlace> in_place) {
+  if (buffers.empty()) return {0, true};
+  return Planner(buffers, in_place).Run();
 }
 
 }  // namespace cutis::convert

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "converter/plan/in_place.h"
 #include "ops/op.h"
 
 namespace cutis::convert {
@@ -52,15 +53,21 @@ Result<PlanReport> PlanMemory(FileModel& model) {
   }
   // Constants lie in the file and take no arena.
   std::vector<PlannedBuffer> all = Lifetimes(model), buffers;
-  std::vector<size_t> planned;
+  std::vector<size_t> planned, buffer_of(all.size());
   for (size_t i = 0; i < all.size(); ++i) {
     if (model.tensors[i].info.constant) continue;
+    buffer_of[i] = planned.size();
     planned.push_back(i);
     buffers.push_back(all[i]);
   }
-  report.activation_bytes = PlaceBuffers(buffers);
-  report.live_bytes_bound = LiveBytesBound(buffers, static_cast<int32_t>(model.nodes.size()));
-  CUTIS_TRY(CheckPlan(buffers, report.activation_bytes));
+  std::vector<InPlace> in_place = MarkInPlace(model);
+  for (InPlace& pair : in_place) pair = {buffer_of[pair.input], buffer_of[pair.output]};
+  SortInPlace(in_place);
+  const Placement placement = PlaceBuffers(buffers, in_place);
+  report.activation_bytes = placement.bytes;
+  report.optimal = placement.optimal;
+  report.live_bytes_bound = LiveBytesBound(buffers, static_cast<int32_t>(model.nodes.size()), in_place);
+  CUTIS_TRY(CheckPlan(buffers, report.activation_bytes, in_place));
   for (size_t i = 0; i < buffers.size(); ++i) model.tensors[planned[i]].offset = buffers[i].offset;
   model.activation_bytes = report.activation_bytes;
   model.scratch_bytes = report.scratch_bytes;

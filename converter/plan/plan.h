@@ -3,6 +3,7 @@
 #define CUTIS_CONVERTER_PLAN_PLAN_H_
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "converter/write/file_model.h"
@@ -11,13 +12,20 @@
 
 namespace cutis::convert {
 
-// Sets the offsets so that no two buffers that are live in one step overlap, and returns the end of the highest one. Offsets
-// are multiples of 64 when all sizes are. Deterministic: the same buffers give the same offsets on any machine.
-uint64_t PlaceBuffers(std::vector<PlannedBuffer>& buffers);
+struct Placement {
+  uint64_t bytes = 0;    // the end of the highest buffer
+  bool optimal = false;  // proven: no placement of these buffers ends lower
+};
+
+// Sets the offsets so that no two buffers that are live in one step overlap, but for pairs of `in_place` (sorted, an input with
+// one output only, equal in bytes), which may lie on each other. Offsets are multiples of 64 when all sizes are. Deterministic:
+// the same buffers give the same offsets on any machine.
+Placement PlaceBuffers(std::vector<PlannedBuffer>& buffers, std::span<const InPlace> in_place = {});
 
 struct PlanReport {
   uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;
   uint64_t live_bytes_bound = 0;  // no plan needs fewer activation_bytes
+  bool optimal = false;           // proven: no plan of this order of nodes needs fewer
 };
 
 // Sets the offsets of the tensors and the sizes of the arena's parts. Checks every node with its operator's own check first, so

@@ -179,6 +179,7 @@ void DescribeLayers(const Summary& summary, const Model& model, Report& report) 
     layer.type = node.op->type;
     layer.inputs.assign(node.inputs.begin(), node.inputs.end());
     layer.output = node.output;
+    layer.in_place = node.in_place;
     layer.macs = MacsOf(*node.op, node.node);
     const Stored stored = StoredBytes(node.node.options);
     layer.weight_bytes = stored.weights;

@@ -170,6 +170,7 @@ std::string PlanHtml(const Report& report) {
   return "<h2>Memory plan</h2>\n<div class=\"scroll\"><table>\n" +
          Row("arena, batch 1, one thread", Grouped(report.arena_bytes()) + " bytes") +
          Row("lower bound", Grouped(report.arena_bound()) + " bytes") +
+         Row("proven to be the least for this order of layers", plan.optimal ? "yes" : "no") +
          Row("activations, an image", Grouped(plan.activation_bytes) + " bytes") +
          Row("scratch, a thread", Grouped(plan.scratch_bytes) + " bytes") +
          Row("shared", Grouped(plan.shared_bytes) + " bytes") +
@@ -215,8 +216,8 @@ std::string ReportHtml(const Report& report) {
   html += "<h1>" + name + "</h1>\n<p class=\"soft\">" +
           (report.check ? "Check of a file with its source" : "Report of a conversion") + ": <code>" +
           Escape(summary.output, 200) + "</code>, " + (summary.float32 ? "float32" : "int8") + ", " +
-          std::to_string(summary.nodes) + (summary.nodes == 1 ? " layer, " : " layers, ") + Grouped(report.macs()) + " multiply-adds an image; " +
-          Escape(report.converter) + "</p>\n";
+          std::to_string(summary.nodes) + (summary.nodes == 1 ? " layer, " : " layers, ") + Grouped(report.macs()) +
+          " multiply-adds an image; " + Escape(report.converter) + "</p>\n";
   for (const std::string& warning : report.warnings) html += "<p class=\"warn\">" + Escape(warning, 1000) + "</p>\n";
   html += Tiles(report) + Verdict(report) + PicturesHtml(report) + AgreementHtml(report) + PlanHtml(report) +
           PruningHtml(report) + LayersHtml(report) + OriginHtml(report) + NotesHtml(report) + ProvenanceHtml(report);

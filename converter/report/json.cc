@@ -69,6 +69,7 @@ Json LayerJson(const ReportLayer& layer, const Report& report) {
   if (!layer.window.empty()) json["window"] = layer.window;
   json["inputs"] = layer.inputs;
   json["output"] = layer.output;
+  if (layer.in_place >= 0) json["in_place"] = layer.in_place;
   json["input_shape"] = layer.inputs.empty() ? Json(nullptr) : shape(layer.inputs[0]);
   json["output_shape"] = shape(layer.output);
   json["macs"] = layer.macs;
@@ -168,6 +169,7 @@ std::string ReportJson(const Report& report) {
   json["sensitivity"] = summary.sensitivity ? Json::parse(SensitivityJson(*summary.sensitivity)) : Json(nullptr);
   json["plan"] = {{"arena_bytes", report.arena_bytes()},
                   {"lower_bound", report.arena_bound()},
+                  {"proven_least", summary.plan.optimal},
                   {"activation_bytes", summary.plan.activation_bytes},
                   {"scratch_bytes_per_thread", summary.plan.scratch_bytes},
                   {"shared_bytes", summary.plan.shared_bytes}};

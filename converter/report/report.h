@@ -47,6 +47,7 @@ struct ReportLayer {
   DataType type = DataType::kU8;  // of its first input
   std::vector<int> inputs;        // indices of tensors
   int output = 0;
+  int in_place = -1;  // the input whose place in the arena the output takes over
   uint64_t macs = 0, parameters = 0;
   uint64_t weight_bytes = 0, other_bytes = 0;
   uint64_t rows = 0, live_rows = 0;  // of 64 weight bytes, 16 outputs x 4 inputs; int8 convolutions and dense layers

@@ -145,6 +145,11 @@ std::string MemoryChart(const Report& report) {
       if (at < live.size()) live[at] += tensor.bytes;
     }
   }
+  // A place that is handed over counts once in that step.
+  for (size_t i = 0; i < report.layers.size(); ++i) {
+    const int place = report.layers[i].in_place;
+    if (place >= 0) live[i + 1] -= report.tensors[static_cast<size_t>(place)].bytes;
+  }
   std::string points;
   for (size_t i = 0; i < live.size(); ++i) {
     for (const double step : {static_cast<double>(i) - 1, static_cast<double>(i)})

@@ -87,10 +87,10 @@ void RunDequantize(const Node& node, KernelFn kernel, const RunArgs& run, int64_
 
 }  // namespace
 
-const Op kLookupU8Op = {OpKind::kLookup, DataType::kU8, KernelKind::kLookupU8, "lookup", CheckLookup, NoScratch, NoMacs,
-                        Units,           RunLookup};
-const Op kClampF32Op = {OpKind::kClamp, DataType::kF32, KernelKind::kClampF32, "clamp", CheckClamp, NoScratch, NoMacs,
-                        Units,          RunClamp};
+const Op kLookupU8Op = {OpKind::kLookup, DataType::kU8, KernelKind::kLookupU8, "lookup", CheckLookup, NoScratch, NoMacs, Units,
+                        RunLookup,       false,         AlwaysInPlace};
+const Op kClampF32Op = {OpKind::kClamp, DataType::kF32, KernelKind::kClampF32, "clamp", CheckClamp, NoScratch, NoMacs, Units,
+                        RunClamp,       false,          AlwaysInPlace};
 const Op kDequantizeU8Op = {
     OpKind::kDequantize, DataType::kU8, KernelKind::kDequantizeU8, "dequantize", CheckDequantize, NoScratch, NoMacs, Units,
     RunDequantize};

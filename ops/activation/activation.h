@@ -1,5 +1,6 @@
 // Functions of single elements: what their kernels get. In all of them `pixels` rows of `channels` elements, strides in
-// elements from one row to the next, any alignment; exactly those elements are read and written, and y does not overlap x.
+// elements from one row to the next, any alignment; exactly those elements are read and written. In lookup and clamp y may be
+// exactly x (the same address and stride); any other overlap is forbidden.
 #ifndef CUTIS_OPS_ACTIVATION_ACTIVATION_H_
 #define CUTIS_OPS_ACTIVATION_ACTIVATION_H_
 

@@ -20,11 +20,12 @@ void CUTIS_HWY_NAME(ClampF32)(const ClampF32Args& args) {
       for (size_t c = 0; c < channels; ++c) y[c] = x[c] < args.min ? args.min : x[c] > args.max ? args.max : x[c];
       continue;
     }
-    for (size_t c = 0; c + kLanes < channels; c += kLanes) {
+    const size_t last = channels - kLanes;
+    const auto tail = ClampLanes(df, hn::LoadU(df, x + last), min, max);
+    for (size_t c = 0; c < last; c += kLanes) {
       hn::StoreU(ClampLanes(df, hn::LoadU(df, x + c), min, max), df, y + c);
     }
-    const size_t last = channels - kLanes;
-    hn::StoreU(ClampLanes(df, hn::LoadU(df, x + last), min, max), df, y + last);
+    hn::StoreU(tail, df, y + last);
   }
 }
 

@@ -79,7 +79,9 @@ void RunF32(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin
 
 }  // namespace
 
-const Op kAddU8Op = {OpKind::kAdd, DataType::kU8, KernelKind::kAddU8, "add", CheckU8, NoScratch, Macs, Units, RunU8};
-const Op kAddF32Op = {OpKind::kAdd, DataType::kF32, KernelKind::kAddF32, "add", CheckF32, NoScratch, Macs, Units, RunF32};
+const Op kAddU8Op = {OpKind::kAdd, DataType::kU8, KernelKind::kAddU8, "add", CheckU8, NoScratch, Macs, Units,
+                     RunU8,        false,         AlwaysInPlace};
+const Op kAddF32Op = {OpKind::kAdd, DataType::kF32, KernelKind::kAddF32, "add", CheckF32, NoScratch, Macs, Units,
+                      RunF32,       false,          AlwaysInPlace};
 
 }  // namespace cutis

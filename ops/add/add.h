@@ -11,7 +11,7 @@ namespace cutis {
 
 // y[p][c] = clamp(rne(float(a[p][c]-zero_a)*multiplier_a + float(b[p][c]-zero_b)*multiplier_b) + z_y, lo, hi) for `pixels` rows
 // of `channels` elements; strides are elements from one row to the next, any alignment. Exactly those elements are read and
-// written; y overlaps neither a nor b (vector kernels compute the last elements of a row twice).
+// written. y may be exactly a or exactly b (the same address and stride); any other overlap is forbidden.
 struct AddU8Args {
   const uint8_t* a;
   const uint8_t* b;

@@ -1,7 +1,8 @@
 // The elementwise sums for every instruction set that Highway knows.
 //
-// A row that is no whole number of vectors ends with a vector that overlaps the one before: its elements are computed twice, to
-// the same values, since y overlaps no input. Rows shorter than a vector are scalar.
+// A row that is no whole number of vectors ends with a vector that overlaps the one before: its elements are computed twice. It
+// is computed first and stored last, so that it comes from the inputs as they were even where y lies on one of them. Rows
+// shorter than a vector are scalar.
 #include "ops/add/add.h"
 #include "ops/clamp_hwy.h"
 #include "ops/hwy_kernel.h"
@@ -23,7 +24,7 @@ struct AddU8Lanes {
   Floats multiplier_a, multiplier_b, lo, hi;
   hn::Vec<decltype(d32)> rounded_zero;  // the bits of 1.5 * 2^23, less the zero point
 
-  HWY_INLINE void Compute(const uint8_t* a, const uint8_t* b, uint8_t* y) const {
+  HWY_INLINE hn::Vec<decltype(d8)> Compute(const uint8_t* a, const uint8_t* b) const {
     const auto from_a = hn::Sub(hn::PromoteTo(d32, hn::LoadU(d8, a)), zero_a);
     const auto from_b = hn::Sub(hn::PromoteTo(d32, hn::LoadU(d8, b)), zero_b);
     const auto scaled_a = hn::Mul(hn::ConvertTo(df, from_a), multiplier_a);
@@ -32,7 +33,7 @@ struct AddU8Lanes {
     // Adding 1.5 * 2^23 rounds to an integer, to nearest even, and leaves it in the low bits (see RoundToEven in
     // ops/requant.h).
     const auto bits = hn::BitCast(d32, hn::Add(clamped, hn::Set(df, 12582912.0f)));
-    hn::StoreU(hn::DemoteTo(d8, hn::Sub(bits, rounded_zero)), d8, y);
+    return hn::DemoteTo(d8, hn::Sub(bits, rounded_zero));
   }
 };
 
@@ -59,9 +60,10 @@ void CUTIS_HWY_NAME(AddU8)(const AddU8Args& args) {
       }
       continue;
     }
-    for (size_t c = 0; c + kLanes < channels; c += kLanes) lanes.Compute(a + c, b + c, y + c);
     const size_t last = channels - kLanes;
-    lanes.Compute(a + last, b + last, y + last);
+    const auto tail = lanes.Compute(a + last, b + last);
+    for (size_t c = 0; c < last; c += kLanes) hn::StoreU(lanes.Compute(a + c, b + c), d8, y + c);
+    hn::StoreU(tail, d8, y + last);
   }
 }
 
@@ -79,13 +81,12 @@ void CUTIS_HWY_NAME(AddF32)(const AddF32Args& args) {
       }
       continue;
     }
-    for (size_t c = 0;; c += kLanes) {
-      const bool last = c + kLanes >= channels;
-      if (last) c = channels - kLanes;
-      const Floats sum = hn::Add(hn::LoadU(df, a + c), hn::LoadU(df, b + c));
-      hn::StoreU(ClampLanes(df, sum, min, max), df, y + c);
-      if (last) break;
-    }
+    const auto compute = [&](size_t c)
+                             HWY_ATTR { return ClampLanes(df, hn::Add(hn::LoadU(df, a + c), hn::LoadU(df, b + c)), min, max); };
+    const size_t last = channels - kLanes;
+    const Floats tail = compute(last);
+    for (size_t c = 0; c < last; c += kLanes) hn::StoreU(compute(c), df, y + c);
+    hn::StoreU(tail, df, y + last);
   }
 }
 

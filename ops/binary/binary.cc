@@ -64,6 +64,12 @@ Status CheckU8(const Node& node) {
   return Status::Error(Code::kBadInput, "binary: there is no function %d of uint8", static_cast<int>(options->function));
 }
 
+template <class Options>
+bool InPlace(const Node& node, size_t index) {
+  const Options& options = *std::get_if<Options>(&node.options);
+  return SamePlaces(options.view, *node.output, index == 0 ? options.a : options.b, *node.inputs[index]);
+}
+
 void SetFunction(const Node&, const BinaryF32Options& options, BinaryF32Args& args) {
   args.function = options.function;
   args.min = options.min;
@@ -111,7 +117,8 @@ const Op kBinaryU8Op = {OpKind::kBinary,
                         Macs<BinaryU8Options>,
                         Units<BinaryU8Options>,
                         Run<uint8_t, BinaryU8Options, BinaryU8Args>,
-                        true};
+                        true,
+                        InPlace<BinaryU8Options>};
 const Op kBinaryF32Op = {OpKind::kBinary,
                          DataType::kF32,
                          KernelKind::kBinaryF32,
@@ -121,6 +128,7 @@ const Op kBinaryF32Op = {OpKind::kBinary,
                          Macs<BinaryF32Options>,
                          Units<BinaryF32Options>,
                          Run<float, BinaryF32Options, BinaryF32Args>,
-                         true};
+                         true,
+                         InPlace<BinaryF32Options>};
 
 }  // namespace cutis

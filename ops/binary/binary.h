@@ -11,7 +11,8 @@
 namespace cutis {
 
 // y = clamp(f(a, b), min, max) (BinaryF32Options) for every index of the nest, whose operands are y, a and b. Exactly those
-// elements are read and written; y overlaps neither a nor b (vector kernels compute the last elements of a row twice).
+// elements are read and written. y may lie on a, or on b, where that operand has the address and all the strides of y (so it is
+// not repeated) and the other one lies elsewhere or the same way; any other overlap is forbidden.
 struct BinaryF32Args {
   const float* a;
   const float* b;

@@ -1,8 +1,8 @@
 // The functions of two elements for every instruction set that Highway knows.
 //
 // Vectors run along rows where the output follows itself and an input follows itself or stands still (one of the two, that is:
-// a row of which both stand still is one element). A row ends with a vector that overlaps the one before (see
-// ops/add/add_hwy.cc). Other strides, and rows shorter than a vector, are scalar.
+// a row of which both stand still is one element). A row ends with a vector that overlaps the one before, computed first and
+// stored last (see ops/add/add_hwy.cc). Other strides, and rows shorter than a vector, are scalar.
 #include "ops/binary/functions.h"
 #include "ops/clamp_hwy.h"
 #include "ops/hwy_kernel.h"
@@ -35,20 +35,21 @@ Form FormOf(const Nest& nest, int64_t lanes) {
   return a == 1 && b == 0 ? Form::kRepeatB : Form::kScalar;
 }
 
-// Calls compute(a, b, y) for each vector of each row; `step` elements make one. compute is handed the row's first element where
-// an operand repeats.
-template <Form kForm, class T, class Compute>
-HWY_INLINE void ForEachVector(const Nest& nest, const T* a_data, const T* b_data, T* y_data, int64_t step,
+// Stores compute(a, b) to each vector of each row; `step` elements make one. compute is handed the row's first element where an
+// operand repeats.
+template <Form kForm, class D, class T, class Compute>
+HWY_INLINE void ForEachVector(D d, const Nest& nest, const T* a_data, const T* b_data, T* y_data, int64_t step,
                               const Compute& compute) {
   const int64_t count = nest.extent[nest.rank - 1], tail = count - step;
   ForEachRow<3>(nest, [&](const int64_t* offset) HWY_ATTR {
     T* y = y_data + offset[0];
     const T* a = a_data + offset[1];
     const T* b = b_data + offset[2];
-    for (int64_t i = 0; i < tail; i += step) {
-      compute(kForm == Form::kRepeatA ? a : a + i, kForm == Form::kRepeatB ? b : b + i, y + i);
-    }
-    compute(kForm == Form::kRepeatA ? a : a + tail, kForm == Form::kRepeatB ? b : b + tail, y + tail);
+    const auto at = [&](int64_t i)
+                        HWY_ATTR { return compute(kForm == Form::kRepeatA ? a : a + i, kForm == Form::kRepeatB ? b : b + i); };
+    const auto last = at(tail);
+    for (int64_t i = 0; i < tail; i += step) hn::StoreU(at(i), d, y + i);
+    hn::StoreU(last, d, y + tail);
   });
 }
 
@@ -68,10 +69,10 @@ HWY_INLINE Floats ApplyLanes(Floats a, Floats b) {
 template <BinaryFunction kFunction, Form kForm>
 void RunFormF32(const BinaryF32Args& args) {
   const Floats min = hn::Set(df, args.min), max = hn::Set(df, args.max);
-  ForEachVector<kForm>(args.nest, args.a, args.b, args.y, kLanes, [&](const float* a, const float* b, float* y) HWY_ATTR {
+  ForEachVector<kForm>(df, args.nest, args.a, args.b, args.y, kLanes, [&](const float* a, const float* b) HWY_ATTR {
     const Floats va = kForm == Form::kRepeatA ? hn::Set(df, *a) : hn::LoadU(df, a);
     const Floats vb = kForm == Form::kRepeatB ? hn::Set(df, *b) : hn::LoadU(df, b);
-    hn::StoreU(ClampLanes(df, ApplyLanes<kFunction>(va, vb), min, max), df, y);
+    return ClampLanes(df, ApplyLanes<kFunction>(va, vb), min, max);
   });
 }
 
@@ -97,6 +98,7 @@ void RunF32(const BinaryF32Args& args) {
 template <BinaryFunction kFunction>
 struct LanesU8 {
   static constexpr int64_t kStep = kLanes;
+  static HWY_INLINE auto Tag() { return d8; }
   hn::Vec<decltype(d32)> zero_a, zero_b;
   Floats multiplier_a, multiplier_b, lo, hi;
   hn::Vec<decltype(d32)> rounded_zero;  // the bits of 1.5 * 2^23, less the zero point (see ops/add/add_hwy.cc)
@@ -111,7 +113,7 @@ struct LanesU8 {
         rounded_zero(hn::Set(d32, 0x4B400000 - args.out.zero_point)) {}
 
   template <Form kForm>
-  HWY_INLINE void Compute(const uint8_t* a, const uint8_t* b, uint8_t* y) const {
+  HWY_INLINE auto Compute(const uint8_t* a, const uint8_t* b) const {
     const auto bytes_a = kForm == Form::kRepeatA ? hn::Set(d32, *a) : hn::PromoteTo(d32, hn::LoadU(d8, a));
     const auto bytes_b = kForm == Form::kRepeatB ? hn::Set(d32, *b) : hn::PromoteTo(d32, hn::LoadU(d8, b));
     const Floats from_a = hn::ConvertTo(df, hn::Sub(bytes_a, zero_a)), from_b = hn::ConvertTo(df, hn::Sub(bytes_b, zero_b));
@@ -125,33 +127,33 @@ struct LanesU8 {
     }
     const Floats clamped = hn::Min(hn::Max(scaled, lo), hi);
     const auto bits = hn::BitCast(d32, hn::Add(clamped, hn::Set(df, 12582912.0f)));
-    hn::StoreU(hn::DemoteTo(d8, hn::Sub(bits, rounded_zero)), d8, y);
+    return hn::DemoteTo(d8, hn::Sub(bits, rounded_zero));
   }
 };
 
 template <BinaryFunction kFunction>
 struct ChooseU8 {
   static constexpr int64_t kStep = kByteLanes;
+  static HWY_INLINE auto Tag() { return d8s; }
   Bytes lo, hi;
 
   explicit ChooseU8(const BinaryU8Args& args)
       : lo(hn::Set(d8s, static_cast<uint8_t>(args.out.lo))), hi(hn::Set(d8s, static_cast<uint8_t>(args.out.hi))) {}
 
   template <Form kForm>
-  HWY_INLINE void Compute(const uint8_t* a, const uint8_t* b, uint8_t* y) const {
+  HWY_INLINE Bytes Compute(const uint8_t* a, const uint8_t* b) const {
     const Bytes va = kForm == Form::kRepeatA ? hn::Set(d8s, *a) : hn::LoadU(d8s, a);
     const Bytes vb = kForm == Form::kRepeatB ? hn::Set(d8s, *b) : hn::LoadU(d8s, b);
     const Bytes one = kFunction == BinaryFunction::kMax ? hn::Max(va, vb) : hn::Min(va, vb);
-    hn::StoreU(hn::Min(hn::Max(one, lo), hi), d8s, y);
+    return hn::Min(hn::Max(one, lo), hi);
   }
 };
 
 template <class Lanes, Form kForm>
 void RunFormU8(const BinaryU8Args& args) {
   const Lanes lanes(args);
-  ForEachVector<kForm>(args.nest, args.a, args.b, args.y, Lanes::kStep,
-                       [&](const uint8_t* a, const uint8_t* b, uint8_t* y)
-                           HWY_ATTR { lanes.template Compute<kForm>(a, b, y); });
+  ForEachVector<kForm>(Lanes::Tag(), args.nest, args.a, args.b, args.y, Lanes::kStep,
+                       [&](const uint8_t* a, const uint8_t* b) HWY_ATTR { return lanes.template Compute<kForm>(a, b); });
 }
 
 template <BinaryFunction kFunction, class Lanes>

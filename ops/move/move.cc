@@ -172,8 +172,19 @@ class Mover {
   Slabs slabs_;
 };
 
+// Where the whole output is one piece whose elements lie in the input as they lie in the output, the two can be one tensor, and
+// then there is nothing to do.
+bool InPlace(const Node& node, size_t) {
+  const MoveOptions& options = OptionsOf(node);
+  if (node.inputs.size() != 1 || options.pieces.size() != 1 || options.pieces[0].table != -1) return false;
+  const MovePiece& piece = options.pieces[0];
+  return std::equal(piece.extent, piece.extent + options.view.rank, options.view.dims) &&
+         SamePlaces(options.view, *node.output, piece.map, *node.inputs[0]);
+}
+
 template <class T, class Args>
 void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte*) {
+  if (run.inputs[0] == run.output) return;  // InPlace
   const Mover<T, Args> mover(node, kernel, run);
   for (int64_t unit = begin; unit < end; ++unit) mover.RunUnit(unit);
 }
@@ -181,8 +192,8 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 }  // namespace
 
 const Op kMoveU8Op = {OpKind::kMove, DataType::kU8, KernelKind::kMoveU8,      "move", CheckU8, NoScratch,
-                      NoMacs,        Units,         Run<uint8_t, MoveU8Args>, true};
+                      NoMacs,        Units,         Run<uint8_t, MoveU8Args>, true,   InPlace};
 const Op kMoveF32Op = {OpKind::kMove, DataType::kF32, KernelKind::kMoveF32,    "move", CheckF32, NoScratch,
-                       NoMacs,        Units,          Run<float, MoveF32Args>, true};
+                       NoMacs,        Units,          Run<float, MoveF32Args>, true,   InPlace};
 
 }  // namespace cutis

@@ -43,7 +43,15 @@ Place PlaceOf(const TensorInfo& tensor, int64_t index) {
   return {index / tensor.shape.channels * tensor.channel_stride + channel, tensor.shape.channels - channel};
 }
 
+// Without gaps on both sides, or with the same ones, input and output are the same bytes: where they are one tensor there is
+// nothing to do.
+bool InPlace(const Node& node, size_t) {
+  const TensorInfo &in = *node.inputs[0], &out = *node.output;
+  return (IsTight(in) && IsTight(out)) || in.shape.channels == out.shape.channels;
+}
+
 void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte*) {
+  if (run.inputs[0] == run.output) return;  // InPlace
   const TensorInfo& in = *node.inputs[0];
   const TensorInfo& out = *node.output;
   const int64_t units = UnitsOfImage(node), size = static_cast<int64_t>(SizeOf(in.type));
@@ -65,8 +73,9 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 
 }  // namespace
 
-const Op kReshapeU8Op = {OpKind::kReshape, DataType::kU8, KernelKind::kCopy, "reshape", CheckU8, NoScratch, NoMacs, Units, Run};
+const Op kReshapeU8Op = {
+    OpKind::kReshape, DataType::kU8, KernelKind::kCopy, "reshape", CheckU8, NoScratch, NoMacs, Units, Run, false, InPlace};
 const Op kReshapeF32Op = {
-    OpKind::kReshape, DataType::kF32, KernelKind::kCopy, "reshape", CheckF32, NoScratch, NoMacs, Units, Run};
+    OpKind::kReshape, DataType::kF32, KernelKind::kCopy, "reshape", CheckF32, NoScratch, NoMacs, Units, Run, false, InPlace};
 
 }  // namespace cutis

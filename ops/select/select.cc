@@ -26,6 +26,12 @@ Status Check(const Node& node) {
   return CheckMap("select", options->view, options->b, *node.inputs[2]);
 }
 
+bool InPlace(const Node& node, size_t index) {
+  const SelectOptions& options = OptionsOf(node);
+  const IndexMap* const maps[] = {&options.condition, &options.a, &options.b};
+  return SamePlaces(options.view, *node.output, *maps[index], *node.inputs[index]);
+}
+
 void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte*) {
   const SelectOptions& options = OptionsOf(node);
   const View& view = options.view;
@@ -53,6 +59,6 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 }  // namespace
 
 const Op kSelectF32Op = {
-    OpKind::kSelect, DataType::kF32, KernelKind::kSelectF32, "select", Check, NoScratch, Macs, Units, Run, true};
+    OpKind::kSelect, DataType::kF32, KernelKind::kSelectF32, "select", Check, NoScratch, Macs, Units, Run, true, InPlace};
 
 }  // namespace cutis

@@ -1,6 +1,6 @@
 // The select for every instruction set that Highway knows: vectors along rows of which the output follows itself and each input
-// follows itself or stands still. A row ends with a vector that overlaps the one before (see ops/add/add_hwy.cc). Other
-// strides, and rows shorter than a vector, are scalar.
+// follows itself or stands still. A row ends with a vector that overlaps the one before, computed first and stored last (see
+// ops/add/add_hwy.cc). Other strides, and rows shorter than a vector, are scalar.
 #include "ops/hwy_kernel.h"
 #include "ops/select/select.h"
 
@@ -54,12 +54,12 @@ void CUTIS_HWY_NAME(SelectF32)(const SelectF32Args& args) {
     const Operand a(args.a + offset[2], args.nest.stride[2][last]);
     const Operand b(args.b + offset[3], args.nest.stride[3][last]);
     float* y = args.y + offset[0];
-    for (int64_t i = 0;; i += kLanes) {
-      if (i + kLanes > count) i = count - kLanes;
-      const auto is_zero = hn::Eq(condition.At(i), hn::Zero(df));
-      hn::StoreU(hn::IfThenElse(is_zero, b.At(i), a.At(i)), df, y + i);
-      if (i + kLanes == count) break;
-    }
+    const auto choose = [&](int64_t i)
+                            HWY_ATTR { return hn::IfThenElse(hn::Eq(condition.At(i), hn::Zero(df)), b.At(i), a.At(i)); };
+    const int64_t last_vector = count - kLanes;
+    const Floats tail = choose(last_vector);
+    for (int64_t i = 0; i < last_vector; i += kLanes) hn::StoreU(choose(i), df, y + i);
+    hn::StoreU(tail, df, y + last_vector);
   });
 }
 

@@ -51,6 +51,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 
 }  // namespace
 
-const Op kUnaryF32Op = {OpKind::kUnary, DataType::kF32, KernelKind::kUnaryF32, "unary", Check, NoScratch, NoMacs, Units, Run};
+const Op kUnaryF32Op = {OpKind::kUnary, DataType::kF32, KernelKind::kUnaryF32, "unary", Check, NoScratch, NoMacs, Units, Run,
+                        false,          AlwaysInPlace};
 
 }  // namespace cutis

@@ -10,7 +10,8 @@
 namespace cutis {
 
 // y[p][c] = f(x[p][c]) for `pixels` rows of `channels` elements; strides are elements from one row to the next, any alignment.
-// Exactly those elements are read and written, and y does not overlap x. ops/unary/functions.h defines f.
+// Exactly those elements are read and written. y may be exactly x (the same address and stride); any other overlap is
+// forbidden. ops/unary/functions.h defines f.
 struct UnaryF32Args {
   const float* x;
   float* y;

@@ -128,10 +128,11 @@ struct Rows {
         if (channels >= kLanes) {
           const Floats alpha = Constant(args.alpha), beta = Constant(args.beta);
           const size_t last = channels - kLanes;
+          const Floats tail = ApplyLanes<kFunction>(hn::LoadU(df, x + last), alpha, beta);
           for (size_t c = 0; c < last; c += kLanes) {
             hn::StoreU(ApplyLanes<kFunction>(hn::LoadU(df, x + c), alpha, beta), df, y + c);
           }
-          hn::StoreU(ApplyLanes<kFunction>(hn::LoadU(df, x + last), alpha, beta), df, y + last);
+          hn::StoreU(tail, df, y + last);
           continue;
         }
       }

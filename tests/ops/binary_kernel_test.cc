@@ -1,4 +1,5 @@
 // Kernels of functions of two elements: rows of any stride and length, special and extreme values.
+#include <algorithm>
 #include <limits>
 
 #include "tests/ops/nest_case.h"
@@ -11,10 +12,38 @@ GuardedBuffer::Place AnyPlace(Random& random) { return random.OneIn(2) ? Guarded
 constexpr BinaryFunction kU8Functions[] = {BinaryFunction::kAdd, BinaryFunction::kSub, BinaryFunction::kMul,
                                            BinaryFunction::kMax, BinaryFunction::kMin};
 
+// The kernel with y on a, on b, and on both. What y lies on has its strides; the other operand keeps its own.
+template <class T, class Args>
+void CheckInPlace(Args args, const NestCase& c, const GuardedBuffer (&inputs)[2], KernelOf<Args> reference,
+                  KernelOf<Args> kernel, const char* name, uint64_t seed, const GuardedBuffer& content) {
+  for (const int where : {1, 2, 3}) {  // bits: a, b
+    args.nest = c.nest;
+    for (const int o : {1, 2}) {
+      if (where & o) std::copy_n(c.nest.stride[0], kMaxAxes, args.nest.stride[o]);
+    }
+    const OutputPair y(content.bytes());
+    const auto set = [&](uint8_t* input, uint8_t* output) {
+      args.y = reinterpret_cast<T*>(output) + c.first[0];
+      args.a = where & 1 ? reinterpret_cast<T*>(input) + c.first[0] : reinterpret_cast<T*>(inputs[0].data()) + c.first[1];
+      args.b = where & 2 ? reinterpret_cast<T*>(input) + c.first[0] : reinterpret_cast<T*>(inputs[1].data()) + c.first[2];
+    };
+    set(content.data(), y.expected());
+    reference(args);
+    set(y.actual(), y.actual());
+    kernel(args);
+    y.Check(name, "in place of %s, function=%d seed=%llu",
+            where == 1   ? "a"
+            : where == 2 ? "b"
+                         : "both",
+            static_cast<int>(args.function), static_cast<unsigned long long>(seed));
+  }
+}
+
 CUTIS_KERNEL_TEST(BinaryU8) {
   ForEachNest(3, [&](const NestCase& c, Random& random, uint64_t seed) {
-    const GuardedBuffer a(static_cast<size_t>(c.size[1]), AnyPlace(random)),
-        b(static_cast<size_t>(c.size[2]), AnyPlace(random));
+    const GuardedBuffer inputs[2] = {GuardedBuffer(static_cast<size_t>(c.size[1]), AnyPlace(random)),
+                                     GuardedBuffer(static_cast<size_t>(c.size[2]), AnyPlace(random))};
+    const GuardedBuffer &a = inputs[0], &b = inputs[1], content(static_cast<size_t>(c.size[0]));
     for (const GuardedBuffer* buffer : {&a, &b})
       random.OneIn(2) ? random.Fill(buffer->bytes()) : random.FillExtreme(buffer->bytes());
     BinaryU8Args args{};
@@ -24,6 +53,7 @@ CUTIS_KERNEL_TEST(BinaryU8) {
     args.zero_a = static_cast<int32_t>(random.OneIn(3) ? random.Between(0, 1) * 255 : random.Between(0, 255));
     args.zero_b = static_cast<int32_t>(random.OneIn(3) ? random.Between(0, 1) * 255 : random.Between(0, 255));
     args.out = RandomOutput(random);
+    random.Fill(content.bytes());
     for (const BinaryFunction function : kU8Functions) {
       args.function = function;
       float multipliers[2];
@@ -37,6 +67,7 @@ CUTIS_KERNEL_TEST(BinaryU8) {
       args.y = y.actual() + c.first[0];
       kernel(args);
       y.Check(name, "function=%d seed=%llu", static_cast<int>(function), static_cast<unsigned long long>(seed));
+      CheckInPlace<uint8_t>(args, c, inputs, reference, kernel, name, seed, content);
     }
   });
 }
@@ -72,8 +103,9 @@ void FillSpecial(Random& random, std::span<float> values, bool nan) {
 
 CUTIS_KERNEL_TEST(BinaryF32) {
   ForEachNest(3, [&](const NestCase& c, Random& random, uint64_t seed) {
-    const GuardedBuffer a(static_cast<size_t>(c.size[1]) * 4, AnyPlace(random)),
-        b(static_cast<size_t>(c.size[2]) * 4, AnyPlace(random));
+    const GuardedBuffer inputs[2] = {GuardedBuffer(static_cast<size_t>(c.size[1]) * 4, AnyPlace(random)),
+                                     GuardedBuffer(static_cast<size_t>(c.size[2]) * 4, AnyPlace(random))};
+    const GuardedBuffer &a = inputs[0], &b = inputs[1], content(static_cast<size_t>(c.size[0]) * 4);
     const bool nan_in_a = random.OneIn(2);
     FillSpecial(random, a.as<float>(), nan_in_a);
     FillSpecial(random, b.as<float>(), !nan_in_a);
@@ -83,6 +115,7 @@ CUTIS_KERNEL_TEST(BinaryF32) {
     args.nest = c.nest;
     args.min = random.OneIn(2) ? 0.0f : -std::numeric_limits<float>::infinity();
     args.max = random.OneIn(2) ? 6.0f : std::numeric_limits<float>::infinity();
+    FillSpecial(random, content.as<float>(), false);
     for (int function = 0; function <= static_cast<int>(BinaryFunction::kPow); ++function) {
       args.function = static_cast<BinaryFunction>(function);
       const OutputPair y(static_cast<size_t>(c.size[0]) * 4, seed);
@@ -91,6 +124,7 @@ CUTIS_KERNEL_TEST(BinaryF32) {
       args.y = reinterpret_cast<float*>(y.actual()) + c.first[0];
       kernel(args);
       y.Check(name, "function=%d seed=%llu", function, static_cast<unsigned long long>(seed));
+      CheckInPlace<float>(args, c, inputs, reference, kernel, name, seed, content);
     }
   });
 }

@@ -38,6 +38,40 @@ void FillSpecial(Random& random, std::span<float> values) {
 
 GuardedBuffer::Place AnyPlace(Random& random) { return random.OneIn(3) ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd; }
 
+// The kernel with y on a, on b, and on both (which are then one tensor); `args` has y, a and b of type T*.
+template <class T, class Args, class Function>
+void CheckSumInPlace(Args args, const GuardedBuffer& a, const GuardedBuffer& b, Function reference, Function kernel,
+                     const char* name, const Rows& rows) {
+  for (const bool on_b : {false, true}) {
+    const OutputPair y((on_b ? b : a).bytes());
+    Args own = args;
+    own.y = reinterpret_cast<T*>(y.expected());
+    reference(own);
+    own.y = reinterpret_cast<T*>(y.actual());
+    (on_b ? own.b : own.a) = own.y;
+    kernel(own);
+    y.Check(name, "in place of %s, pixels=%zu channels=%d gap=%zu", on_b ? "b" : "a", rows.pixels, rows.channels, rows.gap);
+  }
+  const OutputPair y(a.bytes());
+  args.b = args.a;
+  args.y = reinterpret_cast<T*>(y.expected());
+  reference(args);
+  args.a = args.b = args.y = reinterpret_cast<T*>(y.actual());
+  kernel(args);
+  y.Check(name, "in place of a and b, pixels=%zu channels=%d gap=%zu", rows.pixels, rows.channels, rows.gap);
+}
+
+// The kernel with y on x.
+template <class T, class Args, class Function>
+void CheckInPlace(Args args, const GuardedBuffer& x, Function reference, Function kernel, const char* name, const Rows& rows) {
+  const OutputPair y(x.bytes());
+  args.y = reinterpret_cast<T*>(y.expected());
+  reference(args);
+  args.x = args.y = reinterpret_cast<T*>(y.actual());
+  kernel(args);
+  y.Check(name, "in place, pixels=%zu channels=%d gap=%zu", rows.pixels, rows.channels, rows.gap);
+}
+
 CUTIS_KERNEL_TEST(AddU8) {
   ForEachRows([&](const Rows& rows, uint64_t seed) {
     Random random(seed);
@@ -65,6 +99,7 @@ CUTIS_KERNEL_TEST(AddU8) {
     kernel(args);
     y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap,
             static_cast<unsigned long long>(seed));
+    CheckSumInPlace<uint8_t>(args, a, b, reference, kernel, name, rows);
   });
 }
 
@@ -103,6 +138,7 @@ CUTIS_KERNEL_TEST(AddF32) {
     kernel(args);
     y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap,
             static_cast<unsigned long long>(seed));
+    CheckSumInPlace<float>(args, a, b, reference, kernel, name, rows);
   });
 }
 
@@ -126,6 +162,7 @@ CUTIS_KERNEL_TEST(ClampF32) {
     kernel(args);
     y.Check(name, "pixels=%zu channels=%d gap=%zu seed=%llu", rows.pixels, rows.channels, rows.gap,
             static_cast<unsigned long long>(seed));
+    CheckInPlace<float>(args, x, reference, kernel, name, rows);
   });
 }
 
@@ -142,6 +179,7 @@ CUTIS_KERNEL_TEST(LookupU8) {
     args.y = y.actual();
     kernel(args);
     y.Check(name, "pixels=%zu channels=%d gap=%zu", rows.pixels, rows.channels, rows.gap);
+    CheckInPlace<uint8_t>(args, x, reference, kernel, name, rows);
   });
 }
 

@@ -82,6 +82,10 @@ OutputPair::OutputPair(size_t size, uint64_t seed) : expected_(size), actual_(si
   std::copy_n(expected_.data(), size, actual_.data());
 }
 
+OutputPair::OutputPair(std::span<const uint8_t> content) : expected_(content.size()), actual_(content.size()) {
+  for (const GuardedBuffer* buffer : {&expected_, &actual_}) std::copy(content.begin(), content.end(), buffer->data());
+}
+
 void OutputPair::Check(const char* kernel, const char* format, ...) const {
   if (std::memcmp(expected_.data(), actual_.data(), expected_.size()) == 0) {
     CountCheck();

@@ -87,10 +87,14 @@ class GuardedBuffer {
 void CountCheck();
 void FailCheck(const std::string& text);
 
-// Outputs of the reference and of the kernel under test: guarded buffers of `size` bytes with the same random content.
+// Outputs of the reference and of the kernel under test: guarded buffers of `size` bytes with the same random content. In place
+// the reference writes to a buffer with the content of the input and still reads the input itself; the kernel has one buffer
+// for both.
 class OutputPair {
  public:
   explicit OutputPair(size_t size, uint64_t seed = 77);
+  // With this content, for kernels that write over an input.
+  explicit OutputPair(std::span<const uint8_t> content);
   uint8_t* expected() const { return expected_.data(); }
   uint8_t* actual() const { return actual_.data(); }
   // Fails the running test, with the text, unless both buffers are equal byte for byte.

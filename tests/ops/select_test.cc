@@ -1,6 +1,7 @@
 // The operator select: its kernels against each other, the operator against its definition, what it refuses.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "tests/ops/map_case.h"
@@ -36,6 +37,20 @@ CUTIS_KERNEL_TEST(SelectF32) {
     args.y = reinterpret_cast<float*>(y.actual()) + c.first[0];
     kernel(args);
     y.Check(name, "seed=%llu", static_cast<unsigned long long>(seed));
+    for (int32_t on = 1; on <= 3; ++on) {
+      const GuardedBuffer content(bytes(0));
+      for (float& value : content.as<float>()) value = AnyCondition(random);
+      SelectF32Args own = args;
+      std::copy_n(c.nest.stride[0], kMaxAxes, own.nest.stride[on]);
+      const float** const operand = on == 1 ? &own.condition : on == 2 ? &own.a : &own.b;
+      const OutputPair in_place(content.bytes());
+      *operand = content.as<float>().data() + c.first[0];
+      own.y = reinterpret_cast<float*>(in_place.expected()) + c.first[0];
+      reference(own);
+      *operand = own.y = reinterpret_cast<float*>(in_place.actual()) + c.first[0];
+      kernel(own);
+      in_place.Check(name, "in place of operand %d, seed=%llu", on, static_cast<unsigned long long>(seed));
+    }
   });
 }
 

@@ -43,6 +43,14 @@ CUTIS_KERNEL_TEST(UnaryF32) {
       kernel(args);
       y.Check(name, "function=%d pixels=%zu channels=%d seed=%llu", function, pixels, channels,
               static_cast<unsigned long long>(seed));
+      const OutputPair in_place(x.bytes());
+      UnaryF32Args own = args;
+      own.y = reinterpret_cast<float*>(in_place.expected());
+      reference(own);
+      own.x = own.y = reinterpret_cast<float*>(in_place.actual());
+      kernel(own);
+      in_place.Check(name, "in place, function=%d pixels=%zu channels=%d seed=%llu", function, pixels, channels,
+                     static_cast<unsigned long long>(seed));
     }
   };
   for (int32_t channels = 1; channels <= 40; ++channels) {

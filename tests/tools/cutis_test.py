@@ -250,14 +250,26 @@ class Inspect(CliTest):
         self.assertEqual([row["threads"] for row in plan["batch_1"]], [1, 2, 3, 4])
         # The lower bound, computed here from the tensors: the most bytes alive in one step.
         steps = range(-1, len(model["nodes"]) + 1)
-        live = max(sum(t["bytes"] for t in model["tensors"] if t["first_step"] <= step <= t["last_step"]) for step in steps)
+        # An output that may lie on an input counts once; where the planner chose so the node says it.
+        shared = {step: node["in_place"] for step, node in enumerate(model["nodes"]) if "in_place" in node}
+        tensors = model["tensors"]
+        live = max(sum(t["bytes"] for i, t in enumerate(tensors)
+                       if t["first_step"] <= step <= t["last_step"] and i != shared.get(step)) for step in steps)
+        self.assertTrue(shared)  # the residual additions
+        for step, at in shared.items():
+            output = tensors[model["nodes"][step]["output"]]
+            self.assertEqual((tensors[at]["offset"], tensors[at]["bytes"], tensors[at]["last_step"]),
+                             (output["offset"], output["bytes"], step))
         self.assertEqual(plan["batch_1"][0]["arena_lower_bound"] - plan["scratch_bytes_per_thread"] - plan["shared_bytes"], live)
         for a in model["tensors"]:
             self.assertLessEqual(a["offset"] + a["bytes"], plan["activation_bytes"])
             for b in model["tensors"]:
                 together = a is not b and a["first_step"] <= b["last_step"] and b["first_step"] <= a["last_step"]
                 apart = a["offset"] + a["bytes"] <= b["offset"] or b["offset"] + b["bytes"] <= a["offset"]
-                self.assertTrue(apart or not together, (a["name"], b["name"]))
+                step = max(a["first_step"], b["first_step"])
+                pair = step in shared and {a["name"], b["name"]} == {
+                    tensors[shared[step]]["name"], tensors[model["nodes"][step]["output"]]["name"]}
+                self.assertTrue(apart or not together or pair, (a["name"], b["name"]))
 
     def test_for_people(self):
         text = self.good(CUTIS, "inspect", MODEL)

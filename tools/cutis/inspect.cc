@@ -91,6 +91,7 @@ Json NodeJson(const ModelNode& node) {
   json["inputs"] = Json::array();
   for (int32_t input : node.inputs) json["inputs"].push_back(input);
   json["output"] = node.output;
+  if (node.in_place >= 0) json["in_place"] = node.in_place;
   json["macs"] = Macs(node);
   const Stored stored = StoredBytes(node.node.options);
   json["weight_bytes"] = stored.weights;
@@ -222,14 +223,15 @@ void PrintNodes(const Model& model) {
     } else {
       std::printf("%12s %4s", "f32", "");
     }
-    std::printf(" %9llu  %s", static_cast<unsigned long long>(out.offset), node.kernel->name);
+    std::printf(" %9llu%c %s", static_cast<unsigned long long>(out.offset), node.in_place >= 0 ? '=' : ' ', node.kernel->name);
     if (const Rows rows = RowsOf(node.node); rows.all != 0) std::printf(", %zu of %zu rows", rows.live, rows.all);
     std::printf("\n");
   }
   std::printf(
       "%s multiply-adds an image. Activations: uint8 by one scale and zero point a tensor; weights: int8 by one scale an "
       "output channel\n"
-      "(float32 nodes have neither). Offsets and shapes are those of batch 1.\n",
+      "(float32 nodes have neither). Offsets and shapes are those of batch 1; after an offset, = says that the output lies on "
+      "an input.\n",
       Grouped(macs).c_str());
 }
 
