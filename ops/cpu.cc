@@ -46,12 +46,23 @@ uint64_t EnabledRegisterFiles() {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
-// AMX tiles must be asked for once per process (Linux: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)).
+// Palette 1 of the tile registers as the kernels use it: 8 tiles of 16 rows of 64 bytes.
+bool HasAmxPalette() {
+  const CpuidLeaf main = Cpuid(0x1d, 0), palette = Cpuid(0x1d, 1);
+  return main.a >= 1 && palette.a >> 16 == 1024 && (palette.b & 0xffff) == 64 && palette.b >> 16 == 8 &&
+         (palette.c & 0xffff) == 16;
+}
+
+// Linux keeps the tiles from a process until it has asked for them (see DetectCpu() in the header for what that changes). It
+// refuses where a thread's signal stack is too small for the larger frames. Kernels before 5.16 know no such request and never
+// enable tiles.
 bool RequestAmxTiles() {
 #if defined(__linux__) && defined(SYS_arch_prctl)
-  constexpr int kRequestPermission = 0x1023;
-  constexpr int kTileData = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  constexpr int kGetPermissions = 0x1022, kRequestPermission = 0x1023;  // ARCH_GET_XCOMP_PERM, ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;                                         // XFEATURE_XTILEDATA
+  uint64_t granted = 0;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0 &&
+         syscall(SYS_arch_prctl, kGetPermissions, &granted) == 0 && ((granted >> kTileData) & 1) != 0;
 #else
   return false;
 #endif
@@ -75,7 +86,7 @@ CpuFeatures Detect() {
   // avx512vnni: F, DQ, BW, VL and VNNI; a kernel that wants VBMI too would need a bit of its own.
   const bool avx512vnni =
       avx2 && zmm && Has(seven.b, 16) && Has(seven.b, 17) && Has(seven.b, 30) && Has(seven.b, 31) && Has(seven.c, 11);
-  const bool amx = avx512vnni && tiles && Has(seven.d, 24) && Has(seven.d, 25) && RequestAmxTiles();
+  const bool amx = avx512vnni && tiles && Has(seven.d, 24) && Has(seven.d, 25) && HasAmxPalette() && RequestAmxTiles();
   if (sse4) features |= FeatureOf(Isa::kSse4);
   if (avx2) features |= FeatureOf(Isa::kAvx2);
   if (avxvnni) features |= FeatureOf(Isa::kAvxVnni);

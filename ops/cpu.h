@@ -20,6 +20,12 @@ inline constexpr CpuFeatures FeatureOf(Isa isa) { return CpuFeatures{1} << stati
 inline constexpr CpuFeatures kShaFeature = CpuFeatures{1} << 16;  // x86 SHA with SSE4.1, or ARMv8 SHA-256
 
 // What this CPU and operating system allow, detected once (thread-safe). FeatureOf(kScalar) is always set.
+//
+// One side effect, on Linux and CPUs with AMX: the first call asks for the tile registers for the whole process (arch_prctl
+// ARCH_REQ_XCOMP_PERM), whatever mask is laid over the result later. All threads have them from then on, forked children too;
+// there is no way back. Signal frames of a thread that has used tiles grow by 8 KB, sigaltstack() then refuses stacks below
+// getauxval(AT_MINSIGSTKSZ), and the operating system allocates room for the tiles when a thread first uses them. If it
+// refuses, kAmx is not among the features.
 CpuFeatures DetectCpu();
 
 // `have` without everything that comes after `name` in this architecture's order. kUsage when the name is unknown, belongs to

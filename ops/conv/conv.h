@@ -34,12 +34,12 @@ struct ConvU8Args {
 
 // The working memory of kernels that bring weights and pixels into another order, some k-groups at a time: the pixels of a
 // tile, the rows of weights of a panel with two lists of them and, where there are several such chunks, the sums of a block of
-// pixels.
+// pixels. The tiles of conv_amx.cc need less.
 inline constexpr int32_t kConvU8ChunkGroups = 128;
 inline constexpr int32_t kConvU8BlockPixels = 96;
 inline constexpr size_t kConvU8TileBytes = 6 * 3 * 4 * size_t{kConvU8ChunkGroups};
 
-[[gnu::always_inline]] static inline size_t ConvU8ScratchBytes(int64_t k_groups) {
+[[gnu::always_inline]] static inline constexpr size_t ConvU8ScratchBytes(int64_t k_groups) {
   const size_t rows = kConvU8ChunkGroups, lists = 2 * 2 * rows;
   const size_t sums = k_groups <= kConvU8ChunkGroups ? 0 : size_t{kConvU8BlockPixels} * 16 * 4;
   return kConvU8TileBytes + lists + rows * (64 + 128) + sums;

@@ -126,6 +126,16 @@ CUTIS_KERNEL_TEST(ConvU8) {
       }
     }
   }
+  // Tiles of 16 pixels, 16 k-groups and 16 channels by two, with all their tails.
+  for (const size_t pixels : {3, 4, 15, 16, 17, 18, 31, 32, 33, 47, 49, 65}) {
+    for (const int32_t channels : {1, 16, 17, 32, 33, 40, 64, 80}) {
+      for (const int32_t groups : {7, 8, 15, 16, 17, 24, 31, 32, 33}) {
+        RunCase(reference, kernel, name, {pixels, channels, groups, seed % 5 == 0 ? 0 : seed % 9, seed % 3, seed % 4 == 0},
+                seed);
+        ++seed;
+      }
+    }
+  }
   for (const int32_t groups : {127, 128, 129, 300}) {  // several chunks of k-groups, several blocks of pixels
     for (const size_t pixels : {9, 95, 97, 200})
       RunCase(reference, kernel, name, {pixels, 21, groups, 3, 1, groups == 129}, seed++);

@@ -1,0 +1,81 @@
+// The intrinsics of AVX-512 as SIMDe's portable versions. Include it last: it redefines names of <immintrin.h>.
+#ifndef CUTIS_TESTS_OPS_SIMDE_AVX512_H_
+#define CUTIS_TESTS_OPS_SIMDE_AVX512_H_
+
+#include <immintrin.h>
+#include <simde/x86/avx512.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace cutis::test {
+namespace {
+
+// What SIMDe 0.7.4 lacks.
+[[maybe_unused]] simde__m512 ConvertToFloat(simde__m512i a) {
+  int32_t from[16];
+  float to[16];
+  simde_mm512_storeu_si512(from, a);
+  for (int i = 0; i < 16; ++i) to[i] = static_cast<float>(from[i]);
+  return simde_mm512_loadu_ps(to);
+}
+
+[[maybe_unused]] simde__m512i ConvertToInt(simde__m512 a) {
+  float from[16];
+  int32_t to[16];
+  simde_mm512_storeu_ps(from, a);
+  for (int i = 0; i < 16; ++i) {
+    const bool fits = from[i] >= -0x1p31f && from[i] < 0x1p31f;
+    to[i] = fits ? static_cast<int32_t>(std::nearbyint(from[i])) : INT32_MIN;
+  }
+  return simde_mm512_loadu_si512(to);
+}
+
+template <class Vector>
+void StoreMasked(void* to, uint64_t mask, const Vector& a) {
+  uint8_t from[sizeof(Vector)];
+  std::memcpy(from, &a, sizeof from);
+  for (size_t i = 0; i < sizeof from; ++i) {
+    if ((mask >> i) & 1) static_cast<uint8_t*>(to)[i] = from[i];
+  }
+}
+
+}  // namespace
+}  // namespace cutis::test
+
+#define __m512 simde__m512
+#define __m512i simde__m512i
+// Some of these are macros in some compilers.
+#undef _mm512_setr_epi32
+#undef _mm512_extracti32x4_epi32
+#undef _mm512_extracti64x4_epi64
+#define _mm256_mask_storeu_epi8 ::cutis::test::StoreMasked
+#define _mm512_add_epi16 simde_mm512_add_epi16
+#define _mm512_castsi512_si128 simde_mm512_castsi512_si128
+#define _mm512_castsi512_si256 simde_mm512_castsi512_si256
+#define _mm512_cvtepi32_ps ::cutis::test::ConvertToFloat
+#define _mm512_cvtps_epi32 ::cutis::test::ConvertToInt
+#define _mm512_dpbusd_epi32 simde_mm512_dpbusd_epi32
+#define _mm512_extracti32x4_epi32 simde_mm512_extracti32x4_epi32
+#define _mm512_extracti64x4_epi64 simde_mm512_extracti64x4_epi64
+#define _mm512_load_si512 simde_mm512_load_si512
+#define _mm512_loadu_ps simde_mm512_loadu_ps
+#define _mm512_loadu_si512 simde_mm512_loadu_si512
+#define _mm512_mask_storeu_epi8 ::cutis::test::StoreMasked
+#define _mm512_max_epu8 simde_mm512_max_epu8
+#define _mm512_min_ps simde_mm512_min_ps
+#define _mm512_mul_ps simde_mm512_mul_ps
+#define _mm512_packs_epi32 simde_mm512_packs_epi32
+#define _mm512_packus_epi16 simde_mm512_packus_epi16
+#define _mm512_permutexvar_epi32 simde_mm512_permutexvar_epi32
+#define _mm512_set1_epi16 simde_mm512_set1_epi16
+#define _mm512_set1_epi32 simde_mm512_set1_epi32
+#define _mm512_set1_epi8 simde_mm512_set1_epi8
+#define _mm512_set1_ps simde_mm512_set1_ps
+#define _mm512_setzero_si512 simde_mm512_setzero_si512
+#define _mm512_store_si512 simde_mm512_store_si512
+#define _mm_mask_storeu_epi8 ::cutis::test::StoreMasked
+#define _mm512_setr_epi32 simde_mm512_setr_epi32
+
+#endif  // CUTIS_TESTS_OPS_SIMDE_AVX512_H_
