@@ -27,9 +27,9 @@ void ConvU8_6x64k4_avx512vnni(const ConvU8Args& args);
 
 namespace {
 
-// Where AVX-512 VNNI takes over. A tile of 16 x 16 outputs costs it 8 cycles a k-group (two vpdpbusd a cycle); AMX pays 16 for
-// the product and 16 to 24 for the way of the sums through memory, whatever k is: even at 4 to 5 k-groups by these counts.
-// Below 8 there is nothing to gain that would pay for the configuration.
+// Where AVX-512 VNNI takes over. Its products take half a cycle a k-group and vector on the units that requantisation needs for
+// 3 cycles a vector; AMX frees them for one store and one load of the sums. By these counts AMX gains from 4 k-groups on; a
+// plain version whose steps did not overlap lost at 4 and 6, so 8 is the careful choice. It is to be measured.
 constexpr int32_t kFewestGroups = 8;
 // A pixel costs VNNI half a cycle a row of weights, so 8 a tile of weights; loading that tile costs AMX 8 and the product up
 // to 16.
