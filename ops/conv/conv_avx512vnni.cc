@@ -32,10 +32,7 @@ CUTIS_INLINE void Tile(const ConvU8Args& args, const uint8_t* x, const int8_t* w
     w += 64;
     x += 4;
   } while (--left > 0);
-  Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
-    Store<kPanels>(sums[p][0], sums[p][kPanels > 1 ? 1 : 0], sums[p][kPanels > 2 ? 2 : 0], sums[p][kPanels > 3 ? 3 : 0],
-                   multiplier, out, y + p * args.y_stride, live);
-  });
+  StoreTile<kPixels, kPanels>(sums, multiplier, out, y, args.y_stride, live);
 }
 
 // All pixels of `kPanels` panels: tiles of kPixels, then of half and of single pixels.
@@ -62,8 +59,8 @@ void Panels(const ConvU8Args& args, size_t n, const Output& out) {
 }  // namespace
 
 void ConvU8_6x64k4_avx512vnni(const ConvU8Args& args) {
-  const Output out = MakeOutput(args.out);
   const size_t channels = static_cast<size_t>(args.channels);
+  const Output out = MakeOutput(args.out, args.multiplier, channels);
   for (size_t n = 0; n < channels; n += 64) {
     const size_t left = channels - n;
     if (left > 48) {

@@ -23,7 +23,7 @@ const DepthwiseU8Options& OptionsOf(const Node& node) { return *std::get_if<Dept
 
 size_t PaddingBytes(const Node& node) { return RoundUp(static_cast<size_t>(node.inputs[0]->channel_stride), kAlignment); }
 
-// A pixel of padding, the taps, the ring; for a window whose number of taps is known to be in range.
+// A pixel of padding, the taps, the rows; for a window whose number of taps is known to be in range.
 uint64_t ScratchBytes64(const Node& node) {
   const Window& window = OptionsOf(node).window;
   const DepthwiseU8Ring ring = PlanDepthwiseU8Ring(window, node.output->shape.width);
@@ -32,7 +32,7 @@ uint64_t ScratchBytes64(const Node& node) {
   if (ring_bytes > kMostScratch) return UINT64_MAX;
   return PaddingBytes(node) + RoundUp(static_cast<size_t>(DepthwiseU8TapBytes(window)), kAlignment) +
          RoundUp(static_cast<size_t>(DepthwiseU8PointerBytes(window)), kAlignment) +
-         RoundUp(static_cast<size_t>(ring_bytes), kAlignment);
+         RoundUp(static_cast<size_t>(DepthwiseU8RowBytes(window, node.output->shape.width)), kAlignment);
 }
 
 Status Check(const Node& node) {

@@ -9,7 +9,7 @@ namespace {
 size_t ScratchBytes(const DepthwiseU8Args& args) {
   return RoundUp(static_cast<size_t>(DepthwiseU8TapBytes(args.window)), 64) +
          RoundUp(static_cast<size_t>(DepthwiseU8PointerBytes(args.window)), 64) +
-         RoundUp(static_cast<size_t>(PlanDepthwiseU8Ring(args.window, args.out_w).Bytes()), 64);
+         RoundUp(static_cast<size_t>(DepthwiseU8RowBytes(args.window, args.out_w)), 64);
 }
 
 int32_t OutputExtent(int32_t in, int32_t kernel, int32_t stride, int32_t dilation, int32_t begin, int32_t end) {

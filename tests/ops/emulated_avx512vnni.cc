@@ -4,6 +4,7 @@
 #include <simde/x86/avx512.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "tests/ops/kernel_test.h"
 
@@ -23,16 +24,32 @@ namespace {
   float from[16];
   int32_t to[16];
   simde_mm512_storeu_ps(from, a);
-  for (int i = 0; i < 16; ++i) to[i] = static_cast<int32_t>(std::nearbyint(from[i]));
+  // What does not fit becomes the most negative integer, as the instruction has it.
+  for (int i = 0; i < 16; ++i) {
+    const bool fits = from[i] >= -0x1p31f && from[i] < 0x1p31f;
+    to[i] = fits ? static_cast<int32_t>(std::nearbyint(from[i])) : INT32_MIN;
+  }
   return simde_mm512_loadu_si512(to);
 }
 
-[[maybe_unused]] void StoreMasked(void* to, uint64_t mask, simde__m512i a) {
-  uint8_t from[64];
-  simde_mm512_storeu_si512(from, a);
-  for (int i = 0; i < 64; ++i) {
-    if ((mask >> i) & 1) static_cast<uint8_t*>(to)[i] = from[i];
+template <size_t kBytes>
+[[maybe_unused]] void StoreMaskedPart(void* to, uint64_t mask, const void* from) {
+  uint8_t bytes[kBytes];
+  std::memcpy(bytes, from, kBytes);
+  for (size_t i = 0; i < kBytes; ++i) {
+    if ((mask >> i) & 1) static_cast<uint8_t*>(to)[i] = bytes[i];
   }
+}
+[[maybe_unused]] void StoreMasked64(void* to, uint64_t mask, simde__m512i a) { StoreMaskedPart<64>(to, mask, &a); }
+[[maybe_unused]] void StoreMasked32(void* to, uint64_t mask, simde__m256i a) { StoreMaskedPart<32>(to, mask, &a); }
+[[maybe_unused]] void StoreMasked16(void* to, uint64_t mask, simde__m128i a) { StoreMaskedPart<16>(to, mask, &a); }
+
+[[maybe_unused]] simde__m128i LoadMasked16(uint64_t mask, const void* from) {
+  uint8_t bytes[16] = {};
+  for (size_t i = 0; i < 16; ++i) {
+    if ((mask >> i) & 1) bytes[i] = static_cast<const uint8_t*>(from)[i];
+  }
+  return simde_mm_loadu_si128(bytes);
 }
 
 }  // namespace
@@ -40,30 +57,58 @@ namespace {
 
 #define __m512 simde__m512
 #define __m512i simde__m512i
-#define _mm512_add_epi16 simde_mm512_add_epi16
+#define __m256i simde__m256i
+#define __m128i simde__m128i
+#undef _mm512_setr_epi32  // a macro in some compilers
+#undef _mm512_extracti32x4_epi32
+#undef _mm512_extracti64x4_epi64
+#define _mm256_mask_storeu_epi8 ::cutis::test::StoreMasked32
+#define _mm512_adds_epi16 simde_mm512_adds_epi16
+#define _mm512_and_si512 simde_mm512_and_si512
+#define _mm512_castsi512_si128 simde_mm512_castsi512_si128
+#define _mm512_castsi512_si256 simde_mm512_castsi512_si256
 #define _mm512_cvtepi32_ps ::cutis::test::ConvertToFloat
 #define _mm512_cvtps_epi32 ::cutis::test::ConvertToInt
 #define _mm512_dpbusd_epi32 simde_mm512_dpbusd_epi32
+#define _mm512_extracti32x4_epi32 simde_mm512_extracti32x4_epi32
+#define _mm512_extracti64x4_epi64 simde_mm512_extracti64x4_epi64
 #define _mm512_load_si512 simde_mm512_load_si512
 #define _mm512_loadu_ps simde_mm512_loadu_ps
 #define _mm512_loadu_si512 simde_mm512_loadu_si512
-#define _mm512_mask_storeu_epi8 ::cutis::test::StoreMasked
-#define _mm512_max_ps simde_mm512_max_ps
+#define _mm512_mask_storeu_epi8 ::cutis::test::StoreMasked64
+#define _mm512_max_epu8 simde_mm512_max_epu8
+#define _mm512_min_epu8 simde_mm512_min_epu8
 #define _mm512_min_ps simde_mm512_min_ps
 #define _mm512_mul_ps simde_mm512_mul_ps
+#define _mm512_or_si512 simde_mm512_or_si512
 #define _mm512_packs_epi32 simde_mm512_packs_epi32
 #define _mm512_packus_epi16 simde_mm512_packus_epi16
 #define _mm512_permutexvar_epi32 simde_mm512_permutexvar_epi32
+#define _mm512_permutexvar_epi8 simde_mm512_permutexvar_epi8
 #define _mm512_set1_epi16 simde_mm512_set1_epi16
 #define _mm512_set1_epi32 simde_mm512_set1_epi32
+#define _mm512_set1_epi8 simde_mm512_set1_epi8
 #define _mm512_set1_ps simde_mm512_set1_ps
-#undef _mm512_setr_epi32  // a macro in some compilers
 #define _mm512_setr_epi32 simde_mm512_setr_epi32
+#define _mm512_setzero_si512 simde_mm512_setzero_si512
+#define _mm512_sll_epi32 simde_mm512_sll_epi32
+#define _mm512_srl_epi32 simde_mm512_srl_epi32
+#define _mm512_store_si512 simde_mm512_store_si512
+#define _mm_mask_storeu_epi8 ::cutis::test::StoreMasked16
+#define _mm_maskz_loadu_epi8 ::cutis::test::LoadMasked16
+#define _mm_cvtsi32_si128 simde_mm_cvtsi32_si128
+#define _mm_load_si128 simde_mm_load_si128
+#define _mm_loadu_si128 simde_mm_loadu_si128
+#define _mm_store_si128 simde_mm_store_si128
+#define _mm_storeu_si128 simde_mm_storeu_si128
+#define CUTIS_EMULATED
 #define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated
 #define ConvSparseU8_12x16k4_avx512vnni ConvSparseU8_12x16k4_avx512vnni_emulated
+#define DepthwiseU8_8x16k4_avx512vnni DepthwiseU8_8x16k4_avx512vnni_emulated
 
 #include "ops/conv/conv_avx512vnni.cc"
 #include "ops/conv/convs_avx512vnni.cc"
+#include "ops/depthwise/depthwise_avx512vnni.cc"
 
 namespace cutis::test {
 
@@ -71,5 +116,7 @@ static ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_6x64k4_avx512vnni (emul
                             reinterpret_cast<KernelFn>(&ConvU8_6x64k4_avx512vnni_emulated)});
 static ExtraKernel conv_sparse_u8({KernelKind::kConvSparseU8, "ConvSparseU8_12x16k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
                                    reinterpret_cast<KernelFn>(&ConvSparseU8_12x16k4_avx512vnni_emulated)});
+static ExtraKernel depthwise_u8({KernelKind::kDepthwiseU8, "DepthwiseU8_8x16k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
+                                 reinterpret_cast<KernelFn>(&DepthwiseU8_8x16k4_avx512vnni_emulated)});
 
 }  // namespace cutis::test
