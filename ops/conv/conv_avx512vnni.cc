@@ -2,7 +2,9 @@
 // saturating vpdpbusds). One 64-byte row of W16x4 is one register: 16 channels times 4 k.
 //
 // Tiles have up to 24 sums, which leaves 8 of the 32 registers for weights and pixels: 6 pixels x 4 panels (4 loads of weights
-// and 6 broadcasts for 24 products), 8 x 3, 12 x 2, 12 x 1 where the channels run out.
+// and 6 broadcasts from memory for 24 dot products), 8 x 3 (11 loads for 24), 12 x 2 (14 for 24), and 12 x 1 (13 for 12) where
+// the channels run out. Two dot products and two loads can start in a cycle, so only the last is bound by loads. The ends of a
+// tile cost 5 operations a sum, as much as 5 k-groups (requant_avx512.h).
 #include "ops/conv/conv.h"
 #include "ops/conv/requant_avx512.h"
 #include "ops/unroll.h"

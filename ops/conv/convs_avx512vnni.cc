@@ -1,7 +1,7 @@
 // ConvSparseU8 for AVX-512 VNNI: a live row is one register, 16 channels times 4 k, as in conv_avx512vnni.cc.
 //
 // Each panel has rows of its own, so a tile is one panel times as many pixels as there are sums: 12. A row costs a load of the
-// weights, one of its k-group and 12 broadcasts for 12 dot products.
+// weights, one of its k-group and 12 broadcasts for 12 dot products: 7 cycles of two loads for 6 of two products.
 #include "ops/conv/conv.h"
 #include "ops/conv/requant_avx512.h"
 #include "ops/unroll.h"
