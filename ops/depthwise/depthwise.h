@@ -11,10 +11,11 @@ namespace cutis {
 
 // y[oy][ox][c] = requantize(bias[c] + sum over ky, kx of x[oy*stride_h - pad_top + ky*dilation_h][...][c] * w[c][ky][kx]) for
 // the output rows [row_begin, row_end) of one image; what lies outside the image is the pixel `padding`.
-//   x       [in_h][in_w] pixels of `channels` bytes, x_stride bytes apart (a multiple of 4, at least `channels`)
+//   x       [in_h][in_w] pixels of `channels` bytes, x_stride bytes apart (a multiple of 4, at least `channels`); of the in_h rows
+//           only some need be in memory: row r lies in place r % x_rows
 //   padding x_stride bytes
 //   w       [ceil(c/16)][ceil(taps/4)][16 c][4 taps], taps over (ky, kx), 64-byte aligned; bias, multiplier [ceil16(c)]
-//   y       [out_h][out_w] pixels of `channels` bytes, y_stride bytes apart
+//   y       [row_end - row_begin][out_w] pixels of `channels` bytes, y_stride bytes apart: row_begin is the first
 //   scratch DepthwiseU8TapBytes, DepthwiseU8PointerBytes and DepthwiseU8Ring::Bytes, each rounded up to 64 bytes; 64-byte
 //   aligned
 // A kernel reads nothing outside the pixels (x_stride bytes each) and writes exactly the `channels` bytes of each output.
@@ -22,6 +23,7 @@ struct DepthwiseU8Args {
   const uint8_t* x;
   size_t x_stride;
   int32_t in_h, in_w;
+  int32_t x_rows;
   const uint8_t* padding;
   const int8_t* w;
   const int32_t* bias;
