@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "converter/load.h"
+#include "converter/plan/blocks.h"
 #include "converter/prune/moments.h"
 #include "converter/prune/realign.h"
 #include "converter/quant/calibrate.h"
@@ -352,7 +353,8 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   }
   CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
   CUTIS_ASSIGN(FileModel quantised_file, QuantizeJob(options, job, *base.model, calibration, images, summary, progress));
-  CUTIS_ASSIGN(const Encoded quantised, Encode(std::move(quantised_file), job));
+  RemoveUnusedTensors(quantised_file);
+  CUTIS_ASSIGN(Encoded quantised, EncodeAsItIs(quantised_file, job));
   std::vector<std::string> compared = images;
   const std::string& folder = options.evaluate.empty() ? job.paths.calibrate : options.evaluate;
   if (!options.evaluate.empty()) {
@@ -364,6 +366,11 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
     CUTIS_ASSIGN(summary.pruning_alone, CompareOn(options, job, *real.model, *pruned->model, compared, progress));
   }
   CUTIS_TRY(MeasureLayers(options, *base.model, *quantised.model, compared, summary, progress));
+  // Every tensor was there to be looked at; from here on those inside blocks are not.
+  if (options.fuse) {
+    quantised_file.blocks = FindBlocks(quantised_file);
+    CUTIS_ASSIGN(quantised, EncodeAsItIs(quantised_file, job));
+  }
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;

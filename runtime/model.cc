@@ -62,6 +62,7 @@ Result<std::unique_ptr<Model>> Model::OpenMemory(const void* bytes, size_t size,
 
 std::span<const ModelTensor> Model::tensors() const { return impl_->data.tensors; }
 std::span<const ModelNode> Model::nodes() const { return impl_->data.nodes; }
+std::span<const ModelBlock> Model::blocks() const { return impl_->data.blocks; }
 int32_t Model::input() const { return impl_->data.inputs[0]; }
 std::span<const int32_t> Model::inputs() const { return impl_->data.inputs; }
 std::span<const int32_t> Model::outputs() const { return impl_->data.outputs; }

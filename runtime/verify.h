@@ -50,6 +50,7 @@ inline constexpr size_t kMaxText = 8192;  // bytes of a note, licence or card
 struct ModelData {
   std::span<ModelTensor> tensors;
   std::span<ModelNode> nodes;
+  std::span<ModelBlock> blocks;
   std::span<int32_t> inputs;
   std::span<int32_t> outputs;
   Plan plan;

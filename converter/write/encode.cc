@@ -252,7 +252,14 @@ Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& m
   const auto outputs = builder.CreateVector(ToUnsigned(model.outputs));
   const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
   const auto inputs = builder.CreateVector(ToUnsigned(model.inputs));
-  return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan);
+  std::vector<format::Block> blocks;
+  for (const FileBlock& block : model.blocks) {
+    blocks.emplace_back(static_cast<uint32_t>(block.first), static_cast<uint32_t>(block.count),
+                        static_cast<uint32_t>(block.rows));
+  }
+  const Offset<flatbuffers::Vector<const format::Block*>> block_vector =
+      blocks.empty() ? Offset<flatbuffers::Vector<const format::Block*>>() : builder.CreateVectorOfStructs(blocks);
+  return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan, block_vector);
 }
 
 static_assert(static_cast<int>(format::OpKind::Quantize) == static_cast<int>(OpKind::kQuantize), "the two lists agree");

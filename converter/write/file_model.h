@@ -43,11 +43,18 @@ struct FileNode {
   int origin = -1;    // the node of the network that it belongs to
 };
 
+// Nodes that run as one step (ops/block/block.h).
+struct FileBlock {
+  size_t first = 0, count = 0;  // nodes
+  int32_t rows = 0;             // of a strip
+};
+
 struct FileModel {
   std::vector<FileTensor> tensors;
   std::vector<FileNode> nodes;
   std::vector<int> inputs;  // the first one is the image
   std::vector<int> outputs;
+  std::vector<FileBlock> blocks;                                       // ascending
   uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;  // set by the planner
   std::deque<AlignedBytes> storage;                                    // a deque: spans stay valid while it grows
 

@@ -111,6 +111,10 @@ Status MeasureRuns(const Model& model, const BenchOptions& options, const Sessio
     std::sort(node_ms[n].begin(), node_ms[n].end());
     const ModelNode& node = model.nodes()[n];
     result.nodes[n] = {Percentile(node_ms[n], 0.5), MacsOf(*node.op, node.node) * static_cast<uint64_t>(options.batch)};
+    // The time of a block stands at its last node; so do all its products.
+    if (node.block < 0 || static_cast<int32_t>(n) == model.blocks()[static_cast<size_t>(node.block)].first) continue;
+    result.nodes[n].macs += result.nodes[n - 1].macs;
+    result.nodes[n - 1].macs = 0;
   }
   return Status();
 }
@@ -121,11 +125,33 @@ struct OpTotal {
   NodeTime time;
 };
 
+// False for the nodes of a block that are not its last.
+bool IsStep(const Model& model, size_t n) {
+  const int32_t block = model.nodes()[n].block;
+  return block < 0 || static_cast<size_t>(model.blocks()[static_cast<size_t>(block)].last) == n;
+}
+
+// What is computed in a step, and by which kernels.
+struct StepText {
+  std::string op, kernel;
+};
+StepText TextOfStep(const Model& model, size_t n) {
+  const ModelNode& node = model.nodes()[n];
+  if (node.block < 0) return {node.op->name, node.kernel->name};
+  StepText text = {"block", ""};
+  for (int32_t i = model.blocks()[static_cast<size_t>(node.block)].first; i <= static_cast<int32_t>(n); ++i) {
+    text.kernel += (text.kernel.empty() ? "" : " ") + std::string(model.nodes()[static_cast<size_t>(i)].kernel->name);
+  }
+  return text;
+}
+
 // Per kind of operator, the slowest first.
 std::vector<OpTotal> Totals(const Model& model, const Measurement& result) {
   std::vector<OpTotal> totals;
   for (size_t n = 0; n < result.nodes.size(); ++n) {
-    const char* name = model.nodes()[n].op->name;
+    const ModelNode& node = model.nodes()[n];
+    if (!IsStep(model, n)) continue;
+    const char* name = node.block >= 0 ? "block" : node.op->name;
     auto at = std::find_if(totals.begin(), totals.end(), [name](const OpTotal& total) { return total.op == name; });
     if (at == totals.end()) at = totals.insert(totals.end(), {name, 0, {}});
     ++at->nodes;
@@ -139,10 +165,12 @@ std::vector<OpTotal> Totals(const Model& model, const Measurement& result) {
 Json ProfileJson(const Model& model, const Measurement& result) {
   Json json = Json::array();
   for (size_t n = 0; n < result.nodes.size(); ++n) {
+    if (!IsStep(model, n)) continue;
     const ModelNode& node = model.nodes()[n];
+    const StepText text = TextOfStep(model, n);
     json.push_back({{"node", node.name},
-                    {"op", node.op->name},
-                    {"kernel", node.kernel->name},
+                    {"op", text.op},
+                    {"kernel", text.kernel},
                     {"ms", result.nodes[n].ms},
                     {"macs", result.nodes[n].macs},
                     {"gops", result.nodes[n].GigaOps()}});
@@ -172,7 +200,9 @@ void PrintBenchJson(const Model& model, const BenchOptions& options, const Measu
   json["output_hash"] = Hex(result.output_hash);
   if (!result.tensor_hashes.empty()) {
     json["tensor_hashes"] = Json::array();
-    for (const TensorHash& hash : result.tensor_hashes) {
+    for (size_t i = 0; i < result.tensor_hashes.size(); ++i) {
+      if (model.tensors()[i].inside) continue;  // it never exists whole
+      const TensorHash& hash = result.tensor_hashes[i];
       json["tensor_hashes"].push_back({{"tensor", hash.name}, {"sha256", Hex(hash.digest)}});
     }
   }
@@ -185,10 +215,12 @@ void PrintProfile(const Model& model, const Measurement& result) {
   for (const NodeTime& node : result.nodes) all += node.ms;
   std::printf("\n%4s  %-12s %9s %14s %8s %6s  %-28s %s\n", "step", "op", "ms", "MACs", "GOP/s", "share", "kernel", "node");
   for (size_t n = 0; n < result.nodes.size(); ++n) {
+    if (!IsStep(model, n)) continue;
     const ModelNode& node = model.nodes()[n];
     const NodeTime& time = result.nodes[n];
-    std::printf("%4zu  %-12s %9.4f %14s %8.1f %5.1f%%  %-28s %s\n", n, node.op->name, time.ms, Grouped(time.macs).c_str(),
-                time.GigaOps(), all > 0 ? 100 * time.ms / all : 0, node.kernel->name, PrintableLine(node.name).c_str());
+    const StepText text = TextOfStep(model, n);
+    std::printf("%4zu  %-12s %9.4f %14s %8.1f %5.1f%%  %-28s %s\n", n, text.op.c_str(), time.ms, Grouped(time.macs).c_str(),
+                time.GigaOps(), all > 0 ? 100 * time.ms / all : 0, text.kernel.c_str(), PrintableLine(node.name).c_str());
   }
   std::printf("\n%6s %-12s %9s %14s %8s %6s\n", "nodes", "op", "ms", "MACs", "GOP/s", "share");
   for (const OpTotal& total : Totals(model, result)) {

@@ -1,0 +1,21 @@
+// Which nodes run together as blocks, so that what lies between them never exists whole.
+#ifndef CUTIS_CONVERTER_PLAN_BLOCKS_H_
+#define CUTIS_CONVERTER_PLAN_BLOCKS_H_
+
+#include <vector>
+
+#include "converter/write/file_model.h"
+#include "ops/op.h"
+
+namespace cutis::convert {
+
+// A node of the file as operators see it; `inputs` holds what its span points to.
+cutis::Node NodeOf(const FileModel& model, const FileNode& from, std::vector<const TensorInfo*>& inputs);
+
+// The longest blocks there are (ops/block/block.h), with strips of as few rows as leave kernels enough pixels to work on. The
+// nodes have been checked.
+std::vector<FileBlock> FindBlocks(const FileModel& model);
+
+}  // namespace cutis::convert
+
+#endif  // CUTIS_CONVERTER_PLAN_BLOCKS_H_
