@@ -26,12 +26,7 @@ std::vector<PlannedBuffer> Lifetimes(const FileModel& model) {
 // Checks one node and gives its scratch.
 Result<uint64_t> CheckNode(const FileModel& model, const FileNode& from) {
   std::vector<const TensorInfo*> inputs;
-  for (const int input : from.inputs) inputs.push_back(&model.tensors[static_cast<size_t>(input)].info);
-  cutis::Node node;
-  node.kind = from.kind;
-  node.inputs = inputs;
-  node.output = &model.tensors[static_cast<size_t>(from.output)].info;
-  node.options = from.options;
+  const cutis::Node node = NodeOf(model, from, inputs);
   const Op* op = inputs.empty() ? nullptr : FindOp(node.kind, inputs[0]->type);
   if (op == nullptr) {
     return Status::Error(Code::kUnsupported, "node \"%s\": this version has no such operator for %s", from.name.c_str(),
