@@ -20,12 +20,7 @@ std::vector<InPlace> MarkInPlace(const FileModel& model) {
     if (in_block[step]) continue;
     const FileNode& from = model.nodes[step];
     std::vector<const TensorInfo*> inputs;
-    for (const int input : from.inputs) inputs.push_back(&model.tensors[static_cast<size_t>(input)].info);
-    cutis::Node node;
-    node.kind = from.kind;
-    node.inputs = inputs;
-    node.output = &model.tensors[static_cast<size_t>(from.output)].info;
-    node.options = from.options;
+    const cutis::Node node = NodeOf(model, from, inputs);
     const Op* op = inputs.empty() ? nullptr : FindOp(node.kind, inputs[0]->type);
     if (op == nullptr || op->in_place == nullptr) continue;
     for (size_t i = 0; i < inputs.size(); ++i) {

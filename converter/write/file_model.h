@@ -67,6 +67,9 @@ struct FileModel {
   }
 };
 
+// A node as operators see it, in terms of the model's own tensors; `inputs` holds what its span points to.
+cutis::Node NodeOf(const FileModel& model, const FileNode& from, std::vector<const TensorInfo*>& inputs);
+
 // Takes out the tensors that no node reads or makes and that are no input or output.
 void RemoveUnusedTensors(FileModel& model);
 

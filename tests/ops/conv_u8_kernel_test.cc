@@ -85,6 +85,45 @@ void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, con
   y.Check(name, "the largest sums");
 }
 
+// Pairs of weights at both sides of what two products can sum to in 16 bits (255 * 128 and 255 * 129), in each pair of a
+// k-group and each half of a row, every pixel 255. The other weights of a row are zero, so that nothing else decides about it.
+void RunPairs(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
+  constexpr int8_t kPairs[][2] = {{64, 64},   {65, 64},   {127, 1},   {127, 2},   {-64, -64},
+                                  {-65, -64}, {-127, -1}, {-127, -2}, {127, -127}};
+  constexpr size_t kPixels = 48;
+  for (const auto& pair : kPairs) {
+    for (size_t place = 0; place < 32; ++place) {  // of a pair within the 64 bytes
+      const GuardedBuffer x(4 * kPixels), scratch(ConvU8ScratchBytes(1)), w(64), bias(64), multiplier(64);
+      std::fill(x.bytes().begin(), x.bytes().end(), uint8_t{255});
+      std::fill(w.bytes().begin(), w.bytes().end(), uint8_t{0});
+      // Leaves 255 of a sum beyond the bound, and 127 or 128 where it has been cut off at 16 bits.
+      const int32_t sign = pair[1] < 0 ? 1 : -1;
+      std::fill(bias.as<int32_t>().begin(), bias.as<int32_t>().end(), sign * 255 * 128);
+      std::fill(multiplier.as<float>().begin(), multiplier.as<float>().end(), 0.25f);
+      w.as<int8_t>()[place * 2] = pair[0];
+      w.as<int8_t>()[place * 2 + 1] = pair[1];
+      ConvU8Args args = {};
+      args.x = x.data();
+      args.x_stride = 4;
+      args.pixels = kPixels;
+      args.w = w.as<int8_t>().data();
+      args.bias = bias.as<int32_t>().data();
+      args.multiplier = multiplier.as<float>().data();
+      args.y_stride = 16;
+      args.k_groups = 1;
+      args.channels = 16;
+      args.out = {128, 0, 255};
+      args.scratch = reinterpret_cast<std::byte*>(scratch.data());
+      const OutputPair y(16 * kPixels);
+      args.y = y.expected();
+      reference(args);
+      args.y = y.actual();
+      kernel(args);
+      y.Check(name, "a pair of weights %d %d at %zu", pair[0], pair[1], place);
+    }
+  }
+}
+
 // Sums that meet every rounding of the requantisation.
 void RunTies(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
   constexpr size_t kChannels = 320;
@@ -131,6 +170,7 @@ CUTIS_KERNEL_TEST(ConvU8) {
       RunCase(reference, kernel, name, {pixels, 21, groups, 3, 1, groups == 129}, seed++);
   }
   RunLargest(reference, kernel, name);
+  RunPairs(reference, kernel, name);
   RunTies(reference, kernel, name);
 }
 

@@ -216,13 +216,7 @@ uint32_t AddTensor(RawModel* model, const char* name, DataType type, std::vector
 
 RawNode& AddNode(RawModel* model, const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs,
                  uint32_t output) {
-  RawNode node;
-  node.name = name;
-  node.kind = static_cast<uint8_t>(kind);
-  node.inputs = std::move(inputs);
-  node.output = output;
-  node.options.type = static_cast<uint8_t>(options);
-  model->nodes.push_back(node);
+  model->nodes.push_back(MakeRawNode(name, kind, options, std::move(inputs), output));
   return model->nodes.back();
 }
 
@@ -380,6 +374,16 @@ void MakePlan(RawModel* model) {
     }
     model->activation_bytes = std::max(model->activation_bytes, t.offset + bytes[i]);
   }
+}
+
+RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs, uint32_t output) {
+  RawNode node;
+  node.name = name;
+  node.kind = static_cast<uint8_t>(kind);
+  node.inputs = std::move(inputs);
+  node.output = output;
+  node.options.type = static_cast<uint8_t>(options);
+  return node;
 }
 
 RawModel SmallU8Model() {

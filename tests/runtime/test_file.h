@@ -119,6 +119,9 @@ Bytes Write(const RawModel& model);
 void FixHash(Bytes* file);
 uint64_t GraphBytes(const Bytes& file);
 
+// A node with options of that type and nothing in them.
+RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs, uint32_t output);
+
 // Sets offsets and activation_bytes by first fit, and a scratch that is enough for these small networks.
 void MakePlan(RawModel* model);
 

@@ -21,12 +21,7 @@ using test::RawNode;
 constexpr IndexMap kWhole{{}, {Dim::kHeight, Dim::kWidth, Dim::kChannel}, {1, 1, 1}};
 
 RawNode MakeNode(const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs, uint32_t output) {
-  RawNode node;
-  node.name = name;
-  node.kind = static_cast<uint8_t>(kind);
-  node.inputs = std::move(inputs);
-  node.output = output;
-  node.options.type = static_cast<uint8_t>(options);
+  RawNode node = test::MakeRawNode(name, kind, options, std::move(inputs), output);
   for (int i = 0; kind == OpKind::kLookup && i < 256; ++i) node.options.table.push_back(static_cast<uint8_t>(i * 7 + 3));
   return node;
 }
