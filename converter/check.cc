@@ -99,6 +99,7 @@ Summary Describe(const Options& options, const Job& job, const Model& model, con
   summary.file_bytes = model.file_bytes();
   summary.weight_bytes = model.weight_bytes();
   summary.nodes = model.nodes().size();
+  summary.blocks = model.blocks().size();
   const Plan& plan = model.plan();
   summary.plan = {plan.activation_bytes, plan.scratch_bytes, plan.shared_bytes,
                   model.lower_bound(1, 1) - plan.scratch_bytes - plan.shared_bytes};

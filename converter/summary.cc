@@ -56,7 +56,9 @@ void AppendAgreement(std::string& text, const Agreement& agreement, const char* 
 
 std::string SummaryText(const Summary& summary) {
   std::string text;
-  Append(text, "model        %s, %s, %zu layers\n", summary.name.c_str(), summary.float32 ? "float32" : "int8", summary.nodes);
+  Append(text, "model        %s, %s, %zu layers", summary.name.c_str(), summary.float32 ? "float32" : "int8", summary.nodes);
+  if (summary.blocks > 0) Append(text, ", %zu blocks of them run as one step each", summary.blocks);
+  text += "\n";
   Append(text, "file         %s, %" PRIu64 " bytes (weights %" PRIu64 ")\n", summary.output.c_str(), summary.file_bytes,
          summary.weight_bytes);
   Append(text, "sha256       %s\n", summary.sha256.c_str());

@@ -8,7 +8,8 @@
 namespace cutis::convert {
 namespace {
 
-// Output pixels of a strip, at least: kernels prepare weights once for them. Twice as many gain nothing, half as many cost a twentieth.
+// Output pixels of a strip, at least: kernels prepare weights once for them. Twice as many gain nothing, half as many cost a
+// twentieth.
 constexpr int32_t kStripPixels = 200;
 
 int32_t RowsOfStrip(const Shape& out) { return std::min(out.height, (kStripPixels + out.width - 1) / out.width); }
@@ -24,17 +25,6 @@ std::vector<int> Readers(const FileModel& model) {
 }
 
 }  // namespace
-
-cutis::Node NodeOf(const FileModel& model, const FileNode& from, std::vector<const TensorInfo*>& inputs) {
-  inputs.clear();
-  for (const int input : from.inputs) inputs.push_back(&model.tensors[static_cast<size_t>(input)].info);
-  cutis::Node node;
-  node.kind = from.kind;
-  node.inputs = inputs;
-  node.output = &model.tensors[static_cast<size_t>(from.output)].info;
-  node.options = from.options;
-  return node;
-}
 
 std::vector<FileBlock> FindBlocks(const FileModel& model) {
   const std::vector<int> readers = Readers(model);

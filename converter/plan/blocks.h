@@ -5,12 +5,8 @@
 #include <vector>
 
 #include "converter/write/file_model.h"
-#include "ops/op.h"
 
 namespace cutis::convert {
-
-// A node of the file as operators see it; `inputs` holds what its span points to.
-cutis::Node NodeOf(const FileModel& model, const FileNode& from, std::vector<const TensorInfo*>& inputs);
 
 // The longest blocks there are (ops/block/block.h), with strips of as few rows as leave kernels enough pixels to work on. The
 // nodes have been checked.

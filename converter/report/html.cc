@@ -165,6 +165,14 @@ std::string OriginHtml(const Report& report) {
   return html + "</table></div>\n";
 }
 
+std::string BlocksRow(const Report& report) {
+  if (report.blocks.empty()) return "";
+  uint64_t inside = 0;
+  for (const ReportTensor& tensor : report.tensors) inside += tensor.inside ? tensor.bytes : 0;
+  return Row("layers run together", std::to_string(report.blocks.size()) + " blocks; between their layers lie " +
+                                        Grouped(inside) + " bytes an image that no longer exist whole");
+}
+
 std::string PlanHtml(const Report& report) {
   const PlanReport& plan = report.summary.plan;
   return "<h2>Memory plan</h2>\n<div class=\"scroll\"><table>\n" +
@@ -173,7 +181,7 @@ std::string PlanHtml(const Report& report) {
          Row("proven to be the least for this order of layers", plan.optimal ? "yes" : "no") +
          Row("activations, an image", Grouped(plan.activation_bytes) + " bytes") +
          Row("scratch, a thread", Grouped(plan.scratch_bytes) + " bytes") +
-         Row("shared", Grouped(plan.shared_bytes) + " bytes") +
+         Row("shared", Grouped(plan.shared_bytes) + " bytes") + BlocksRow(report) +
          "</table></div>\n<p>Arena = images x activations + threads x scratch + shared.</p>\n";
 }
 

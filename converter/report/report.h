@@ -39,6 +39,7 @@ struct ReportTensor {
   int32_t zero_point = 0;
   uint64_t offset = 0, bytes = 0;  // in the activation part of the arena
   int32_t first_step = 0, last_step = 0;
+  bool inside = false;  // a block: it takes no arena
 };
 
 // A node of the file.
@@ -48,6 +49,7 @@ struct ReportLayer {
   std::vector<int> inputs;        // indices of tensors
   int output = 0;
   int in_place = -1;  // the input whose place in the arena the output takes over
+  int block = -1;     // the block that it runs in
   uint64_t macs = 0, parameters = 0;
   uint64_t weight_bytes = 0, other_bytes = 0;
   uint64_t rows = 0, live_rows = 0;  // of 64 weight bytes, 16 outputs x 4 inputs; int8 convolutions and dense layers
@@ -56,6 +58,13 @@ struct ReportLayer {
   std::optional<std::pair<double, double>> weight_scales;   // the least and the largest; int8 layers
   std::optional<double> sqnr_db;                            // infinite: no difference at all
   std::string range, rounding;                              // LayerReport::method and ::rounding
+};
+
+// Layers [first, last] run as one step.
+struct ReportBlock {
+  int32_t first = 0, last = 0;
+  int32_t rows = 0;            // of a strip
+  uint64_t scratch_bytes = 0;  // of a thread
 };
 
 // Where the bytes of the file are. They add up to it.
@@ -72,6 +81,7 @@ struct Report {
   std::vector<PassTrace> passes;
   std::vector<ReportTensor> tensors;
   std::vector<ReportLayer> layers;
+  std::vector<ReportBlock> blocks;
   std::vector<int> inputs, outputs;  // of tensors
   FileParts parts;
   std::string source, source_sha256, licence, card;  // as the file says

@@ -135,7 +135,7 @@ std::string MemoryChart(const Report& report) {
   std::vector<uint64_t> live(report.layers.size() + 2);
   for (size_t i = 0; i < report.tensors.size(); ++i) {
     const ReportTensor& tensor = report.tensors[i];
-    if (tensor.constant) continue;
+    if (tensor.constant || tensor.inside) continue;
     const double x = x_of(tensor.first_step), y = y_of(tensor.offset + tensor.bytes);
     svg += Rectangle(x, y, x_of(tensor.last_step + 1) - x, y_of(tensor.offset) - y, "box" + std::to_string(i % 4),
                      tensor.name + ": " + std::to_string(tensor.bytes) + " bytes at " + std::to_string(tensor.offset) +

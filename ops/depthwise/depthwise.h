@@ -11,7 +11,8 @@ namespace cutis {
 
 // y[oy][ox][c] = requantize(bias[c] + sum over ky, kx of x[oy*stride_h - pad_top + ky*dilation_h][...][c] * w[c][ky][kx]) for
 // the output rows [row_begin, row_end) of one image; what lies outside the image is the pixel `padding`.
-//   x       [in_h][in_w] pixels of `channels` bytes, x_stride bytes apart (a multiple of 4, at least `channels`); of the in_h rows
+//   x       [in_h][in_w] pixels of `channels` bytes, x_stride bytes apart (a multiple of 4, at least `channels`); of the in_h
+//   rows
 //           only some need be in memory: row r lies in place r % x_rows
 //   padding x_stride bytes
 //   w       [ceil(c/16)][ceil(taps/4)][16 c][4 taps], taps over (ky, kx), 64-byte aligned; bias, multiplier [ceil16(c)]

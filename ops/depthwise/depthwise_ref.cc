@@ -15,7 +15,8 @@ uint8_t Output(const DepthwiseU8Args& args, int64_t oy, int64_t ox, size_t c) {
       const int64_t y = oy * window.stride_h - window.pad_top + ky * window.dilation_h;
       const int64_t x = ox * window.stride_w - window.pad_left + kx * window.dilation_w;
       const bool inside = y >= 0 && y < args.in_h && x >= 0 && x < args.in_w;
-      const uint8_t* pixel = inside ? args.x + static_cast<size_t>(y % args.x_rows * args.in_w + x) * args.x_stride : args.padding;
+      const uint8_t* pixel =
+          inside ? args.x + static_cast<size_t>(y % args.x_rows * args.in_w + x) * args.x_stride : args.padding;
       sum += static_cast<uint32_t>(pixel[c] * w[tap / 4 * 64 + tap % 4]);
     }
   }

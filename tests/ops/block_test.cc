@@ -1,5 +1,7 @@
-// Blocks against their own nodes, one by one with the reference kernels: every instruction set, every height of strips, every cut of the
-// units; scratch of exactly the stated size, nothing written outside.
+// Blocks against their own nodes, one by one with the reference kernels: every instruction set, every height of strips, every
+// cut of the units; scratch of exactly the stated size, nothing written outside.
+#include "ops/block/block.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <memory>
 #include <vector>
 
-#include "ops/block/block.h"
 #include "tests/ops/conv_u8_node.h"
 
 namespace cutis::test {
@@ -125,8 +126,8 @@ class Chain {
 std::vector<CpuFeatures> Masks() {
   std::vector<CpuFeatures> masks;
   CpuFeatures mask = 0;
-  for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon, Isa::kDotprod,
-                        Isa::kI8mm}) {
+  for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon,
+                        Isa::kDotprod, Isa::kI8mm}) {
     if ((DetectCpu() & FeatureOf(isa)) == 0) continue;
     mask |= FeatureOf(isa);
     masks.push_back(mask);
@@ -152,8 +153,14 @@ void CheckBlock(const Shapes& shapes, uint64_t seed) {
   REQUIRE(units == int64_t{height} * shapes.batch);
   for (const CpuFeatures mask : Masks()) {
     for (int32_t rows = 1; rows <= height; ++rows) {
-      BlockArgs args = {KernelOfNode(block.expand, mask), KernelOfNode(block.depthwise, mask), KernelOfNode(block.project, mask),
-                        KernelOfNode(block.add, mask), chain.input(), block.add != nullptr ? chain.residual() : nullptr, nullptr, rows};
+      BlockArgs args = {KernelOfNode(block.expand, mask),
+                        KernelOfNode(block.depthwise, mask),
+                        KernelOfNode(block.project, mask),
+                        KernelOfNode(block.add, mask),
+                        chain.input(),
+                        block.add != nullptr ? chain.residual() : nullptr,
+                        nullptr,
+                        rows};
       for (int64_t cut = 0; cut < units; cut += 1 + units / 5) {
         const GuardedBuffer y(before.size());
         std::copy(before.begin(), before.end(), y.data());
@@ -177,12 +184,12 @@ TEST_CASE("blocks equal their nodes") {
   uint64_t seed = 1;
   for (const Window& window : {kThree, kThreeBy2, kFive, kFiveBy2}) {
     CheckBlock({2, 9, 8, 8, 24, 12, {}, window, true}, seed++);
-    CheckBlock({1, 10, 7, 5, 70, 20, {}, window, false}, seed++);              // two groups, channels that fill no word
-    CheckBlock({1, 8, 9, 16, 0, 24, {}, window, true, 4, 64}, seed++);         // no expansion; gaps
-    CheckBlock({2, 7, 7, 12, 40, 0, {}, window, false}, seed++);               // no projection
-    CheckBlock({1, 9, 9, 6, 0, 0, {}, window, true}, seed++);                  // a depthwise one and a sum
-    CheckBlock({1, 17, 15, 3, 32, 16, kThreeBy2, window, false}, seed++);      // the stem
-    CheckBlock({1, 8, 8, 40, 130, 33, {}, window, true, 0, 0, 75}, seed++);    // pruned
+    CheckBlock({1, 10, 7, 5, 70, 20, {}, window, false}, seed++);            // two groups, channels that fill no word
+    CheckBlock({1, 8, 9, 16, 0, 24, {}, window, true, 4, 64}, seed++);       // no expansion; gaps
+    CheckBlock({2, 7, 7, 12, 40, 0, {}, window, false}, seed++);             // no projection
+    CheckBlock({1, 9, 9, 6, 0, 0, {}, window, true}, seed++);                // a depthwise one and a sum
+    CheckBlock({1, 17, 15, 3, 32, 16, kThreeBy2, window, false}, seed++);    // the stem
+    CheckBlock({1, 8, 8, 40, 130, 33, {}, window, true, 0, 0, 75}, seed++);  // pruned
   }
   CheckBlock({1, 12, 9, 8, 16, 8, {}, {3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, true}, seed++);   // dilation
   CheckBlock({1, 12, 9, 8, 16, 8, {}, {2, 3, 4, 3, 1, 1, 0, 1, 0, 1}, false}, seed++);  // rows that no output needs

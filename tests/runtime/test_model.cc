@@ -394,6 +394,48 @@ TEST_CASE("plans that do not hold") {
       test::SmallU8Model());
 }
 
+TEST_CASE("blocks that are none, or lie in one another's way") {
+  CHECK(OpenStatus(test::Write(test::SmallBlocksModel())).ok());
+  CheckAllRefused(
+      {
+          {"block 0: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[0].nodes = 1; }},
+          {"block 0: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[0].nodes = 0; }},
+          {"block 0: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[0].nodes = 5; }},
+          {"block 1: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[1].first = 0xffffffffu; }},
+          {"block 1: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[1].first = 7; }},  // of 10
+          {"block 1: it does not begin after", [](RawModel* m) { std::swap(m->blocks[0], m->blocks[1]); }},
+          {"block 1: it does not begin after", [](RawModel* m) { m->blocks[1] = m->blocks[0]; }},
+          {"block 1: it does not begin after",
+           [](RawModel* m) {
+             m->blocks[1] = {2, 2, 1};
+           }},
+          {"more blocks than nodes", [](RawModel* m) { m->blocks.assign(kMaxNodes + 1, m->blocks[0]); }},
+          {"block 0: its strips", [](RawModel* m) { m->blocks[0].rows = 0; }},
+          {"block 0: its strips", [](RawModel* m) { m->blocks[0].rows = 7; }},
+          {"block 0: its strips", [](RawModel* m) { m->blocks[0].rows = 0xffffffffu; }},
+          {"has a place in the arena", [](RawModel* m) { m->tensors[1].offset = 64; }},
+          {"needed elsewhere", [](RawModel* m) { m->outputs.push_back(1); }},
+          // The sum reads the tensor between the second and the third node too.
+          {"needed elsewhere",
+           [](RawModel* m) {
+             m->nodes[6].inputs = {3, 3};
+             m->blocks = {{2, 2, 1}};
+           }},
+          {"block: it has no depthwise",
+           [](RawModel* m) {
+             m->blocks[1] = {5, 2, 1};
+           }},  // projection and sum
+          // Without the blocks the tensors inside them would lie on others.
+          {"memory plan", [](RawModel* m) { m->blocks.pop_back(); }},
+          {"memory plan", [](RawModel* m) { m->blocks.clear(); }},
+          // The block's output has to be clear of its input until its last strip.
+          {"share bytes", [](RawModel* m) { m->tensors[7].offset = m->tensors[3].offset; }},
+          {"share bytes", [](RawModel* m) { m->tensors[0].offset = m->activation_bytes - 576; }},  // to the end of the block
+          {"convert the model again", [](RawModel* m) { m->scratch_bytes = 40 << 10; }, Code::kUnsupported},
+      },
+      test::SmallBlocksModel());
+}
+
 TEST_CASE("recipes and verdicts without sense") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   CheckAllRefused(

@@ -102,7 +102,8 @@ std::vector<float> RunAlone(const Model& model, int32_t index) {
 }
 
 TEST_CASE("a session computes what its nodes compute alone") {
-  for (const RawModel& raw : {test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model()}) {
+  for (const RawModel& raw :
+       {test::SmallU8Model(), test::SmallSparseModel(), test::SmallBlocksModel(), test::SmallF32Model()}) {
     const Opened opened = Open(raw);
     SessionOptions options;
     options.batch = 3;
@@ -122,6 +123,46 @@ TEST_CASE("a session computes what its nodes compute alone") {
     }
     CHECK(differ);  // the network tells the images apart, so that the comparison means something
   }
+}
+
+TEST_CASE("blocks give the bits of their nodes, and only the last one is seen") {
+  const RawModel raw = test::SmallBlocksModel();
+  RawModel plain = raw;
+  plain.blocks.clear();
+  test::MakePlan(&plain);
+  OpenOptions scalar;
+  scalar.cpu = FeatureOf(Isa::kScalar);
+  const Opened apart = Open(plain), best = Open(raw), slow = Open(raw, scalar);
+  CHECK(best.model->plan().activation_bytes < apart.model->plan().activation_bytes);
+  const std::string hash = Hash(*apart.model, 1, 1);
+  for (int32_t threads = 1; threads <= 7; ++threads) {
+    for (const int32_t batch : {1, 3, 8}) {
+      CHECK(Hash(*best.model, batch, threads) == hash);
+      CHECK(Hash(*slow.model, batch, threads) == hash);
+    }
+  }
+
+  SessionOptions options;
+  options.profile = true;
+  std::vector<TensorHash> of_blocks(raw.tensors.size()), of_nodes(raw.tensors.size());
+  REQUIRE(TensorHashes(*best.model, options, of_blocks).ok());
+  REQUIRE(TensorHashes(*apart.model, options, of_nodes).ok());
+  for (size_t i = 0; i < raw.tensors.size(); ++i) {
+    const bool inside = best.model->tensors()[i].inside;
+    const std::string& name = raw.tensors[i].name;
+    CHECK(inside == (name == "stem" || name == "three" || name == "wide" || name == "five" || name == "project"));
+    CHECK(inside == (std::memcmp(of_blocks[i].digest, of_nodes[i].digest, 32) != 0));
+  }
+  const auto session = Make(*best.model, options);
+  SetGenerated(session.get(), 0, 0);
+  std::vector<int32_t> seen;
+  session->SetObserver(
+      [](void* context, int32_t node, const void*, int32_t) { static_cast<std::vector<int32_t>*>(context)->push_back(node); },
+      &seen);
+  REQUIRE(session->Run(1).ok());
+  CHECK(seen == std::vector<int32_t>{2, 6, 7, 8, 9});
+  for (size_t i = 0; i < raw.nodes.size(); ++i)
+    CHECK((session->node_nanoseconds()[i] > 0) == (std::find(seen.begin(), seen.end(), static_cast<int32_t>(i)) != seen.end()));
 }
 
 TEST_CASE("the smallest network inverts its bytes") {
@@ -218,7 +259,7 @@ class GuardedArena {
 };
 
 TEST_CASE("the arena is used to its last 64 bytes, not beyond, and one byte less is refused") {
-  for (const RawModel& raw : {test::SmallU8Model(), test::SmallF32Model(), test::TinyModel()}) {
+  for (const RawModel& raw : {test::SmallU8Model(), test::SmallBlocksModel(), test::SmallF32Model(), test::TinyModel()}) {
     const Opened opened = Open(raw);
     for (int32_t batch : {1, 8}) {
       for (int32_t threads : {1, 3}) {

@@ -200,9 +200,7 @@ void PrintBenchJson(const Model& model, const BenchOptions& options, const Measu
   json["output_hash"] = Hex(result.output_hash);
   if (!result.tensor_hashes.empty()) {
     json["tensor_hashes"] = Json::array();
-    for (size_t i = 0; i < result.tensor_hashes.size(); ++i) {
-      if (model.tensors()[i].inside) continue;  // it never exists whole
-      const TensorHash& hash = result.tensor_hashes[i];
+    for (const TensorHash& hash : result.tensor_hashes) {
       json["tensor_hashes"].push_back({{"tensor", hash.name}, {"sha256", Hex(hash.digest)}});
     }
   }
@@ -267,6 +265,10 @@ int RunBench(const BenchOptions& options) {
   if (options.hash == "all") {
     result.tensor_hashes.resize(model.tensors().size());
     if (Status status = TensorHashes(model, session_options, result.tensor_hashes); !status.ok()) return Fail(status);
+    for (size_t i = result.tensor_hashes.size(); i-- > 0;) {
+      if (!model.tensors()[i].inside) continue;  // else it never exists whole
+      result.tensor_hashes.erase(result.tensor_hashes.begin() + static_cast<ptrdiff_t>(i));
+    }
   }
   if (options.json) {
     PrintBenchJson(model, options, result);

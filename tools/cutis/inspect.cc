@@ -72,9 +72,15 @@ Json TensorJson(const ModelTensor& tensor) {
                {"shape", {info.shape.height, info.shape.width, info.shape.channels}},
                {"channel_stride", info.channel_stride},
                {"bytes", info.image_bytes},
-               {"offset", tensor.offset},
                {"first_step", tensor.first_step},
                {"last_step", tensor.last_step}};
+  if (tensor.constant != nullptr) {
+    json["constant"] = true;
+  } else if (tensor.inside) {
+    json["inside_block"] = true;
+  } else {
+    json["offset"] = tensor.offset;
+  }
   if (info.type == DataType::kU8) {
     json["scale"] = info.scale;
     json["zero_point"] = info.zero_point;
@@ -92,6 +98,7 @@ Json NodeJson(const ModelNode& node) {
   for (int32_t input : node.inputs) json["inputs"].push_back(input);
   json["output"] = node.output;
   if (node.in_place >= 0) json["in_place"] = node.in_place;
+  if (node.block >= 0) json["block"] = node.block;
   json["macs"] = Macs(node);
   const Stored stored = StoredBytes(node.node.options);
   json["weight_bytes"] = stored.weights;
@@ -176,6 +183,13 @@ Json ModelJson(const Model& model, const std::string& path) {
   for (const ModelTensor& tensor : model.tensors()) json["tensors"].push_back(TensorJson(tensor));
   json["nodes"] = Json::array();
   for (const ModelNode& node : model.nodes()) json["nodes"].push_back(NodeJson(node));
+  json["blocks"] = Json::array();
+  for (const ModelBlock& block : model.blocks()) {
+    json["blocks"].push_back({{"first", block.first},
+                              {"last", block.last},
+                              {"rows", block.rows},
+                              {"scratch_bytes", BlockScratchBytes(block.parts, block.rows)}});
+  }
   json["plan"] = PlanJson(model);
   json["recipe"] = model.preprocess() == nullptr ? Json(nullptr) : RecipeJson(*model.preprocess());
   json["verdict"] = model.verdict() == nullptr ? Json(nullptr) : VerdictJson(*model.verdict());
@@ -201,6 +215,14 @@ void PrintHead(const Model& model, const std::string& path) {
   }
 }
 
+// Joins the nodes of a block.
+char BlockMark(const Model& model, size_t i) {
+  const int32_t index = model.nodes()[i].block;
+  if (index < 0) return ' ';
+  const ModelBlock& block = model.blocks()[static_cast<size_t>(index)];
+  return static_cast<int32_t>(i) == block.first ? '/' : static_cast<int32_t>(i) == block.last ? '\\' : '|';
+}
+
 void PrintNodes(const Model& model) {
   std::printf("\nGraph: %zu nodes, %s, kernels chosen for %s\n", model.nodes().size(), Precision(model),
               NameOf(BestIsa(model.cpu())));
@@ -215,15 +237,20 @@ void PrintNodes(const Model& model) {
     const ModelNode& node = model.nodes()[i];
     const ModelTensor &in = TensorAt(model, node.inputs[0]), &out = TensorAt(model, node.output);
     macs += Macs(node);
-    std::printf("%4zu  %-12s %-9s %-14s %-14s %13s %10s ", i, node.op->name, WindowText(node.node.options).c_str(),
-                ShapeText(in.info.shape).c_str(), ShapeText(out.info.shape).c_str(), Grouped(Macs(node)).c_str(),
-                Grouped(StoredBytes(node.node.options).weights).c_str());
+    std::printf("%4zu %c%-12s %-9s %-14s %-14s %13s %10s ", i, BlockMark(model, i), node.op->name,
+                WindowText(node.node.options).c_str(), ShapeText(in.info.shape).c_str(), ShapeText(out.info.shape).c_str(),
+                Grouped(Macs(node)).c_str(), Grouped(StoredBytes(node.node.options).weights).c_str());
     if (out.info.type == DataType::kU8) {
       std::printf("%12.6g %4d", static_cast<double>(out.info.scale), out.info.zero_point);
     } else {
       std::printf("%12s %4s", "f32", "");
     }
-    std::printf(" %9llu%c %s", static_cast<unsigned long long>(out.offset), node.in_place >= 0 ? '=' : ' ', node.kernel->name);
+    if (out.inside) {
+      std::printf(" %9s  %s", "-", node.kernel->name);
+    } else {
+      std::printf(" %9llu%c %s", static_cast<unsigned long long>(out.offset), node.in_place >= 0 ? '=' : ' ',
+                  node.kernel->name);
+    }
     if (const Rows rows = RowsOf(node.node); rows.all != 0) std::printf(", %zu of %zu rows", rows.live, rows.all);
     std::printf("\n");
   }
@@ -233,6 +260,10 @@ void PrintNodes(const Model& model) {
       "(float32 nodes have neither). Offsets and shapes are those of batch 1; after an offset, = says that the output lies on "
       "an input.\n",
       Grouped(macs).c_str());
+  if (model.blocks().empty()) return;
+  std::printf(
+      "Nodes joined by / | \\ run as one step, some rows at a time (%zu blocks): what lies between them takes no arena.\n",
+      model.blocks().size());
 }
 
 void PrintPlan(const Model& model) {
