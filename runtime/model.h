@@ -66,9 +66,12 @@ class Model {
   std::span<const int32_t> inputs() const;
   std::span<const int32_t> outputs() const;
   const Plan& plan() const;
-  uint64_t lower_bound(int32_t batch, int32_t threads) const;  // the largest sum of live bytes over the steps
-  const Preprocess* preprocess() const;                        // null: takes tensors only
-  const VerdictRecipe* verdict() const;                        // null: gives tensors only
+  // Of a session; the least that any plan of the same network takes: the largest sum of live bytes and scratch over the steps.
+  uint64_t ArenaBytes(int32_t batch, int32_t threads) const;
+  uint64_t ArenaLowerBound(int32_t batch, int32_t threads) const;
+  uint64_t ScratchBytes(int32_t node) const;  // of a thread in that step; a block's at its first node
+  const Preprocess* preprocess() const;       // null: takes tensors only
+  const VerdictRecipe* verdict() const;       // null: gives tensors only
   const Provenance& provenance() const;
   std::span<const uint8_t, 32> sha256() const;  // the one in the header
   uint32_t format_version() const;

@@ -43,8 +43,8 @@ struct Session::Impl {
   SessionOptions options;
   size_t arena_bytes = 0;
   std::unique_ptr<uint8_t[], MallocDeleter> own_arena;
-  std::byte* scratch = nullptr;      // [threads][scratch_bytes]
-  std::byte* activations = nullptr;  // [batch * activation_bytes]
+  std::byte* activations = nullptr;  // the arena's start
+  std::byte* scratch_end = nullptr;  // the arena's end
   Memory memory;
   std::span<Step> steps;
   std::span<uint64_t> nanoseconds;
@@ -83,6 +83,11 @@ struct Session::Impl {
     return &Tensor(inputs[static_cast<size_t>(index)]).info;
   }
 
+  // A thread's scratch in a step.
+  std::byte* Scratch(size_t step, int32_t thread) const {
+    return scratch_end - static_cast<size_t>(thread + 1) * static_cast<size_t>(model->ScratchBytes(static_cast<int32_t>(step)));
+  }
+
   Status Prepare();
   Status PlaceArena();
   Status PrepareXnnpack();
@@ -96,8 +101,8 @@ Session::Session() = default;
 Session::~Session() = default;
 
 Status Session::Impl::PlaceArena() {
-  const Plan& plan = model->plan();
-  uint64_t needed = plan.ArenaBytes(options.batch, options.threads);
+  uint64_t needed = model->ArenaBytes(options.batch, options.threads);
+  const uint64_t planned = needed;
   if (options.float_backend == FloatBackend::kXnnpack)
     needed += kXnnpackExtraBytes;  // it reads a little beyond the last buffer
   if (needed > SIZE_MAX / 2) {
@@ -120,9 +125,8 @@ Status Session::Impl::PlaceArena() {
                            options.batch, options.threads, arena_bytes);
     }
   }
-  scratch = static_cast<std::byte*>(arena);
-  activations = scratch + static_cast<size_t>(options.threads) * static_cast<size_t>(plan.scratch_bytes) +
-                static_cast<size_t>(plan.shared_bytes);
+  activations = static_cast<std::byte*>(arena);
+  scratch_end = activations + static_cast<size_t>(planned);
   return {};
 }
 
@@ -209,8 +213,7 @@ void Session::Impl::RunShare(const ModelBlock& block, int32_t thread) {
   }
   const Share share(BlockUnits(block.parts, images * block.parts.last().output->images), thread, options.threads);
   if (share.begin < share.end)
-    RunBlock(block.parts, args, share.begin, share.end,
-             scratch + static_cast<size_t>(thread) * static_cast<size_t>(model->plan().scratch_bytes));
+    RunBlock(block.parts, args, share.begin, share.end, Scratch(static_cast<size_t>(block.first), thread));
 }
 
 // A thread's share of every node. All threads meet after each node, since the next one may read any of its rows.
@@ -218,7 +221,6 @@ void Session::Impl::RunPart(int32_t thread) {
   const FloatEnvironment environment;
   const std::span<const ModelNode> nodes = model->nodes();
   const int64_t threads = options.threads;
-  std::byte* own_scratch = scratch + static_cast<size_t>(thread) * static_cast<size_t>(model->plan().scratch_bytes);
   const bool report = observer != nullptr || options.profile;
   void (*const after_node)(void*) = report ? +[](void* self) { static_cast<Impl*>(self)->AfterNode(); } : nullptr;
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -241,7 +243,7 @@ void Session::Impl::RunPart(int32_t thread) {
     const Share share(now.op->units(now.node, batch), thread, threads);
     if (share.begin < share.end)
       now.op->run(now.node, now.kernel->fn, RunArgs{steps[i].inputs.data(), steps[i].output, batch}, share.begin, share.end,
-                  own_scratch);
+                  Scratch(i, thread));
     if (threads > 1 || report) team->Meet(thread, after_node, this);
   }
 }

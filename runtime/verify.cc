@@ -180,14 +180,6 @@ Status LoadBlock(const format::Block& from, int32_t index, ModelData* out) {
     }
   }
   out->tensors[static_cast<size_t>(out->nodes[static_cast<size_t>(block.last)].output)].first_step = block.first;
-  const uint64_t scratch = BlockScratchBytes(block.parts, block.rows);
-  if (scratch > out->plan.scratch_bytes) {
-    return Status::Error(Code::kUnsupported,
-                         "memory plan: block %d needs %llu bytes of scratch, the file plans %llu: convert the model again with "
-                         "this version",
-                         index, static_cast<unsigned long long>(scratch),
-                         static_cast<unsigned long long>(out->plan.scratch_bytes));
-  }
   return {};
 }
 
@@ -238,7 +230,7 @@ Status CheckPlaces(ModelData* out) {
   std::span<InPlace> in_place;
   CUTIS_TRY(FindInPlace(*out, buffer_of, temporary, &in_place));
   CUTIS_TRY(CheckPlan(buffers, out->plan.activation_bytes, in_place));
-  out->live_bytes = LiveBytesBound(buffers, static_cast<int32_t>(out->nodes.size()), in_place);
+  MeasureSteps(buffers, in_place, out->steps);
   for (ModelNode& node : out->nodes) {
     if (node.block >= 0) continue;
     const ModelTensor& output = out->tensors[static_cast<size_t>(node.output)];
@@ -250,28 +242,45 @@ Status CheckPlaces(ModelData* out) {
   return {};
 }
 
-Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
-  const format::Plan& from = *graph.plan();
-  Plan& plan = out->plan;
-  plan = {from.activation_bytes(), from.scratch_bytes(), from.shared_bytes()};
-  if (plan.activation_bytes > kMaxActivationBytes || plan.scratch_bytes > kMaxScratchBytes ||
-      plan.scratch_bytes % kAlignment != 0) {
-    return Status::Error(Code::kBadInput, "memory plan: the sizes are too large or not aligned to %zu bytes", kAlignment);
-  }
-  if (plan.shared_bytes != 0) {
-    return Status::Error(Code::kUnsupported,
-                         "memory plan: shared memory is stated, of which this version has no use: update Cutis");
-  }
-  uint64_t macs = 0;
-  for (const ModelNode& node : out->nodes) {
-    const uint64_t scratch = node.op->scratch_bytes(node.node);
-    if (scratch > plan.scratch_bytes) {
+// What the kernels need of scratch in each step; the file states it, so that it stays the same whatever the version.
+Status LoadScratch(const format::Plan& from, Memory& memory, ModelData* out) {
+  const flatbuffers::Vector<uint32_t>& stated = *from.scratch_bytes();
+  if (stated.size() != out->nodes.size())
+    return Status::Error(Code::kBadInput, "memory plan: it states the scratch of %u nodes of %zu", stated.size(),
+                         out->nodes.size());
+  CUTIS_TRY(memory.Array(out->nodes.size() + 2, &out->steps));
+  for (uint32_t i = 0; i < stated.size(); ++i) {
+    const ModelNode& node = out->nodes[i];
+    const ModelBlock* block = node.block >= 0 ? &out->blocks[static_cast<size_t>(node.block)] : nullptr;
+    const bool first = block == nullptr || block->first == static_cast<int32_t>(i);
+    const uint64_t scratch = stated.Get(i);
+    if (scratch > kMaxScratchBytes || scratch % kAlignment != 0 || (!first && scratch != 0)) {
+      return Status::Error(
+          Code::kBadInput,
+          "memory plan: the scratch of node \"%.60s\" is too large, not aligned to %zu bytes, or within a block", node.name,
+          kAlignment);
+    }
+    if (!first) continue;
+    const uint64_t needed = block == nullptr ? node.op->scratch_bytes(node.node) : BlockScratchBytes(block->parts, block->rows);
+    if (needed > scratch) {
       return Status::Error(Code::kUnsupported,
                            "memory plan: node \"%.60s\" needs %llu bytes of scratch, the file plans %llu: convert the model "
                            "again with this version",
-                           node.name, static_cast<unsigned long long>(scratch),
-                           static_cast<unsigned long long>(plan.scratch_bytes));
+                           node.name, static_cast<unsigned long long>(needed), static_cast<unsigned long long>(scratch));
     }
+    out->steps[i + 1].scratch = scratch;
+    if (scratch > out->plan.scratch_bytes) out->plan.scratch_bytes = scratch;
+  }
+  return {};
+}
+
+Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
+  const format::Plan& from = *graph.plan();
+  out->plan.activation_bytes = from.activation_bytes();
+  if (out->plan.activation_bytes > kMaxActivationBytes)
+    return Status::Error(Code::kBadInput, "memory plan: the activations are too large");
+  uint64_t macs = 0;
+  for (const ModelNode& node : out->nodes) {
     const uint64_t more = MacsOf(*node.op, node.node);
     if (more > kMaxMacs || macs > kMaxMacs - more) {
       return Status::Error(Code::kUnsupported, "the network wants more than %llu multiply-adds for an image",
@@ -280,6 +289,7 @@ Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
     macs += more;
   }
   CUTIS_TRY(LoadBlocks(graph, memory, out));
+  CUTIS_TRY(LoadScratch(from, memory, out));
   return CheckPlaces(out);
 }
 

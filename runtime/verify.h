@@ -54,7 +54,7 @@ struct ModelData {
   std::span<int32_t> inputs;
   std::span<int32_t> outputs;
   Plan plan;
-  uint64_t live_bytes = 0;  // LiveBytesBound of the plan
+  std::span<StepMemory> steps;  // before the first node, of each node, after the last
   bool has_preprocess = false;
   Preprocess preprocess;
   bool has_verdict = false;

@@ -64,15 +64,16 @@ Result<uint64_t> BlockScratch(const FileModel& model, const FileBlock& block) {
 }  // namespace
 
 Result<PlanReport> PlanMemory(FileModel& model) {
-  PlanReport report;
+  model.scratch_bytes.clear();
   for (const FileNode& node : model.nodes) {
     CUTIS_ASSIGN(const uint64_t scratch, CheckNode(model, node));
-    report.scratch_bytes = std::max(report.scratch_bytes, scratch);
+    model.scratch_bytes.push_back(scratch);
   }
   std::vector<bool> inside(model.tensors.size(), false);  // a block
   for (const FileBlock& block : model.blocks) {
     CUTIS_ASSIGN(const uint64_t scratch, BlockScratch(model, block));
-    report.scratch_bytes = std::max(report.scratch_bytes, scratch);
+    std::fill_n(model.scratch_bytes.begin() + static_cast<ptrdiff_t>(block.first), block.count, uint64_t{0});
+    model.scratch_bytes[block.first] = scratch;
     for (size_t i = block.first; i + 1 < block.first + block.count; ++i) {
       inside[static_cast<size_t>(model.nodes[i].output)] = true;
       model.tensors[static_cast<size_t>(model.nodes[i].output)].offset = 0;
@@ -87,18 +88,33 @@ Result<PlanReport> PlanMemory(FileModel& model) {
     planned.push_back(i);
     buffers.push_back(all[i]);
   }
+  std::vector<StepMemory> steps(model.nodes.size() + 2);
+  for (size_t i = 0; i < model.nodes.size(); ++i) steps[i + 1].scratch = model.scratch_bytes[i];
+  for (PlannedBuffer& buffer : buffers) {
+    for (int32_t step = buffer.first_step; step <= buffer.last_step; ++step)
+      buffer.above = std::max(buffer.above, steps[static_cast<size_t>(step + 1)].scratch);
+  }
   std::vector<InPlace> in_place = MarkInPlace(model);
   for (InPlace& pair : in_place) pair = {buffer_of[pair.input], buffer_of[pair.output]};
   SortInPlace(in_place);
+
   const Placement placement = PlaceBuffers(buffers, in_place);
-  report.activation_bytes = placement.bytes;
+  MeasureSteps(buffers, in_place, steps);
+  PlanReport report;
+  for (const StepMemory& step : steps) {
+    report.activation_bytes = std::max(report.activation_bytes, step.top);
+    report.scratch_bytes = std::max(report.scratch_bytes, step.scratch);
+  }
+  report.arena_bytes = ArenaBytes(steps, 1, 1);
+  report.lower_bound = ArenaLowerBound(steps, 1, 1);
   report.optimal = placement.optimal;
-  report.live_bytes_bound = LiveBytesBound(buffers, static_cast<int32_t>(model.nodes.size()), in_place);
+  if (placement.bytes != report.arena_bytes) {
+    return Status::Error(Code::kInternal, "the planner counts %llu bytes, the runtime would take %llu",
+                         static_cast<unsigned long long>(placement.bytes), static_cast<unsigned long long>(report.arena_bytes));
+  }
   CUTIS_TRY(CheckPlan(buffers, report.activation_bytes, in_place));
   for (size_t i = 0; i < buffers.size(); ++i) model.tensors[planned[i]].offset = buffers[i].offset;
   model.activation_bytes = report.activation_bytes;
-  model.scratch_bytes = report.scratch_bytes;
-  model.shared_bytes = report.shared_bytes;
   return report;
 }
 

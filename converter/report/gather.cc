@@ -181,6 +181,7 @@ void DescribeLayers(const Summary& summary, const Model& model, Report& report) 
     layer.output = node.output;
     layer.in_place = node.in_place;
     layer.block = node.block;
+    layer.scratch_bytes = model.ScratchBytes(static_cast<int32_t>(report.layers.size()));
     layer.macs = MacsOf(*node.op, node.node);
     const Stored stored = StoredBytes(node.node.options);
     layer.weight_bytes = stored.weights;
@@ -255,7 +256,7 @@ Result<Report> GatherReport(const Options& options, const Job& job, const Summar
                               tensor.inside});
   }
   for (const ModelBlock& block : model.blocks()) {
-    report.blocks.push_back({block.first, block.last, block.rows, BlockScratchBytes(block.parts, block.rows)});
+    report.blocks.push_back({block.first, block.last, block.rows});
   }
   DescribeLayers(summary, model, report);
   DescribeParts(model, report);

@@ -152,11 +152,11 @@ std::string Figure(const std::string& title, const std::string& svg, const std::
 
 std::string PicturesHtml(const Report& report) {
   return SqnrFigure(report) + SparsityFigure(report) +
-         Figure(
-             "Memory over time", MemoryChart(report),
-             "Each rectangle is a tensor: its place in the arena by the steps during which it is needed (batch 1). The line "
-             "is the sum of what is needed at a step; its highest point is the lower bound that no plan can beat. Layers that "
-             "run together as a block are one step, and what lies between them takes no place.") +
+         Figure("Memory over time", MemoryChart(report),
+                "Each rectangle from below is a tensor: its place in the arena by the steps during which it is needed (batch "
+                "1, one thread); those that hang from above are the scratch of the kernels. The line is the sum of what is "
+                "needed at a step; its highest point is the lower bound that no plan can beat. Layers that run together as a "
+                "block are one step, and what lies between them takes no place.") +
          SizeFigure(report);
 }
 

@@ -48,8 +48,9 @@ struct ReportLayer {
   DataType type = DataType::kU8;  // of its first input
   std::vector<int> inputs;        // indices of tensors
   int output = 0;
-  int in_place = -1;  // the input whose place in the arena the output takes over
-  int block = -1;     // the block that it runs in
+  int in_place = -1;           // the input whose place in the arena the output takes over
+  int block = -1;              // the block that it runs in
+  uint64_t scratch_bytes = 0;  // of a thread in its step; a block's is at its first layer
   uint64_t macs = 0, parameters = 0;
   uint64_t weight_bytes = 0, other_bytes = 0;
   uint64_t rows = 0, live_rows = 0;  // of 64 weight bytes, 16 outputs x 4 inputs; int8 convolutions and dense layers
@@ -63,8 +64,7 @@ struct ReportLayer {
 // Layers [first, last] run as one step.
 struct ReportBlock {
   int32_t first = 0, last = 0;
-  int32_t rows = 0;            // of a strip
-  uint64_t scratch_bytes = 0;  // of a thread
+  int32_t rows = 0;  // of a strip
 };
 
 // Where the bytes of the file are. They add up to it.
@@ -89,12 +89,6 @@ struct Report {
   std::vector<std::string> warnings;
   std::optional<double> min_cosine;
 
-  uint64_t arena_bytes() const {
-    return summary.plan.activation_bytes + summary.plan.scratch_bytes + summary.plan.shared_bytes;
-  }
-  uint64_t arena_bound() const {
-    return summary.plan.live_bytes_bound + summary.plan.scratch_bytes + summary.plan.shared_bytes;
-  }
   uint64_t macs() const;
 };
 

@@ -250,7 +250,8 @@ Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& m
   const auto tensor_vector = builder.CreateVector(tensors);
   const auto node_vector = builder.CreateVector(nodes);
   const auto outputs = builder.CreateVector(ToUnsigned(model.outputs));
-  const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
+  const std::vector<uint32_t> scratch(model.scratch_bytes.begin(), model.scratch_bytes.end());
+  const auto plan = format::CreatePlan(builder, model.activation_bytes, builder.CreateVector(scratch));
   const auto inputs = builder.CreateVector(ToUnsigned(model.inputs));
   std::vector<format::Block> blocks;
   for (const FileBlock& block : model.blocks) {

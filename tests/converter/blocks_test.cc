@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -64,7 +65,11 @@ TEST_CASE("an inverted residual is one block, and what lies inside takes no aren
   // the sum, of 8 channels each, and never more.
   CHECK(apart.value().activation_bytes == 12 * 12 * (48 + 48 + 8));
   CHECK(together.value().activation_bytes == 12 * 12 * (8 + 8));
-  CHECK(together.value().live_bytes_bound == together.value().activation_bytes);
+  CHECK(together.value().arena_bytes == together.value().lower_bound);
+  // The first convolution reads the image, of 3 channels in 4 bytes.
+  CHECK(together.value().arena_bytes ==
+        std::max(12 * 12 * (4 + 8) + model.scratch_bytes[0], 12 * 12 * (8 + 8) + model.scratch_bytes[1]));
+  for (size_t i = 2; i < 5; ++i) CHECK(model.scratch_bytes[i] == 0);
   for (size_t i = 1; i < 4; ++i) CHECK(model.tensors[static_cast<size_t>(model.nodes[i].output)].offset == 0);
 }
 

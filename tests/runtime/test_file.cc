@@ -137,7 +137,7 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   const auto tensor_vector = builder.CreateVector(tensors);
   const auto node_vector = builder.CreateVector(nodes);
   const auto outputs = builder.CreateVector(model.outputs);
-  const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
+  const auto plan = format::CreatePlan(builder, model.activation_bytes, builder.CreateVector(model.scratch_bytes));
   std::vector<uint32_t> inputs = {model.input};
   inputs.insert(inputs.end(), model.more_inputs.begin(), model.more_inputs.end());
   std::vector<format::Block> blocks;
@@ -357,6 +357,7 @@ void MakePlan(RawModel* model) {
   }
   for (uint32_t output : model->outputs) last[output] = static_cast<int>(model->nodes.size());
   std::vector<bool> inside(count);
+  model->scratch_bytes.assign(model->nodes.size(), 128 << 10);
   for (const RawBlock& block : model->blocks) {
     const uint32_t end = block.first + block.nodes;
     for (uint32_t i = block.first; i < end; ++i) {
@@ -364,10 +365,10 @@ void MakePlan(RawModel* model) {
       if (i + 1 < end) inside[model->nodes[i].output] = true;
     }
     first[model->nodes[end - 1].output] = static_cast<int>(block.first);
+    for (uint32_t i = block.first + 1; i < end; ++i) model->scratch_bytes[i] = 0;
   }
   std::vector<uint64_t> bytes(count);
   model->activation_bytes = 0;
-  model->scratch_bytes = 128 << 10;
   for (size_t i = 0; i < count; ++i) {
     RawTensor& t = model->tensors[i];
     t.offset = 0;

@@ -93,7 +93,8 @@ struct RawModel {
   std::vector<uint32_t> more_inputs;
   std::vector<uint32_t> outputs;
   std::vector<RawBlock> blocks;
-  uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;
+  uint64_t activation_bytes = 0;
+  std::vector<uint32_t> scratch_bytes;  // by node
 
   bool has_preprocess = true;
   std::string decoder = "stb";

@@ -42,6 +42,7 @@ RawModel ChainModel() {
                  MakeNode("last", OpKind::kLookup, format::Options::Lookup, {4}, 5)};
   model.outputs = {5};
   model.activation_bytes = 256;
+  model.scratch_bytes.assign(5, 64);
   return model;
 }
 
@@ -97,7 +98,7 @@ TEST_CASE("a network that works in place gives the bits of one that does not") {
   const test::Bytes file = test::Write(shared);
   const auto model = Model::OpenMemory(file.data.get(), file.size);
   REQUIRE(model.ok());
-  CHECK(model.value()->lower_bound(1, 1) == 256 + shared.scratch_bytes);
+  CHECK(model.value()->ArenaLowerBound(1, 1) == 256 + shared.scratch_bytes[0]);
   const int32_t in_place[] = {0, -1, 2, -1, 4};
   for (size_t i = 0; i < 5; ++i) CHECK(model.value()->nodes()[i].in_place == in_place[i]);
 }
@@ -210,7 +211,9 @@ TEST_CASE("the plan check with pairs agrees with one that looks at every byte of
       bound = std::max(bound, live);
     }
     CHECK(CheckPlan(buffers, end, pair).ok() == !overlap);
-    CHECK(LiveBytesBound(buffers, 8, pair) == bound);
+    StepMemory steps[10];
+    MeasureSteps(buffers, pair, steps);
+    CHECK(ArenaLowerBound(steps, 1, 1) == bound);
     ++(overlap ? broken : taken ? in_place : sound);
   }
   CHECK(sound > 20);

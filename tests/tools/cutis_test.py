@@ -243,18 +243,18 @@ class Inspect(CliTest):
     def test_plan(self):
         model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
         plan = model["plan"]
-        for row in plan["batch_1"]:
-            arena = plan["activation_bytes"] + row["threads"] * plan["scratch_bytes_per_thread"] + plan["shared_bytes"]
-            self.assertEqual(row["arena_bytes"], arena)
-            self.assertGreaterEqual(row["arena_bytes"], row["arena_lower_bound"])
-        self.assertEqual([row["threads"] for row in plan["batch_1"]], [1, 2, 3, 4])
-        # The lower bound, computed here from the tensors: the most bytes alive in one step.
         placed = [tensor for tensor in model["tensors"] if not tensor.get("inside_block")]
-        live = max(sum(t["bytes"] for t in placed if t["first_step"] <= step <= t["last_step"])
-                   for step in range(-1, len(model["nodes"]) + 1))
-        self.assertEqual(plan["batch_1"][0]["arena_lower_bound"] - plan["scratch_bytes_per_thread"] - plan["shared_bytes"], live)
+        for row in plan["batch_1"]:
+            top = lambda step: max(t["offset"] + t["bytes"] for t in placed if t["first_step"] <= step <= t["last_step"])
+            self.assertEqual(row["arena_bytes"], max(top(step) + row["threads"] * node["scratch_bytes"]
+                                                     for step, node in enumerate(model["nodes"])))
+            # The sum of a step, computed here from the tensors.
+            live = lambda step: sum(t["bytes"] for t in placed if t["first_step"] <= step <= t["last_step"])
+            self.assertEqual(row["arena_lower_bound"], max(live(step) + row["threads"] * node["scratch_bytes"]
+                                                           for step, node in enumerate(model["nodes"])))
+        self.assertEqual([row["threads"] for row in plan["batch_1"]], [1, 2, 3, 4])
         for a in placed:
-            self.assertLessEqual(a["offset"] + a["bytes"], plan["activation_bytes"])
+            self.assertLessEqual(a["offset"] + a["bytes"], plan["most_activation_bytes"])
             for b in placed:
                 together = a is not b and a["first_step"] <= b["last_step"] and b["first_step"] <= a["last_step"]
                 apart = a["offset"] + a["bytes"] <= b["offset"] or b["offset"] + b["bytes"] <= a["offset"]
@@ -274,11 +274,10 @@ class Inspect(CliTest):
             self.assertEqual((tensors[at]["offset"], tensors[at]["bytes"], tensors[at]["last_step"]),
                              (result["offset"], result["bytes"], step))
         # Such a pair counts once in the bound.
-        plan = model["plan"]
-        live = max(sum(t["bytes"] for i, t in enumerate(tensors)
-                       if t["first_step"] <= step <= t["last_step"] and i != shared.get(step))
-                   for step in range(-1, len(model["nodes"]) + 1))
-        self.assertEqual(plan["batch_1"][0]["arena_lower_bound"] - plan["scratch_bytes_per_thread"] - plan["shared_bytes"], live)
+        bound = max(sum(t["bytes"] for i, t in enumerate(tensors)
+                        if t["first_step"] <= step <= t["last_step"] and i != shared.get(step)) + node["scratch_bytes"]
+                    for step, node in enumerate(model["nodes"]))
+        self.assertEqual(model["plan"]["batch_1"][0]["arena_lower_bound"], bound)
 
     def test_blocks(self):
         model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
@@ -291,7 +290,8 @@ class Inspect(CliTest):
         for index, block in enumerate(model["blocks"]):
             self.assertEqual([node.get("block") for node in nodes[block["first"]:block["last"] + 1]],
                              [index] * (block["last"] - block["first"] + 1))
-            self.assertLessEqual(block["scratch_bytes"], model["plan"]["scratch_bytes_per_thread"])
+            self.assertEqual([node["scratch_bytes"] > 0 for node in nodes[block["first"]:block["last"] + 1]],
+                             [True] + [False] * (block["last"] - block["first"]))
             expected |= {tensors[node["output"]]["name"] for node in nodes[block["first"]:block["last"]]}
         self.assertEqual(inside, expected)
         self.assertFalse(any("offset" in tensor for tensor in tensors if tensor["name"] in inside))

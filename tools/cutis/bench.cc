@@ -193,8 +193,8 @@ void PrintBenchJson(const Model& model, const BenchOptions& options, const Measu
   json["isa"] = NameOf(BestIsa(model.cpu()));
   json["load_ms"] = result.load_ms;
   json["first_ms"] = result.first_ms;
-  json["arena_bytes"] = model.plan().ArenaBytes(options.batch, options.threads);
-  json["arena_lower_bound"] = model.lower_bound(options.batch, options.threads);
+  json["arena_bytes"] = model.ArenaBytes(options.batch, options.threads);
+  json["arena_lower_bound"] = model.ArenaLowerBound(options.batch, options.threads);
   json["peak_rss_bytes"] = result.peak_rss_bytes;
   json["file_bytes"] = model.file_bytes();
   json["output_hash"] = Hex(result.output_hash);
@@ -232,8 +232,8 @@ void PrintProfile(const Model& model, const Measurement& result) {
 }
 
 void PrintBench(const Model& model, const BenchOptions& options, const Measurement& result) {
-  const uint64_t arena = model.plan().ArenaBytes(options.batch, options.threads),
-                 bound = model.lower_bound(options.batch, options.threads);
+  const uint64_t arena = model.ArenaBytes(options.batch, options.threads),
+                 bound = model.ArenaLowerBound(options.batch, options.threads);
   std::printf("%s: %d runs of batch %d, %d thread%s, %s\n", PrintableLine(options.model.path).c_str(), options.runs,
               options.batch, options.threads, options.threads == 1 ? "" : "s", NameOf(BestIsa(model.cpu())));
   std::printf("  run        median %.3f ms, p10 %.3f, p90 %.3f", Percentile(result.run_ms, 0.5), Percentile(result.run_ms, 0.1),

@@ -113,12 +113,10 @@ Json NodeJson(const ModelNode& node) {
 
 Json PlanJson(const Model& model) {
   const Plan& plan = model.plan();
-  Json json = {{"activation_bytes", plan.activation_bytes},
-               {"scratch_bytes_per_thread", plan.scratch_bytes},
-               {"shared_bytes", plan.shared_bytes},
-               {"batch_1", Json::array()}};
+  Json json = {
+      {"most_activation_bytes", plan.activation_bytes}, {"most_scratch_bytes", plan.scratch_bytes}, {"batch_1", Json::array()}};
   for (int32_t threads = 1; threads <= kShownThreads; ++threads) {
-    const uint64_t bytes = plan.ArenaBytes(1, threads), bound = model.lower_bound(1, threads);
+    const uint64_t bytes = model.ArenaBytes(1, threads), bound = model.ArenaLowerBound(1, threads);
     json["batch_1"].push_back({{"threads", threads},
                                {"arena_bytes", bytes},
                                {"arena_lower_bound", bound},
@@ -182,13 +180,13 @@ Json ModelJson(const Model& model, const std::string& path) {
   json["tensors"] = Json::array();
   for (const ModelTensor& tensor : model.tensors()) json["tensors"].push_back(TensorJson(tensor));
   json["nodes"] = Json::array();
-  for (const ModelNode& node : model.nodes()) json["nodes"].push_back(NodeJson(node));
+  for (size_t i = 0; i < model.nodes().size(); ++i) {
+    json["nodes"].push_back(NodeJson(model.nodes()[i]));
+    json["nodes"].back()["scratch_bytes"] = model.ScratchBytes(static_cast<int32_t>(i));
+  }
   json["blocks"] = Json::array();
   for (const ModelBlock& block : model.blocks()) {
-    json["blocks"].push_back({{"first", block.first},
-                              {"last", block.last},
-                              {"rows", block.rows},
-                              {"scratch_bytes", BlockScratchBytes(block.parts, block.rows)}});
+    json["blocks"].push_back({{"first", block.first}, {"last", block.last}, {"rows", block.rows}});
   }
   json["plan"] = PlanJson(model);
   json["recipe"] = model.preprocess() == nullptr ? Json(nullptr) : RecipeJson(*model.preprocess());
@@ -268,10 +266,10 @@ void PrintNodes(const Model& model) {
 
 void PrintPlan(const Model& model) {
   const Plan& plan = model.plan();
-  std::printf("\nArena = batch * %s (activations) + threads * %s (scratch) + %s (shared) bytes\n",
-              Grouped(plan.activation_bytes).c_str(), Grouped(plan.scratch_bytes).c_str(), Grouped(plan.shared_bytes).c_str());
+  std::printf("\nArena = the most, over the steps, of batch * activations (up to %s) + threads * scratch (up to %s) bytes\n",
+              Grouped(plan.activation_bytes).c_str(), Grouped(plan.scratch_bytes).c_str());
   for (int32_t threads = 1; threads <= kShownThreads; ++threads) {
-    const uint64_t bytes = plan.ArenaBytes(1, threads), bound = model.lower_bound(1, threads);
+    const uint64_t bytes = model.ArenaBytes(1, threads), bound = model.ArenaLowerBound(1, threads);
     std::printf("  batch 1, %d thread%s %13s bytes, lower bound %13s, ratio %.3f\n", threads,
                 threads == 1 ? ": " : "s:", Grouped(bytes).c_str(), Grouped(bound).c_str(),
                 bound == 0 ? 1.0 : static_cast<double>(bytes) / static_cast<double>(bound));
