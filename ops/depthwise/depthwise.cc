@@ -104,6 +104,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
   args.x_stride = static_cast<size_t>(in.channel_stride);
   args.in_h = in.shape.height;
   args.in_w = in.shape.width;
+  args.x_rows = args.in_h;
   args.padding = padding;
   args.w = options.weights.data();
   args.bias = options.bias.data();
@@ -118,8 +119,9 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
   while (begin < end) {
     const int64_t image = begin / args.out_h, stop = std::min(end, (image + 1) * args.out_h);
     args.x = reinterpret_cast<const uint8_t*>(run.inputs[0]) + static_cast<size_t>(image) * in.image_bytes;
-    args.y = reinterpret_cast<uint8_t*>(run.output) + static_cast<size_t>(image) * out.image_bytes;
     args.row_begin = static_cast<int32_t>(begin - image * args.out_h);
+    args.y = reinterpret_cast<uint8_t*>(run.output) + static_cast<size_t>(image) * out.image_bytes +
+             static_cast<size_t>(args.row_begin) * static_cast<size_t>(args.out_w) * args.y_stride;
     args.row_end = static_cast<int32_t>(stop - image * args.out_h);
     reinterpret_cast<void (*)(const DepthwiseU8Args&)>(kernel)(args);
     begin = stop;

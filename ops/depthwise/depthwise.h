@@ -11,16 +11,18 @@ namespace cutis {
 
 // y[oy][ox][c] = requantize(bias[c] + sum over ky, kx of x[oy*stride_h - pad_top + ky*dilation_h][...][c] * w[c][ky][kx]) for
 // the output rows [row_begin, row_end) of one image; what lies outside the image is the pixel `padding`.
-//   x       [in_h][in_w] pixels of `channels` bytes, x_stride bytes apart (a multiple of 4, at least `channels`)
+//   x       [in_h][in_w] pixels of `channels` bytes, x_stride bytes apart (a multiple of 4, at least `channels`); of the in_h
+//           rows only some need be in memory: row r lies in place r % x_rows
 //   padding x_stride bytes
 //   w       [ceil(c/16)][ceil(taps/4)][16 c][4 taps], taps over (ky, kx), 64-byte aligned; bias, multiplier [ceil16(c)]
-//   y       [out_h][out_w] pixels of `channels` bytes, y_stride bytes apart
+//   y       [row_end - row_begin][out_w] pixels of `channels` bytes, y_stride bytes apart: row_begin is the first
 //   scratch DepthwiseU8TapBytes, DepthwiseU8PointerBytes and DepthwiseU8RowBytes, each rounded up to 64 bytes; 64-byte aligned
 // A kernel reads nothing outside the pixels (x_stride bytes each) and writes exactly the `channels` bytes of each output.
 struct DepthwiseU8Args {
   const uint8_t* x;
   size_t x_stride;
   int32_t in_h, in_w;
+  int32_t x_rows;
   const uint8_t* padding;
   const int8_t* w;
   const int32_t* bias;
@@ -43,11 +45,9 @@ struct DepthwiseU8Args {
 // The working memory of the depthwise kernels, for a block of up to 16 channels: input rows, padded, as many as an output row
 // can touch, in one of two forms; beside them the block's weights in the order of that form, and pointers to rows.
 //   pairs of rows, widened to 16 bits and interleaved; weights in pairs of rows of taps, once for a first row that begins a
-//   pair
-//         and once for one that ends it
+//   pair and once for one that ends it
 //   bytes: 4 neighbouring pixels of 16 channels for each two pixels, in DepthwiseU8Bytes; weights in fours of a row's taps,
-//   once
-//         for an output that begins at the first of two pixels and once for the second
+//   once for an output that begins at the first of two pixels and once for the second
 struct DepthwiseU8Ring {
   int64_t columns;  // of a padded row
   int64_t pairs;
@@ -69,9 +69,8 @@ struct DepthwiseU8Bytes {
   int64_t rows;
 
   [[gnu::always_inline]] int64_t RowBytes() const { return phases * pixels / 2 * 64; }
-  [[gnu::always_inline]] int64_t PlainBytes() const {
-    return (phases * pixels + 2 + 3) / 4 * 64;
-  }  // the last four overhang by 2
+  // The last four pixels overhang by 2.
+  [[gnu::always_inline]] int64_t PlainBytes() const { return (phases * pixels + 2 + 3) / 4 * 64; }
   // A kernel may read outputs that do not exist, up to 3 vectors behind a row.
   [[gnu::always_inline]] int64_t Bytes() const { return rows * RowBytes() + 3 * 64 + 2 * PlainBytes(); }
 };

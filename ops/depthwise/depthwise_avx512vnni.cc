@@ -179,7 +179,7 @@ CUTIS_INLINE const uint8_t* InputRow(const Rows& rows, int64_t n) {
   int64_t y = rows.row_begin * window.stride_h - window.pad_top;
   y += rows.shared ? n : n / window.kernel_h * window.stride_h + n % window.kernel_h * window.dilation_h;
   if (y < 0 || y >= rows.args.in_h) return nullptr;
-  return rows.args.x + static_cast<size_t>(y * rows.args.in_w) * rows.args.x_stride + rows.c;
+  return rows.args.x + static_cast<size_t>(y % rows.args.x_rows * rows.args.in_w) * rows.args.x_stride + rows.c;
 }
 
 CUTIS_INLINE uint8_t* PixelOf(const Rows& rows, uint8_t* plain, int64_t column) {
@@ -268,7 +268,7 @@ CUTIS_INLINE void RunRows(const Rows& rows, const Block& block, const Output& ou
     }
     // The ring is full: the oldest row is the one that would be replaced next.
     for (int64_t r = 0, at = slot; r < height; ++r, at = at + 1 == height ? 0 : at + 1) ordered[r] = slots[at];
-    RunRow(rows, block, out, args.y + static_cast<size_t>(oy * args.out_w) * args.y_stride + rows.c);
+    RunRow(rows, block, out, args.y + static_cast<size_t>((oy - args.row_begin) * args.out_w) * args.y_stride + rows.c);
   }
 }
 
