@@ -99,11 +99,11 @@ Summary Describe(const Options& options, const Job& job, const Model& model, con
   summary.file_bytes = model.file_bytes();
   summary.weight_bytes = model.weight_bytes();
   summary.nodes = model.nodes().size();
+  summary.blocks = model.blocks().size();
   const Plan& plan = model.plan();
-  summary.plan = {plan.activation_bytes, plan.scratch_bytes, plan.shared_bytes,
-                  model.lower_bound(1, 1) - plan.scratch_bytes - plan.shared_bytes};
+  summary.plan = {plan.activation_bytes, plan.scratch_bytes, model.ArenaBytes(1, 1), model.ArenaLowerBound(1, 1)};
   // A file does not say what its planner has proven, but a plan at the bound needs no proof.
-  summary.plan.optimal = summary.plan.activation_bytes == summary.plan.live_bytes_bound;
+  summary.plan.optimal = summary.plan.arena_bytes == summary.plan.lower_bound;
   summary.agreement = std::move(agreement);
   for (const std::string& image : images) summary.compared.push_back(NameInFolder(options.check_images, image));
   summary.notes = job.notes;

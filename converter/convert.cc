@@ -1,12 +1,14 @@
 #include "converter/convert.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "converter/load.h"
+#include "converter/plan/blocks.h"
 #include "converter/prune/moments.h"
 #include "converter/prune/realign.h"
 #include "converter/quant/calibrate.h"
@@ -22,7 +24,9 @@
 #include "converter/report/report.h"
 #include "converter/report/sqnr.h"
 #include "converter/write/file.h"
+#include "runtime/golden.h"
 #include "runtime/model.h"
+#include "runtime/session.h"
 
 namespace cutis::convert {
 namespace {
@@ -275,6 +279,7 @@ void Describe(const Job& job, const Encoded& encoded, Summary& summary) {
   summary.file_bytes = encoded.bytes.size();
   summary.weight_bytes = encoded.model->weight_bytes();
   summary.nodes = encoded.model->nodes().size();
+  summary.blocks = encoded.model->blocks().size();
   summary.plan = encoded.plan;
   for (const uint8_t byte : encoded.model->sha256()) {
     summary.sha256 += "0123456789abcdef"[byte >> 4];
@@ -296,6 +301,23 @@ Status MeasureLayers(const Options& options, const Model& real, const Model& qua
   for (LayerReport& layer : summary.layers) {
     if (const auto found = measured.db.find(layer.tensor); found != measured.db.end()) layer.sqnr_db = found->second;
   }
+  return {};
+}
+
+// Puts the layers that can run together into blocks, and sees to it that the bits are the same.
+Status Fuse(const Job& job, int32_t threads, FileModel& file, Encoded& encoded) {
+  file.blocks = FindBlocks(file);
+  if (file.blocks.empty()) return {};
+  CUTIS_ASSIGN(Encoded fused, EncodeAsItIs(file, job));
+  SessionOptions options;
+  options.threads = threads;
+  uint8_t before[32], after[32];
+  CUTIS_TRY(OutputHash(*encoded.model, options, before));
+  CUTIS_TRY(OutputHash(*fused.model, options, after));
+  if (std::memcmp(before, after, sizeof before) != 0) {
+    return Status::Error(Code::kInternal, "layers run together give other bits than one by one; --no-fuse keeps them apart");
+  }
+  encoded = std::move(fused);
   return {};
 }
 
@@ -352,7 +374,8 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   }
   CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
   CUTIS_ASSIGN(FileModel quantised_file, QuantizeJob(options, job, *base.model, calibration, images, summary, progress));
-  CUTIS_ASSIGN(const Encoded quantised, Encode(std::move(quantised_file), job));
+  RemoveUnusedTensors(quantised_file);
+  CUTIS_ASSIGN(Encoded quantised, EncodeAsItIs(quantised_file, job));
   std::vector<std::string> compared = images;
   const std::string& folder = options.evaluate.empty() ? job.paths.calibrate : options.evaluate;
   if (!options.evaluate.empty()) {
@@ -364,6 +387,8 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
     CUTIS_ASSIGN(summary.pruning_alone, CompareOn(options, job, *real.model, *pruned->model, compared, progress));
   }
   CUTIS_TRY(MeasureLayers(options, *base.model, *quantised.model, compared, summary, progress));
+  // Every tensor was there to be looked at; from here on those inside blocks are not.
+  if (options.fuse) CUTIS_TRY(Fuse(job, options.threads, quantised_file, quantised));
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;

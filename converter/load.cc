@@ -149,8 +149,12 @@ Result<Job> Load(const Options& options, Sources paths) {
 }
 
 Result<Encoded> Encode(FileModel file, const Job& job) {
-  Encoded encoded;
   RemoveUnusedTensors(file);
+  return EncodeAsItIs(file, job);
+}
+
+Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job) {
+  Encoded encoded;
   CUTIS_ASSIGN(encoded.plan, PlanMemory(file));
   CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source));
   OpenOptions options;

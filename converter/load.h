@@ -66,6 +66,8 @@ struct Encoded {
   std::unique_ptr<Model> model;
 };
 Result<Encoded> Encode(FileModel file, const Job& job);
+// The same for a model whose unused tensors are out already; it may be planned and encoded again.
+Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job);
 
 }  // namespace cutis::convert
 

@@ -23,7 +23,8 @@ Status CheckMode(const Options& options, bool prunes) {
   }
   if (options.check_file.empty())
     return Status::Error(Code::kUsage, "--check: needs the .cutis file that is compared with %s", options.input.c_str());
-  const bool set = options.float32 || options.mixed || options.effort == Effort::kHigh || prunes || options.prune.first || options.prune.last;
+  const bool set = options.float32 || options.mixed || options.effort == Effort::kHigh || prunes || options.prune.first ||
+                   options.prune.last;
   if (set) return Status::Error(Code::kUsage, "--check: takes no options of a conversion");
   for (const auto& [name, value] : {std::pair{"-o", &options.output},
                                     {"--recipe", &options.recipe},
@@ -61,6 +62,8 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
          "default, or high: ranges by the error of the outputs, weights rounded layer by layer on the images of --calibrate; "
          "minutes")
       ->check(CLI::IsMember({"default", "high"}));
+  app.add_flag("!--no-fuse", options.fuse,
+               "keep every layer a step of its own; the bits are the same, memory and time are not");
   app.add_flag("--mixed", options.mixed, "compute what has no int8 form in float32, in an int8 network; says where");
   app.add_flag("--float", options.float32, "write a float32 model; nothing is calibrated");
   std::string prune, prune_by;

@@ -19,6 +19,7 @@ struct Options {
   std::string graph, recipe, calibrate, labels, write_calibration, evaluate;  // empty: not given
   bool float32 = false;
   bool mixed = false;
+  bool fuse = true;  // layers run together in blocks where they can (plan/blocks.h)
   Effort effort = Effort::kDefault;
   int32_t threads = 1;
   PruneOptions prune;

@@ -56,16 +56,17 @@ void AppendAgreement(std::string& text, const Agreement& agreement, const char* 
 
 std::string SummaryText(const Summary& summary) {
   std::string text;
-  Append(text, "model        %s, %s, %zu layers\n", summary.name.c_str(), summary.float32 ? "float32" : "int8", summary.nodes);
+  Append(text, "model        %s, %s, %zu layers", summary.name.c_str(), summary.float32 ? "float32" : "int8", summary.nodes);
+  if (summary.blocks > 0) Append(text, ", %zu blocks of them run as one step each", summary.blocks);
+  text += "\n";
   Append(text, "file         %s, %" PRIu64 " bytes (weights %" PRIu64 ")\n", summary.output.c_str(), summary.file_bytes,
          summary.weight_bytes);
   Append(text, "sha256       %s\n", summary.sha256.c_str());
   const PlanReport& plan = summary.plan;
-  const uint64_t fixed = plan.scratch_bytes + plan.shared_bytes;
-  const uint64_t bytes = plan.activation_bytes + fixed, bound = plan.live_bytes_bound + fixed;
+  const uint64_t bytes = plan.arena_bytes, bound = plan.lower_bound;
   Append(text,
-         "arena        %" PRIu64 " bytes, lower bound %" PRIu64 ", ratio %.4f, %s (activations %" PRIu64 ", scratch %" PRIu64
-         "; batch 1, 1 thread)\n",
+         "arena        %" PRIu64 " bytes, lower bound %" PRIu64 ", ratio %.4f, %s (activations up to %" PRIu64
+         ", scratch up to %" PRIu64 "; batch 1, 1 thread)\n",
          bytes, bound, static_cast<double>(bytes) / static_cast<double>(bound),
          plan.optimal ? "proven least" : "not proven least", plan.activation_bytes, plan.scratch_bytes);
   if (!summary.float32 && !summary.calibration.empty()) {

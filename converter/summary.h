@@ -25,6 +25,7 @@ struct Summary {
   bool float32 = false;
   uint64_t file_bytes = 0, weight_bytes = 0;
   size_t nodes = 0;
+  size_t blocks = 0;  // of layers that run together
   PlanReport plan;
   int64_t calibration_images = 0;
   std::string calibration;             // where the statistics came from

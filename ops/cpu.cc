@@ -83,7 +83,7 @@ CpuFeatures Detect() {
   const bool avx2 = sse4 && ymm && Has(one.c, 28) && Has(seven.b, 5) && Has(seven.b, 3) && Has(seven.b, 8) && Has(one.c, 12) &&
                     Has(one.c, 29) && Has(extended.c, 5);
   const bool avxvnni = avx2 && Has(seven1.a, 4);
-  // avx512vnni: F, DQ, BW, VL and VNNI; a kernel that wants VBMI too would need a bit of its own.
+  // avx512vnni: F, DQ, BW, VL and VNNI, without VBMI.
   const bool avx512vnni =
       avx2 && zmm && Has(seven.b, 16) && Has(seven.b, 17) && Has(seven.b, 30) && Has(seven.b, 31) && Has(seven.c, 11);
   const bool amx = avx512vnni && tiles && Has(seven.d, 24) && Has(seven.d, 25) && HasAmxPalette() && RequestAmxTiles();
@@ -91,6 +91,7 @@ CpuFeatures Detect() {
   if (avx2) features |= FeatureOf(Isa::kAvx2);
   if (avxvnni) features |= FeatureOf(Isa::kAvxVnni);
   if (avx512vnni) features |= FeatureOf(Isa::kAvx512Vnni);
+  if (avx512vnni && Has(seven.c, 1)) features |= kVbmiFeature;
   if (amx) features |= FeatureOf(Isa::kAmx);
   if (Has(one.c, 19) && Has(one.c, 9) && Has(seven.b, 29)) features |= kShaFeature;
   return features;
@@ -143,8 +144,8 @@ Result<CpuFeatures> MaskCpu(CpuFeatures have, const char* name) {
     mask |= FeatureOf(isa);
     if (std::strcmp(NameOf(isa), name) != 0) continue;
     if (!(have & FeatureOf(isa))) break;
-    // The hash instructions belong to no name; scalar means scalar.
-    if (isa != Isa::kScalar) mask |= kShaFeature;
+    // These belong to no name; scalar means scalar.
+    if (isa != Isa::kScalar) mask |= kShaFeature | kVbmiFeature;
     return have & mask;
   }
   return Status::Error(Code::kUsage, "this machine has no %s; the best that it has is %s", name, NameOf(BestIsa(have)));

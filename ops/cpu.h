@@ -14,10 +14,12 @@ enum class Isa : uint8_t { kScalar, kSse4, kAvx2, kAvxVnni, kAvx512Vnni, kAmx, k
 const char* NameOf(Isa isa);  // "scalar", "sse4", ..., as on the command line
 
 // Bits of what a kernel may need. One bit per ISA name above (a name stands for all that its kernels use; see cpu.cc for the
-// CPUID bits behind each) and the hash instructions, which no ISA name masks except scalar.
+// CPUID bits behind each), and bits of no ISA: what a name does not promise. No name masks those except scalar; a kernel that
+// needs one of them needs its own ISA too.
 using CpuFeatures = uint32_t;
 inline constexpr CpuFeatures FeatureOf(Isa isa) { return CpuFeatures{1} << static_cast<int>(isa); }
-inline constexpr CpuFeatures kShaFeature = CpuFeatures{1} << 16;  // x86 SHA with SSE4.1, or ARMv8 SHA-256
+inline constexpr CpuFeatures kShaFeature = CpuFeatures{1} << 16;   // x86 SHA with SSE4.1, or ARMv8 SHA-256
+inline constexpr CpuFeatures kVbmiFeature = CpuFeatures{1} << 17;  // AVX512_VBMI: all with AVX-512 VNNI but Cascade Lake
 
 // What this CPU and operating system allow, detected once (thread-safe). FeatureOf(kScalar) is always set.
 //

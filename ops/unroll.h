@@ -11,6 +11,7 @@ namespace cutis {
 
 template <size_t kValue>
 struct UnrolledIndex {
+  static constexpr size_t kIndex = kValue;
   constexpr operator size_t() const { return kValue; }  // NOLINT(google-explicit-constructor)
 };
 

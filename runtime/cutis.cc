@@ -234,11 +234,11 @@ cutis_status cutis_model_output(const cutis_model* model, int32_t index, cutis_t
 }
 
 uint64_t cutis_model_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads) {
-  return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->plan().ArenaBytes(batch, threads);
+  return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->ArenaBytes(batch, threads);
 }
 
 uint64_t cutis_model_arena_lower_bound(const cutis_model* model, int32_t batch, int32_t threads) {
-  return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->lower_bound(batch, threads);
+  return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->ArenaLowerBound(batch, threads);
 }
 
 cutis_status cutis_session_create(const cutis_model* model, const cutis_session_options* options, cutis_session** session,

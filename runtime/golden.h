@@ -34,7 +34,8 @@ struct TensorHash {
 };
 
 // The same for every tensor of the graph, its input included, each with a hash of its own over all inputs.
-// `hashes` has model.tensors().size() elements, in the order of the tensors.
+// `hashes` has model.tensors().size() elements, in the order of the tensors. A tensor inside a block never exists whole: its
+// hash is that of nothing.
 Status TensorHashes(const Model& model, const SessionOptions& options, std::span<TensorHash> hashes);
 
 }  // namespace cutis

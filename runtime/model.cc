@@ -62,14 +62,18 @@ Result<std::unique_ptr<Model>> Model::OpenMemory(const void* bytes, size_t size,
 
 std::span<const ModelTensor> Model::tensors() const { return impl_->data.tensors; }
 std::span<const ModelNode> Model::nodes() const { return impl_->data.nodes; }
+std::span<const ModelBlock> Model::blocks() const { return impl_->data.blocks; }
 int32_t Model::input() const { return impl_->data.inputs[0]; }
 std::span<const int32_t> Model::inputs() const { return impl_->data.inputs; }
 std::span<const int32_t> Model::outputs() const { return impl_->data.outputs; }
 const Plan& Model::plan() const { return impl_->data.plan; }
-uint64_t Model::lower_bound(int32_t batch, int32_t threads) const {
-  const Plan bound{impl_->data.live_bytes, impl_->data.plan.scratch_bytes, impl_->data.plan.shared_bytes};
-  return bound.ArenaBytes(batch, threads);
+uint64_t Model::ArenaBytes(int32_t batch, int32_t threads) const {
+  return cutis::ArenaBytes(impl_->data.steps, batch, threads);
 }
+uint64_t Model::ArenaLowerBound(int32_t batch, int32_t threads) const {
+  return cutis::ArenaLowerBound(impl_->data.steps, batch, threads);
+}
+uint64_t Model::ScratchBytes(int32_t node) const { return impl_->data.steps[static_cast<size_t>(node) + 1].scratch; }
 const Preprocess* Model::preprocess() const { return impl_->data.has_preprocess ? &impl_->data.preprocess : nullptr; }
 const VerdictRecipe* Model::verdict() const { return impl_->data.has_verdict ? &impl_->data.verdict : nullptr; }
 const Provenance& Model::provenance() const { return impl_->data.provenance; }

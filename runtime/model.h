@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "ops/block/block.h"
 #include "ops/op.h"
 #include "runtime/plan.h"
 #include "runtime/recipe.h"
@@ -24,6 +25,7 @@ struct ModelTensor {
   uint64_t offset = 0;                    // in the activation part, batch 1
   const uint8_t* constant = nullptr;      // its elements in the file: takes no arena
   int32_t first_step = 0, last_step = 0;  // live from .. to, inclusive; -1: before the first node
+  bool inside = false;                    // between two nodes of a block: it never exists whole
 };
 
 struct ModelNode {
@@ -34,6 +36,14 @@ struct ModelNode {
   std::span<const int32_t> inputs;  // indices of tensors
   int32_t output = 0;
   int32_t in_place = -1;  // the input whose place the output takes over, if it does
+  int32_t block = -1;     // the block that it belongs to, if it does
+};
+
+// Consecutive nodes that run as one step.
+struct ModelBlock {
+  int32_t first = 0, last = 0;  // nodes
+  int32_t rows = 0;             // of a strip
+  BlockNodes parts;             // point into the model's nodes
 };
 
 // Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its
@@ -51,13 +61,17 @@ class Model {
 
   std::span<const ModelTensor> tensors() const;
   std::span<const ModelNode> nodes() const;
+  std::span<const ModelBlock> blocks() const;
   int32_t input() const;  // the image: inputs()[0]
   std::span<const int32_t> inputs() const;
   std::span<const int32_t> outputs() const;
   const Plan& plan() const;
-  uint64_t lower_bound(int32_t batch, int32_t threads) const;  // the largest sum of live bytes over the steps
-  const Preprocess* preprocess() const;                        // null: takes tensors only
-  const VerdictRecipe* verdict() const;                        // null: gives tensors only
+  // Of a session; the least that any plan of the same network takes: the largest sum of live bytes and scratch over the steps.
+  uint64_t ArenaBytes(int32_t batch, int32_t threads) const;
+  uint64_t ArenaLowerBound(int32_t batch, int32_t threads) const;
+  uint64_t ScratchBytes(int32_t node) const;  // of a thread in that step; a block's at its first node
+  const Preprocess* preprocess() const;       // null: takes tensors only
+  const VerdictRecipe* verdict() const;       // null: gives tensors only
   const Provenance& provenance() const;
   std::span<const uint8_t, 32> sha256() const;  // the one in the header
   uint32_t format_version() const;

@@ -96,31 +96,40 @@ Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_byt
   return {};
 }
 
-uint64_t LiveBytesBound(std::span<const PlannedBuffer> buffers, int32_t steps, std::span<const InPlace> in_place) {
-  const auto may_take_place = [&](size_t output) {
-    const std::span<const InPlace> pairs = PairsOf(in_place, output);
-    return std::any_of(pairs.begin(), pairs.end(),
-                       [&](const InPlace& pair) { return Dies(buffers[pair.input], buffers[output]); });
-  };
-  // The sum only grows at a step where some buffer is born, so only those steps (and the first) can be the largest. (One that
-  // is not counted at its birth has the bytes of another that dies then.)
-  auto live_at = [&](int32_t step) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < buffers.size(); ++i) {
-      const PlannedBuffer& buffer = buffers[i];
-      if (buffer.first_step > step || step > buffer.last_step) continue;
-      if (buffer.first_step < step || !may_take_place(i)) sum += buffer.bytes;
+void MeasureSteps(std::span<const PlannedBuffer> buffers, std::span<const InPlace> in_place, std::span<StepMemory> steps) {
+  for (StepMemory& step : steps) step.live = step.top = 0;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const PlannedBuffer& buffer = buffers[i];
+    const std::span<const InPlace> pairs = PairsOf(in_place, i);
+    const bool may_take_place =
+        std::any_of(pairs.begin(), pairs.end(), [&](const InPlace& pair) { return Dies(buffers[pair.input], buffer); });
+    for (int64_t step = buffer.first_step; step <= buffer.last_step; ++step) {
+      if (step < -1 || step + 1 >= static_cast<int64_t>(steps.size())) continue;
+      StepMemory& memory = steps[static_cast<size_t>(step + 1)];
+      memory.top = std::max(memory.top, buffer.offset + buffer.bytes);
+      if (step > buffer.first_step || !may_take_place) memory.live += buffer.bytes;
     }
-    return sum;
-  };
-  uint64_t bound = live_at(-1);
-  int32_t last = -1;
-  for (const PlannedBuffer& buffer : buffers) {
-    if (buffer.first_step == last || buffer.first_step < -1 || buffer.first_step > steps) continue;
-    last = buffer.first_step;
-    bound = std::max(bound, live_at(last));
   }
-  return bound;
+}
+
+namespace {
+
+template <class Bytes>
+uint64_t Largest(std::span<const StepMemory> steps, int32_t batch, int32_t threads, Bytes bytes) {
+  uint64_t largest = 0;
+  for (const StepMemory& step : steps)
+    largest = std::max(largest, static_cast<uint64_t>(batch) * bytes(step) + static_cast<uint64_t>(threads) * step.scratch);
+  return largest;
+}
+
+}  // namespace
+
+uint64_t ArenaBytes(std::span<const StepMemory> steps, int32_t batch, int32_t threads) {
+  return Largest(steps, batch, threads, [](const StepMemory& step) { return step.top; });
+}
+
+uint64_t ArenaLowerBound(std::span<const StepMemory> steps, int32_t batch, int32_t threads) {
+  return Largest(steps, batch, threads, [](const StepMemory& step) { return step.live; });
 }
 
 }  // namespace cutis

@@ -43,8 +43,8 @@ struct Session::Impl {
   SessionOptions options;
   size_t arena_bytes = 0;
   std::unique_ptr<uint8_t[], MallocDeleter> own_arena;
-  std::byte* scratch = nullptr;      // [threads][scratch_bytes]
-  std::byte* activations = nullptr;  // [batch * activation_bytes]
+  std::byte* activations = nullptr;  // the arena's start
+  std::byte* scratch_end = nullptr;  // the arena's end
   Memory memory;
   std::span<Step> steps;
   std::span<uint64_t> nanoseconds;
@@ -83,11 +83,17 @@ struct Session::Impl {
     return &Tensor(inputs[static_cast<size_t>(index)]).info;
   }
 
+  // A thread's scratch in a step.
+  std::byte* Scratch(size_t step, int32_t thread) const {
+    return scratch_end - static_cast<size_t>(thread + 1) * static_cast<size_t>(model->ScratchBytes(static_cast<int32_t>(step)));
+  }
+
   Status Prepare();
   Status PlaceArena();
   Status PrepareXnnpack();
   Status CheckImage(int32_t image) const;
   void RunPart(int32_t thread);
+  void RunShare(const ModelBlock& block, int32_t thread);
   void AfterNode();
 };
 
@@ -95,8 +101,8 @@ Session::Session() = default;
 Session::~Session() = default;
 
 Status Session::Impl::PlaceArena() {
-  const Plan& plan = model->plan();
-  uint64_t needed = plan.ArenaBytes(options.batch, options.threads);
+  uint64_t needed = model->ArenaBytes(options.batch, options.threads);
+  const uint64_t planned = needed;
   if (options.float_backend == FloatBackend::kXnnpack)
     needed += kXnnpackExtraBytes;  // it reads a little beyond the last buffer
   if (needed > SIZE_MAX / 2) {
@@ -119,9 +125,8 @@ Status Session::Impl::PlaceArena() {
                            options.batch, options.threads, arena_bytes);
     }
   }
-  scratch = static_cast<std::byte*>(arena);
-  activations = scratch + static_cast<size_t>(options.threads) * static_cast<size_t>(plan.scratch_bytes) +
-                static_cast<size_t>(plan.shared_bytes);
+  activations = static_cast<std::byte*>(arena);
+  scratch_end = activations + static_cast<size_t>(planned);
   return {};
 }
 
@@ -178,16 +183,55 @@ Result<std::unique_ptr<Session>> Session::Create(const Model& model, const Sessi
   return session;
 }
 
+// Of `units` units of work: the first units % threads threads take one more.
+struct Share {
+  int64_t begin, end;
+
+  Share(int64_t units, int32_t thread, int64_t threads) {
+    const int64_t each = units / threads, rest = units % threads;
+    begin = each * thread + (thread < rest ? thread : rest);
+    end = begin + each + (thread < rest ? 1 : 0);
+  }
+};
+
+void Session::Impl::RunShare(const ModelBlock& block, int32_t thread) {
+  const std::span<const ModelNode> nodes = model->nodes();
+  BlockArgs args = {};
+  args.input = steps[static_cast<size_t>(block.first)].inputs[0];
+  args.output = steps[static_cast<size_t>(block.last)].output;
+  args.rows = block.rows;
+  for (int32_t i = block.first; i <= block.last; ++i) {
+    const ModelNode& now = nodes[static_cast<size_t>(i)];
+    const KernelFn kernel = now.kernel->fn;
+    if (&now.node == block.parts.expand) args.expand = kernel;
+    if (&now.node == block.parts.depthwise) args.depthwise = kernel;
+    if (&now.node == block.parts.project) args.project = kernel;
+    if (&now.node == block.parts.add) {
+      args.add = kernel;
+      args.residual = steps[static_cast<size_t>(i)].inputs[static_cast<size_t>(block.parts.residual)];
+    }
+  }
+  const Share share(BlockUnits(block.parts, images * block.parts.last().output->images), thread, options.threads);
+  if (share.begin < share.end)
+    RunBlock(block.parts, args, share.begin, share.end, Scratch(static_cast<size_t>(block.first), thread));
+}
+
 // A thread's share of every node. All threads meet after each node, since the next one may read any of its rows.
 void Session::Impl::RunPart(int32_t thread) {
   const FloatEnvironment environment;
   const std::span<const ModelNode> nodes = model->nodes();
   const int64_t threads = options.threads;
-  std::byte* own_scratch = scratch + static_cast<size_t>(thread) * static_cast<size_t>(model->plan().scratch_bytes);
   const bool report = observer != nullptr || options.profile;
   void (*const after_node)(void*) = report ? +[](void* self) { static_cast<Impl*>(self)->AfterNode(); } : nullptr;
   for (size_t i = 0; i < nodes.size(); ++i) {
     const ModelNode& now = nodes[i];
+    if (now.block >= 0) {
+      const ModelBlock& block = model->blocks()[static_cast<size_t>(now.block)];
+      RunShare(block, thread);
+      i = static_cast<size_t>(block.last);
+      if (threads > 1 || report) team->Meet(thread, after_node, this);
+      continue;
+    }
     if (steps[i].external != nullptr) {
       // It has threads of its own, which ours would only disturb.
       if (thread == 0 && external_failure.ok())
@@ -196,19 +240,19 @@ void Session::Impl::RunPart(int32_t thread) {
       continue;
     }
     const int32_t batch = BatchOf(*now.op, now.node, images);
-    const int64_t units = now.op->units(now.node, batch);
-    // The first units % threads threads take one more.
-    const int64_t share = units / threads, rest = units % threads;
-    const int64_t begin = share * thread + (thread < rest ? thread : rest);
-    const int64_t end = begin + share + (thread < rest ? 1 : 0);
-    if (begin < end)
-      now.op->run(now.node, now.kernel->fn, RunArgs{steps[i].inputs.data(), steps[i].output, batch}, begin, end, own_scratch);
+    const Share share(now.op->units(now.node, batch), thread, threads);
+    if (share.begin < share.end)
+      now.op->run(now.node, now.kernel->fn, RunArgs{steps[i].inputs.data(), steps[i].output, batch}, share.begin, share.end,
+                  Scratch(i, thread));
     if (threads > 1 || report) team->Meet(thread, after_node, this);
   }
 }
 
 // On thread 0, while the others wait.
 void Session::Impl::AfterNode() {
+  // Of a block only the last node leaves anything behind.
+  const int32_t block = model->nodes()[static_cast<size_t>(node)].block;
+  if (block >= 0) node = model->blocks()[static_cast<size_t>(block)].last;
   const size_t index = static_cast<size_t>(node);
   if (options.profile) nanoseconds[index] = Nanoseconds() - node_start;
   if (observer != nullptr) observer(observer_context, node, steps[index].output, images);

@@ -17,7 +17,7 @@ struct SessionOptions {
   int32_t batch = 1;       // the most images of one run
   int32_t threads = 1;     // 1: no thread is created
   void* arena = nullptr;   // the caller's, 64-byte aligned, kept while the session lives; null: the session allocates one
-  size_t arena_bytes = 0;  // of the caller's arena; less than model.plan().ArenaBytes(batch, threads) is refused
+  size_t arena_bytes = 0;  // of the caller's arena; less than model.ArenaBytes(batch, threads) is refused
                            // (XNNPACK: and kXnnpackExtraBytes more, which it may read but not write)
   FloatBackend float_backend = FloatBackend::kOwn;
   bool profile = false;  // keep the time of every node

@@ -142,12 +142,63 @@ Status LoadOutputs(const format::Graph& graph, std::span<const bool> produced, M
   return {};
 }
 
+// A block is one step: what it reads lives to its end, what it makes from its beginning, and what lies inside takes no arena.
+Status LoadBlock(const format::Block& from, int32_t index, ModelData* out) {
+  const auto error = [&](const char* what) { return Status::Error(Code::kBadInput, "block %d: %s", index, what); };
+  if (from.nodes() < 2 || from.nodes() > kMostBlockNodes || from.first() >= out->nodes.size() ||
+      from.nodes() > out->nodes.size() - from.first()) {
+    return error("it has not 2 to 4 nodes of the graph");
+  }
+  ModelBlock& block = out->blocks[static_cast<size_t>(index)];
+  block.first = static_cast<int32_t>(from.first());
+  block.last = static_cast<int32_t>(from.first() + from.nodes() - 1);
+  if (index > 0 && block.first <= out->blocks[static_cast<size_t>(index) - 1].last) {
+    return error("it does not begin after the one before it ends");
+  }
+  const Node* nodes[kMostBlockNodes] = {};
+  for (int32_t i = block.first; i <= block.last; ++i) {
+    ModelNode& node = out->nodes[static_cast<size_t>(i)];
+    node.block = index;
+    nodes[i - block.first] = &node.node;
+    if (i == block.last) break;
+    ModelTensor& inside = out->tensors[static_cast<size_t>(node.output)];
+    // Made here and read for the last time by the next node, which makes that its only reader.
+    if (inside.last_step != i + 1) return error("a tensor inside it is needed elsewhere, or by nothing");
+    if (inside.offset != 0) return error("a tensor inside it has a place in the arena");
+    inside.inside = true;
+  }
+  const Status sorted = SortBlock(std::span(nodes, from.nodes()), &block.parts);
+  if (!sorted.ok()) return error(sorted.text());
+  const Shape& shape = block.parts.last().output->shape;
+  if (from.rows() < 1 || from.rows() > static_cast<uint32_t>(shape.height))
+    return error("its strips have no rows, or too many");
+  block.rows = static_cast<int32_t>(from.rows());
+  for (int32_t i = block.first; i <= block.last; ++i) {
+    for (const int32_t input : out->nodes[static_cast<size_t>(i)].inputs) {
+      ModelTensor& tensor = out->tensors[static_cast<size_t>(input)];
+      if (!tensor.inside && tensor.last_step < block.last) tensor.last_step = block.last;
+    }
+  }
+  out->tensors[static_cast<size_t>(out->nodes[static_cast<size_t>(block.last)].output)].first_step = block.first;
+  return {};
+}
+
+Status LoadBlocks(const format::Graph& graph, Memory& memory, ModelData* out) {
+  const auto* blocks = graph.blocks();
+  if (blocks == nullptr) return {};
+  if (blocks->size() > kMaxNodes) return Status::Error(Code::kBadInput, "the graph has more blocks than nodes");
+  CUTIS_TRY(memory.Array(blocks->size(), &out->blocks));
+  for (uint32_t i = 0; i < blocks->size(); ++i) CUTIS_TRY(LoadBlock(*blocks->Get(i), static_cast<int32_t>(i), out));
+  return {};
+}
+
 // Which outputs may lie on which inputs, by what the operators allow and by the last reader of each: `buffer_of` of a tensor.
 Status FindInPlace(const ModelData& model, std::span<const size_t> buffer_of, Memory& memory, std::span<InPlace>* found) {
   size_t most = 0, count = 0;
   for (const ModelNode& node : model.nodes) most += node.op->in_place != nullptr ? node.inputs.size() : 0;
   CUTIS_TRY(memory.Array(most, found));
   for (const ModelNode& node : model.nodes) {
+    if (node.block >= 0) continue;
     const ModelTensor& output = model.tensors[static_cast<size_t>(node.output)];
     for (const int32_t index : node.inputs) {
       const ModelTensor& input = model.tensors[static_cast<size_t>(index)];
@@ -160,8 +211,8 @@ Status FindInPlace(const ModelData& model, std::span<const size_t> buffer_of, Me
   return {};
 }
 
-// Every tensor that is no constant has a place of its own while it is needed, or takes over that of an input as its operator
-// allows.
+// Every tensor that is no constant and not inside a block has a place of its own while it is needed, or takes over that of an
+// input as its operator allows.
 Status CheckPlaces(ModelData* out) {
   Memory temporary;
   std::span<PlannedBuffer> buffers;
@@ -171,7 +222,7 @@ Status CheckPlaces(ModelData* out) {
   size_t count = 0;
   for (size_t i = 0; i < out->tensors.size(); ++i) {
     const ModelTensor& tensor = out->tensors[i];
-    if (tensor.constant != nullptr) continue;
+    if (tensor.constant != nullptr || tensor.inside) continue;
     buffer_of[i] = count;
     buffers[count++] = {tensor.offset, EntryBytes(tensor.info), tensor.first_step, tensor.last_step};
   }
@@ -179,8 +230,9 @@ Status CheckPlaces(ModelData* out) {
   std::span<InPlace> in_place;
   CUTIS_TRY(FindInPlace(*out, buffer_of, temporary, &in_place));
   CUTIS_TRY(CheckPlan(buffers, out->plan.activation_bytes, in_place));
-  out->live_bytes = LiveBytesBound(buffers, static_cast<int32_t>(out->nodes.size()), in_place);
+  MeasureSteps(buffers, in_place, out->steps);
   for (ModelNode& node : out->nodes) {
+    if (node.block >= 0) continue;
     const ModelTensor& output = out->tensors[static_cast<size_t>(node.output)];
     for (const int32_t index : node.inputs) {
       const ModelTensor& input = out->tensors[static_cast<size_t>(index)];
@@ -190,27 +242,45 @@ Status CheckPlaces(ModelData* out) {
   return {};
 }
 
-Status LoadPlan(const format::Plan& from, ModelData* out) {
-  Plan& plan = out->plan;
-  plan = {from.activation_bytes(), from.scratch_bytes(), from.shared_bytes()};
-  if (plan.activation_bytes > kMaxActivationBytes || plan.scratch_bytes > kMaxScratchBytes ||
-      plan.scratch_bytes % kAlignment != 0) {
-    return Status::Error(Code::kBadInput, "memory plan: the sizes are too large or not aligned to %zu bytes", kAlignment);
-  }
-  if (plan.shared_bytes != 0) {
-    return Status::Error(Code::kUnsupported,
-                         "memory plan: shared memory is stated, of which this version has no use: update Cutis");
-  }
-  uint64_t macs = 0;
-  for (const ModelNode& node : out->nodes) {
-    const uint64_t scratch = node.op->scratch_bytes(node.node);
-    if (scratch > plan.scratch_bytes) {
+// What the kernels need of scratch in each step; the file states it, so that it stays the same whatever the version.
+Status LoadScratch(const format::Plan& from, Memory& memory, ModelData* out) {
+  const flatbuffers::Vector<uint32_t>& stated = *from.scratch_bytes();
+  if (stated.size() != out->nodes.size())
+    return Status::Error(Code::kBadInput, "memory plan: it states the scratch of %u nodes of %zu", stated.size(),
+                         out->nodes.size());
+  CUTIS_TRY(memory.Array(out->nodes.size() + 2, &out->steps));
+  for (uint32_t i = 0; i < stated.size(); ++i) {
+    const ModelNode& node = out->nodes[i];
+    const ModelBlock* block = node.block >= 0 ? &out->blocks[static_cast<size_t>(node.block)] : nullptr;
+    const bool first = block == nullptr || block->first == static_cast<int32_t>(i);
+    const uint64_t scratch = stated.Get(i);
+    if (scratch > kMaxScratchBytes || scratch % kAlignment != 0 || (!first && scratch != 0)) {
+      return Status::Error(
+          Code::kBadInput,
+          "memory plan: the scratch of node \"%.60s\" is too large, not aligned to %zu bytes, or within a block", node.name,
+          kAlignment);
+    }
+    if (!first) continue;
+    const uint64_t needed = block == nullptr ? node.op->scratch_bytes(node.node) : BlockScratchBytes(block->parts, block->rows);
+    if (needed > scratch) {
       return Status::Error(Code::kUnsupported,
                            "memory plan: node \"%.60s\" needs %llu bytes of scratch, the file plans %llu: convert the model "
                            "again with this version",
-                           node.name, static_cast<unsigned long long>(scratch),
-                           static_cast<unsigned long long>(plan.scratch_bytes));
+                           node.name, static_cast<unsigned long long>(needed), static_cast<unsigned long long>(scratch));
     }
+    out->steps[i + 1].scratch = scratch;
+    if (scratch > out->plan.scratch_bytes) out->plan.scratch_bytes = scratch;
+  }
+  return {};
+}
+
+Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
+  const format::Plan& from = *graph.plan();
+  out->plan.activation_bytes = from.activation_bytes();
+  if (out->plan.activation_bytes > kMaxActivationBytes)
+    return Status::Error(Code::kBadInput, "memory plan: the activations are too large");
+  uint64_t macs = 0;
+  for (const ModelNode& node : out->nodes) {
     const uint64_t more = MacsOf(*node.op, node.node);
     if (more > kMaxMacs || macs > kMaxMacs - more) {
       return Status::Error(Code::kUnsupported, "the network wants more than %llu multiply-adds for an image",
@@ -218,6 +288,8 @@ Status LoadPlan(const format::Plan& from, ModelData* out) {
     }
     macs += more;
   }
+  CUTIS_TRY(LoadBlocks(graph, memory, out));
+  CUTIS_TRY(LoadScratch(from, memory, out));
   return CheckPlaces(out);
 }
 
@@ -248,7 +320,7 @@ Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, Cpu
     if (!produced[i]) return Status::Error(Code::kBadInput, "tensor %zu \"%s\" is made by no node", i, out->tensors[i].name);
   }
   CUTIS_TRY(LoadOutputs(graph, produced, memory, out));
-  return LoadPlan(*graph.plan(), out);
+  return LoadPlan(graph, memory, out);
 }
 
 // Bytes of the well-formed UTF-8 sequence at `text` (of `left` bytes), or 0. Overlong forms, surrogates and numbers beyond

@@ -50,10 +50,11 @@ inline constexpr size_t kMaxText = 8192;  // bytes of a note, licence or card
 struct ModelData {
   std::span<ModelTensor> tensors;
   std::span<ModelNode> nodes;
+  std::span<ModelBlock> blocks;
   std::span<int32_t> inputs;
   std::span<int32_t> outputs;
   Plan plan;
-  uint64_t live_bytes = 0;  // LiveBytesBound of the plan
+  std::span<StepMemory> steps;  // before the first node, of each node, after the last
   bool has_preprocess = false;
   Preprocess preprocess;
   bool has_verdict = false;

@@ -315,6 +315,11 @@ Status InferBatchNorm(Graph& graph, const Node& node) {
                                  ", its input " + ToText(x) + " wants " + ToText({x[1]}));
     }
   }
+  for (size_t i = 1; i < node.outputs.size(); ++i) {  // the mean and variance that follow from the batch
+    Node one = node;
+    one.outputs = {node.outputs[i]};
+    if (node.outputs[i] != kNoValue) CUTIS_TRY(SetOutput(graph, one, ElementType::kF32, {x[1]}));
+  }
   return InferSame(graph, node);
 }
 

@@ -8,6 +8,7 @@
 //   - it would stand below the buffer before it: another order of the same placement;
 //   - a buffer still to come would fit entirely below it: that one could move down, or comes first in another order;
 //   - in some step the buffers to come, on top of the highest end there, reach the best height known.
+// What a buffer needs above it (scratch) belongs to its height: less of it wherever the buffer moves down.
 #include "converter/plan/exact.h"
 
 #include <algorithm>
@@ -54,15 +55,19 @@ class Search {
     births.erase(std::unique(births.begin(), births.end()), births.end());
     floor_.resize(births.size());
     to_come_.resize(births.size());
+    above_.assign(births.size(), UINT64_MAX);
     for (size_t i = 0; i < buffers.size(); ++i) {
       Item& item = items_[i];
       item.first = static_cast<size_t>(std::lower_bound(births.begin(), births.end(), buffers[i].first_step) - births.begin());
       item.end = static_cast<size_t>(std::upper_bound(births.begin(), births.end(), buffers[i].last_step) - births.begin());
-      for (size_t s = item.first; s < item.end; ++s) to_come_[s] += buffers[i].bytes;
+      for (size_t s = item.first; s < item.end; ++s) {
+        to_come_[s] += buffers[i].bytes;
+        above_[s] = std::min(above_[s], buffers[i].above);
+      }
       // Of equal buffers the first one comes first: exchanging them changes nothing.
       for (size_t j = i; j-- > 0 && item.twin == kNone;) {
-        if (buffers[j].bytes == buffers[i].bytes && buffers[j].first_step == buffers[i].first_step &&
-            buffers[j].last_step == buffers[i].last_step) {
+        if (buffers[j].bytes == buffers[i].bytes && buffers[j].above == buffers[i].above &&
+            buffers[j].first_step == buffers[i].first_step && buffers[j].last_step == buffers[i].last_step) {
           item.twin = j;
         }
       }
@@ -92,7 +97,7 @@ class Search {
   // Can the buffers to come still end below the best height?
   bool Promising(uint64_t last_offset) const {
     for (size_t s = 0; s < floor_.size(); ++s) {
-      if (to_come_[s] > 0 && std::max(floor_[s], last_offset) + to_come_[s] >= best_) return false;
+      if (to_come_[s] > 0 && std::max(floor_[s], last_offset) + to_come_[s] + above_[s] >= best_) return false;
     }
     return true;
   }
@@ -136,7 +141,7 @@ class Search {
   void Place(size_t i, size_t placed, uint64_t height) {
     Item& item = items_[i];
     const uint64_t end = item.lowest + buffers_[i].bytes;
-    if (end >= best_ || !steps_.Take(conflicts_[i].size() + item.end - item.first)) return;
+    if (end + buffers_[i].above >= best_ || !steps_.Take(conflicts_[i].size() + item.end - item.first)) return;
     const size_t floors = saved_.size();
     for (size_t s = item.first; s < item.end; ++s) {
       saved_.push_back({s, floor_[s]});
@@ -150,7 +155,7 @@ class Search {
       items_[j].lowest = end;
     }
     item.placed = true;
-    Branch(placed + 1, std::max(height, end), i);
+    Branch(placed + 1, std::max(height, end + buffers_[i].above), i);
     item.placed = false;
     for (; saved_.size() > lows; saved_.pop_back()) items_[saved_.back().index].lowest = saved_.back().value;
     for (; saved_.size() > floors; saved_.pop_back()) {
@@ -163,6 +168,7 @@ class Search {
   const std::vector<std::vector<size_t>> conflicts_;
   std::vector<Item> items_;
   std::vector<uint64_t> floor_, to_come_;  // by step: the highest end so far, the bytes of what is not placed
+  std::vector<uint64_t> above_;            // by step: the least that one of its buffers needs above it
   std::vector<Saved> saved_;               // what the branches under way have changed
   std::vector<uint64_t> offsets_;          // of the best placement found, if any
   uint64_t best_, bound_;

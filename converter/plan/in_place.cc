@@ -11,16 +11,16 @@ std::vector<InPlace> MarkInPlace(const FileModel& model) {
   }
   for (const int output : model.outputs) last_reader[static_cast<size_t>(output)] = model.nodes.size();
 
+  std::vector<bool> in_block(model.nodes.size(), false);
+  for (const FileBlock& block : model.blocks)
+    std::fill_n(in_block.begin() + static_cast<ptrdiff_t>(block.first), block.count, true);
+
   std::vector<InPlace> marked;
   for (size_t step = 0; step < model.nodes.size(); ++step) {
+    if (in_block[step]) continue;
     const FileNode& from = model.nodes[step];
     std::vector<const TensorInfo*> inputs;
-    for (const int input : from.inputs) inputs.push_back(&model.tensors[static_cast<size_t>(input)].info);
-    cutis::Node node;
-    node.kind = from.kind;
-    node.inputs = inputs;
-    node.output = &model.tensors[static_cast<size_t>(from.output)].info;
-    node.options = from.options;
+    const cutis::Node node = NodeOf(model, from, inputs);
     const Op* op = inputs.empty() ? nullptr : FindOp(node.kind, inputs[0]->type);
     if (op == nullptr || op->in_place == nullptr) continue;
     for (size_t i = 0; i < inputs.size(); ++i) {

@@ -59,7 +59,7 @@ class Placer {
       }
       std::sort(taken.begin(), taken.end());
       offsets[i] = BestGap(taken, buffers_[i].bytes);
-      height = std::max(height, offsets[i] + buffers_[i].bytes);
+      height = std::max(height, offsets[i] + buffers_[i].bytes + buffers_[i].above);
     }
     if (best_offsets_.empty() || height < best_) {
       best_ = height;
@@ -69,11 +69,12 @@ class Placer {
     return height;
   }
 
-  // The buffer that ends highest in the best placement.
+  // The buffer that makes the best placement as high as it is.
   size_t Top() const {
+    const auto height = [&](size_t i) { return best_offsets_[i] + buffers_[i].bytes + buffers_[i].above; };
     size_t top = 0;
     for (size_t i = 0; i < buffers_.size(); ++i) {
-      if (best_offsets_[i] + buffers_[i].bytes > best_offsets_[top] + buffers_[top].bytes) top = i;
+      if (height(i) > height(top)) top = i;
     }
     return top;
   }
@@ -155,6 +156,8 @@ uint64_t PlaceQuickly(std::vector<PlannedBuffer>& buffers, uint64_t bound) {
   const size_t count = buffers.size();
   const auto lifetime = [&](size_t i) { return static_cast<uint64_t>(buffers[i].last_step - buffers[i].first_step + 1); };
   placer.Try(SortedBy(count, [&](size_t i) { return buffers[i].bytes; }));
+  if (!placer.done()) placer.Try(SortedBy(count, [&](size_t i) { return buffers[i].bytes + buffers[i].above; }));
+  if (!placer.done()) placer.Try(SortedBy(count, [&](size_t i) { return buffers[i].above; }));
   if (!placer.done()) placer.Try(SortedBy(count, [&](size_t i) { return buffers[i].bytes + placer.ConflictBytes(i); }));
   if (!placer.done()) placer.Try(SortedBy(count, [&](size_t i) { return buffers[i].bytes * lifetime(i); }));
   if (!placer.done()) placer.Try(SortedBy(count, lifetime));
@@ -172,7 +175,7 @@ class Planner {
   Planner(std::vector<PlannedBuffer>& buffers, std::span<const InPlace> in_place) : buffers_(buffers) {
     int32_t last = -1;
     for (const PlannedBuffer& buffer : buffers) last = std::max(last, buffer.last_step);
-    bound_ = LiveBytesBound(buffers, last, in_place);
+    bound_ = Bound(last, in_place);
     for (const InPlace& pair : in_place) {
       if (outputs_.empty() || outputs_.back().index != pair.output) outputs_.push_back({pair.output, {}, 0});
       outputs_.back().inputs.push_back(pair.input);
@@ -214,6 +217,22 @@ class Planner {
 
   bool Done() const { return best_ <= bound_ || steps_.spent; }
 
+  // No placement is below the sum of a step with the least that one of its buffers needs above it: some one lies highest.
+  uint64_t Bound(int32_t last, std::span<const InPlace> in_place) const {
+    std::vector<StepMemory> steps(static_cast<size_t>(last + 2));
+    MeasureSteps(buffers_, in_place, steps);
+    uint64_t bound = 0;
+    for (size_t s = 0; s < steps.size(); ++s) {
+      uint64_t above = UINT64_MAX;
+      for (const PlannedBuffer& buffer : buffers_) {
+        const auto step = static_cast<int32_t>(s) - 1;
+        if (buffer.first_step <= step && step <= buffer.last_step) above = std::min(above, buffer.above);
+      }
+      if (above != UINT64_MAX) bound = std::max(bound, steps[s].live + above);
+    }
+    return bound;
+  }
+
   // The buffers as chosen: outputs and the inputs that they lie on are one. `merged_index` says which each one became.
   std::vector<PlannedBuffer> Merge(std::vector<size_t>* merged_index) const {
     std::vector<size_t> on(buffers_.size(), SIZE_MAX);
@@ -232,6 +251,7 @@ class Planner {
       }
       (*merged_index)[i] = index;
       merged[index].last_step = std::max(merged[index].last_step, buffers_[i].last_step);
+      merged[index].above = std::max(merged[index].above, buffers_[i].above);
     }
     return merged;
   }

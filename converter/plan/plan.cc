@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "converter/plan/blocks.h"
 #include "converter/plan/in_place.h"
+#include "ops/block/block.h"
 #include "ops/op.h"
 
 namespace cutis::convert {
@@ -20,18 +22,21 @@ std::vector<PlannedBuffer> Lifetimes(const FileModel& model) {
     for (const int input : node.inputs) at(input).last_step = static_cast<int32_t>(step);
   }
   for (const int output : model.outputs) at(output).last_step = static_cast<int32_t>(model.nodes.size());
+  // A block is one step: what it reads lives to its end, what it makes from its beginning.
+  for (const FileBlock& block : model.blocks) {
+    const auto last = static_cast<int32_t>(block.first + block.count - 1);
+    for (size_t step = block.first; step < block.first + block.count; ++step) {
+      for (const int input : model.nodes[step].inputs) at(input).last_step = std::max(at(input).last_step, last);
+    }
+    at(model.nodes[static_cast<size_t>(last)].output).first_step = static_cast<int32_t>(block.first);
+  }
   return buffers;
 }
 
 // Checks one node and gives its scratch.
 Result<uint64_t> CheckNode(const FileModel& model, const FileNode& from) {
   std::vector<const TensorInfo*> inputs;
-  for (const int input : from.inputs) inputs.push_back(&model.tensors[static_cast<size_t>(input)].info);
-  cutis::Node node;
-  node.kind = from.kind;
-  node.inputs = inputs;
-  node.output = &model.tensors[static_cast<size_t>(from.output)].info;
-  node.options = from.options;
+  const cutis::Node node = NodeOf(model, from, inputs);
   const Op* op = inputs.empty() ? nullptr : FindOp(node.kind, inputs[0]->type);
   if (op == nullptr) {
     return Status::Error(Code::kUnsupported, "node \"%s\": this version has no such operator for %s", from.name.c_str(),
@@ -43,35 +48,73 @@ Result<uint64_t> CheckNode(const FileModel& model, const FileNode& from) {
   return uint64_t{op->scratch_bytes(node)};
 }
 
+Result<uint64_t> BlockScratch(const FileModel& model, const FileBlock& block) {
+  std::vector<const TensorInfo*> inputs[kMostBlockNodes];
+  cutis::Node nodes[kMostBlockNodes];
+  const cutis::Node* pointers[kMostBlockNodes];
+  for (size_t i = 0; i < block.count; ++i) {
+    nodes[i] = NodeOf(model, model.nodes[block.first + i], inputs[i]);
+    pointers[i] = &nodes[i];
+  }
+  BlockNodes parts;
+  CUTIS_TRY(SortBlock(std::span(pointers, block.count), &parts));
+  return BlockScratchBytes(parts, block.rows);
+}
+
 }  // namespace
 
 Result<PlanReport> PlanMemory(FileModel& model) {
-  PlanReport report;
+  model.scratch_bytes.clear();
   for (const FileNode& node : model.nodes) {
     CUTIS_ASSIGN(const uint64_t scratch, CheckNode(model, node));
-    report.scratch_bytes = std::max(report.scratch_bytes, scratch);
+    model.scratch_bytes.push_back(scratch);
+  }
+  std::vector<bool> inside(model.tensors.size(), false);  // a block
+  for (const FileBlock& block : model.blocks) {
+    CUTIS_ASSIGN(const uint64_t scratch, BlockScratch(model, block));
+    std::fill_n(model.scratch_bytes.begin() + static_cast<ptrdiff_t>(block.first), block.count, uint64_t{0});
+    model.scratch_bytes[block.first] = scratch;
+    for (size_t i = block.first; i + 1 < block.first + block.count; ++i) {
+      inside[static_cast<size_t>(model.nodes[i].output)] = true;
+      model.tensors[static_cast<size_t>(model.nodes[i].output)].offset = 0;
+    }
   }
   // Constants lie in the file and take no arena.
   std::vector<PlannedBuffer> all = Lifetimes(model), buffers;
   std::vector<size_t> planned, buffer_of(all.size());
   for (size_t i = 0; i < all.size(); ++i) {
-    if (model.tensors[i].info.constant) continue;
+    if (model.tensors[i].info.constant || inside[i]) continue;
     buffer_of[i] = planned.size();
     planned.push_back(i);
     buffers.push_back(all[i]);
   }
+  std::vector<StepMemory> steps(model.nodes.size() + 2);
+  for (size_t i = 0; i < model.nodes.size(); ++i) steps[i + 1].scratch = model.scratch_bytes[i];
+  for (PlannedBuffer& buffer : buffers) {
+    for (int32_t step = buffer.first_step; step <= buffer.last_step; ++step)
+      buffer.above = std::max(buffer.above, steps[static_cast<size_t>(step + 1)].scratch);
+  }
   std::vector<InPlace> in_place = MarkInPlace(model);
   for (InPlace& pair : in_place) pair = {buffer_of[pair.input], buffer_of[pair.output]};
   SortInPlace(in_place);
+
   const Placement placement = PlaceBuffers(buffers, in_place);
-  report.activation_bytes = placement.bytes;
+  MeasureSteps(buffers, in_place, steps);
+  PlanReport report;
+  for (const StepMemory& step : steps) {
+    report.activation_bytes = std::max(report.activation_bytes, step.top);
+    report.scratch_bytes = std::max(report.scratch_bytes, step.scratch);
+  }
+  report.arena_bytes = ArenaBytes(steps, 1, 1);
+  report.lower_bound = ArenaLowerBound(steps, 1, 1);
   report.optimal = placement.optimal;
-  report.live_bytes_bound = LiveBytesBound(buffers, static_cast<int32_t>(model.nodes.size()), in_place);
+  if (placement.bytes != report.arena_bytes) {
+    return Status::Error(Code::kInternal, "the planner counts %llu bytes, the runtime would take %llu",
+                         static_cast<unsigned long long>(placement.bytes), static_cast<unsigned long long>(report.arena_bytes));
+  }
   CUTIS_TRY(CheckPlan(buffers, report.activation_bytes, in_place));
   for (size_t i = 0; i < buffers.size(); ++i) model.tensors[planned[i]].offset = buffers[i].offset;
   model.activation_bytes = report.activation_bytes;
-  model.scratch_bytes = report.scratch_bytes;
-  model.shared_bytes = report.shared_bytes;
   return report;
 }
 

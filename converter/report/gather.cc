@@ -180,6 +180,8 @@ void DescribeLayers(const Summary& summary, const Model& model, Report& report) 
     layer.inputs.assign(node.inputs.begin(), node.inputs.end());
     layer.output = node.output;
     layer.in_place = node.in_place;
+    layer.block = node.block;
+    layer.scratch_bytes = model.ScratchBytes(static_cast<int32_t>(report.layers.size()));
     layer.macs = MacsOf(*node.op, node.node);
     const Stored stored = StoredBytes(node.node.options);
     layer.weight_bytes = stored.weights;
@@ -250,7 +252,11 @@ Result<Report> GatherReport(const Options& options, const Job& job, const Summar
   for (const ModelTensor& tensor : model.tensors()) {
     const TensorInfo& info = tensor.info;
     report.tensors.push_back({tensor.name, info.type, info.shape, info.images, tensor.constant != nullptr, info.scale,
-                              info.zero_point, tensor.offset, EntryBytes(info), tensor.first_step, tensor.last_step});
+                              info.zero_point, tensor.offset, EntryBytes(info), tensor.first_step, tensor.last_step,
+                              tensor.inside});
+  }
+  for (const ModelBlock& block : model.blocks()) {
+    report.blocks.push_back({block.first, block.last, block.rows});
   }
   DescribeLayers(summary, model, report);
   DescribeParts(model, report);

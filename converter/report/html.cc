@@ -44,7 +44,7 @@ std::string Tiles(const Report& report) {
   const Summary& summary = report.summary;
   std::string html = "<div class=\"tiles\">\n" +
                      Tile("File", Grouped(summary.file_bytes), "bytes, of them " + Grouped(summary.weight_bytes) + " weights");
-  const uint64_t arena = report.arena_bytes(), bound = report.arena_bound();
+  const uint64_t arena = summary.plan.arena_bytes, bound = summary.plan.lower_bound;
   html += Tile("Arena", Grouped(arena), arena == bound ? "bytes, the lower bound" : "bytes; lower bound " + Grouped(bound));
   if (summary.agreement) {
     const Agreement& agreement = *summary.agreement;
@@ -165,16 +165,23 @@ std::string OriginHtml(const Report& report) {
   return html + "</table></div>\n";
 }
 
+std::string BlocksRow(const Report& report) {
+  if (report.blocks.empty()) return "";
+  uint64_t inside = 0;
+  for (const ReportTensor& tensor : report.tensors) inside += tensor.inside ? tensor.bytes : 0;
+  return Row("layers run together", std::to_string(report.blocks.size()) + " blocks; between their layers lie " +
+                                        Grouped(inside) + " bytes an image that no longer exist whole");
+}
+
 std::string PlanHtml(const Report& report) {
   const PlanReport& plan = report.summary.plan;
   return "<h2>Memory plan</h2>\n<div class=\"scroll\"><table>\n" +
-         Row("arena, batch 1, one thread", Grouped(report.arena_bytes()) + " bytes") +
-         Row("lower bound", Grouped(report.arena_bound()) + " bytes") +
+         Row("arena, batch 1, one thread", Grouped(plan.arena_bytes) + " bytes") +
+         Row("lower bound", Grouped(plan.lower_bound) + " bytes") +
          Row("proven to be the least for this order of layers", plan.optimal ? "yes" : "no") +
-         Row("activations, an image", Grouped(plan.activation_bytes) + " bytes") +
-         Row("scratch, a thread", Grouped(plan.scratch_bytes) + " bytes") +
-         Row("shared", Grouped(plan.shared_bytes) + " bytes") +
-         "</table></div>\n<p>Arena = images x activations + threads x scratch + shared.</p>\n";
+         Row("activations of an image, in the step with the most", Grouped(plan.activation_bytes) + " bytes") +
+         Row("scratch of a thread, in the step with the most", Grouped(plan.scratch_bytes) + " bytes") + BlocksRow(report) +
+         "</table></div>\n<p>Arena = the most of images x activations + threads x scratch over the steps.</p>\n";
 }
 
 std::string NotesHtml(const Report& report) {

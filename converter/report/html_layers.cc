@@ -101,6 +101,15 @@ std::string SizeFigure(const Report& report) {
                 "Weights, biases and multipliers of each layer in the file.");
 }
 
+// A line beside the layers of a block, from its first to its last.
+std::string BlockMark(const Report& report, size_t i) {
+  const int block = report.layers[i].block;
+  if (block < 0) return "";
+  const ReportBlock& of = report.blocks[static_cast<size_t>(block)];
+  const auto at = static_cast<int32_t>(i);
+  return at == of.first ? "&#x250c;" : at == of.last ? "&#x2514;" : "&#x2502;";
+}
+
 std::string LayerRow(const Report& report, size_t i) {
   const ReportLayer& layer = report.layers[i];
   const auto tensor = [&](int t) -> const ReportTensor& { return report.tensors[static_cast<size_t>(t)]; };
@@ -118,7 +127,7 @@ std::string LayerRow(const Report& report, size_t i) {
     return std::string(text);
   };
   const auto grouped = [](uint64_t value) { return value == 0 ? std::string() : Grouped(value); };
-  std::string row = "<tr>" + cell(std::to_string(i)) + cell(Escape(layer.name, 120), "w") +
+  std::string row = "<tr>" + cell(std::to_string(i)) + cell(BlockMark(report, i), "s") + cell(Escape(layer.name, 120), "w") +
                     cell(Escape(layer.op + (layer.window.empty() || layer.window == "1x1" ? "" : " " + layer.window)), "s");
   row += cell(layer.inputs.empty() ? "" : shape(layer.inputs[0]), "s") + cell(shape(layer.output), "s");
   row += cell(grouped(layer.macs)) + cell(grouped(layer.parameters)) + cell(grouped(layer.weight_bytes));
@@ -144,9 +153,10 @@ std::string Figure(const std::string& title, const std::string& svg, const std::
 std::string PicturesHtml(const Report& report) {
   return SqnrFigure(report) + SparsityFigure(report) +
          Figure("Memory over time", MemoryChart(report),
-                "Each rectangle is a tensor: its place in the arena by the steps during which it is needed (batch 1). The line "
-                "is the "
-                "sum of what is needed at a step; its highest point is the lower bound that no plan can beat.") +
+                "Each rectangle from below is a tensor: its place in the arena by the steps during which it is needed (batch "
+                "1, one thread); those that hang from above are the scratch of the kernels. The line is the sum of what is "
+                "needed at a step; its highest point is the lower bound that no plan can beat. Layers that run together as a "
+                "block are one step, and what lies between them takes no place.") +
          SizeFigure(report);
 }
 
@@ -155,8 +165,9 @@ std::string LayersHtml(const Report& report) {
       "<h2>Layers</h2>\n<p>Shapes are height x width x channels. MACs are those of the rows that are multiplied. Scale and "
       "zero point are "
       "those of the output; real = scale x (byte - zero point). Weight scales: least and largest over the output "
-      "channels.</p>\n"
-      "<div class=\"scroll\"><table>\n<tr><th class=\"n\">#</th><th>layer</th><th>operator</th><th>in</th><th>out</th><th "
+      "channels. A bracket joins layers that run together as a block.</p>\n"
+      "<div class=\"scroll\"><table>\n<tr><th "
+      "class=\"n\">#</th><th></th><th>layer</th><th>operator</th><th>in</th><th>out</th><th "
       "class=\"n\">MACs</th>"
       "<th class=\"n\">parameters</th><th class=\"n\">weight bytes</th><th class=\"n\">zero</th><th class=\"n\">live rows</th>"
       "<th class=\"n\">scale</th><th class=\"n\">zero point</th><th class=\"n\">weight scales</th><th class=\"n\">SQNR "

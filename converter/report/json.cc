@@ -70,6 +70,8 @@ Json LayerJson(const ReportLayer& layer, const Report& report) {
   json["inputs"] = layer.inputs;
   json["output"] = layer.output;
   if (layer.in_place >= 0) json["in_place"] = layer.in_place;
+  if (layer.block >= 0) json["block"] = layer.block;
+  json["scratch_bytes"] = layer.scratch_bytes;
   json["input_shape"] = layer.inputs.empty() ? Json(nullptr) : shape(layer.inputs[0]);
   json["output_shape"] = shape(layer.output);
   json["macs"] = layer.macs;
@@ -99,6 +101,8 @@ Json TensorJson(const ReportTensor& tensor) {
   }
   if (tensor.constant) {
     json["constant"] = true;
+  } else if (tensor.inside) {
+    json["inside_block"] = true;
   } else {
     json["offset"] = tensor.offset;
     json["first_step"] = tensor.first_step;
@@ -167,12 +171,15 @@ std::string ReportJson(const Report& report) {
   json["equalised_channels"] = summary.equalised_channels;
   json["pruning"] = summary.pruning ? PruningJson(*summary.pruning) : Json(nullptr);
   json["sensitivity"] = summary.sensitivity ? Json::parse(SensitivityJson(*summary.sensitivity)) : Json(nullptr);
-  json["plan"] = {{"arena_bytes", report.arena_bytes()},
-                  {"lower_bound", report.arena_bound()},
+  json["plan"] = {{"arena_bytes", summary.plan.arena_bytes},
+                  {"lower_bound", summary.plan.lower_bound},
                   {"proven_least", summary.plan.optimal},
-                  {"activation_bytes", summary.plan.activation_bytes},
-                  {"scratch_bytes_per_thread", summary.plan.scratch_bytes},
-                  {"shared_bytes", summary.plan.shared_bytes}};
+                  {"most_activation_bytes", summary.plan.activation_bytes},
+                  {"most_scratch_bytes", summary.plan.scratch_bytes}};
+  json["blocks"] = Json::array();
+  for (const ReportBlock& block : report.blocks) {
+    json["blocks"].push_back({{"first", block.first}, {"last", block.last}, {"rows", block.rows}});
+  }
   const FileParts& p = report.parts;
   json["file_parts"] = {{"header", p.header},       {"graph", p.graph},
                         {"conv_weights", p.conv},   {"depthwise_weights", p.depthwise},

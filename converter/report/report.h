@@ -39,6 +39,7 @@ struct ReportTensor {
   int32_t zero_point = 0;
   uint64_t offset = 0, bytes = 0;  // in the activation part of the arena
   int32_t first_step = 0, last_step = 0;
+  bool inside = false;  // a block: it takes no arena
 };
 
 // A node of the file.
@@ -47,7 +48,9 @@ struct ReportLayer {
   DataType type = DataType::kU8;  // of its first input
   std::vector<int> inputs;        // indices of tensors
   int output = 0;
-  int in_place = -1;  // the input whose place in the arena the output takes over
+  int in_place = -1;           // the input whose place in the arena the output takes over
+  int block = -1;              // the block that it runs in
+  uint64_t scratch_bytes = 0;  // of a thread in its step; a block's is at its first layer
   uint64_t macs = 0, parameters = 0;
   uint64_t weight_bytes = 0, other_bytes = 0;
   uint64_t rows = 0, live_rows = 0;  // of 64 weight bytes, 16 outputs x 4 inputs; int8 convolutions and dense layers
@@ -56,6 +59,12 @@ struct ReportLayer {
   std::optional<std::pair<double, double>> weight_scales;   // the least and the largest; int8 layers
   std::optional<double> sqnr_db;                            // infinite: no difference at all
   std::string range, rounding;                              // LayerReport::method and ::rounding
+};
+
+// Layers [first, last] run as one step.
+struct ReportBlock {
+  int32_t first = 0, last = 0;
+  int32_t rows = 0;  // of a strip
 };
 
 // Where the bytes of the file are. They add up to it.
@@ -72,6 +81,7 @@ struct Report {
   std::vector<PassTrace> passes;
   std::vector<ReportTensor> tensors;
   std::vector<ReportLayer> layers;
+  std::vector<ReportBlock> blocks;
   std::vector<int> inputs, outputs;  // of tensors
   FileParts parts;
   std::string source, source_sha256, licence, card;  // as the file says
@@ -79,12 +89,6 @@ struct Report {
   std::vector<std::string> warnings;
   std::optional<double> min_cosine;
 
-  uint64_t arena_bytes() const {
-    return summary.plan.activation_bytes + summary.plan.scratch_bytes + summary.plan.shared_bytes;
-  }
-  uint64_t arena_bound() const {
-    return summary.plan.live_bytes_bound + summary.plan.scratch_bytes + summary.plan.shared_bytes;
-  }
   uint64_t macs() const;
 };
 

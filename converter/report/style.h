@@ -23,7 +23,7 @@ th,td{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-bottom:1p
 th{font-weight:600;color:var(--soft);overflow-wrap:normal}td.n,th.n{text-align:right;white-space:nowrap}td.s{white-space:nowrap}td.w{min-width:11em}td.h{font-size:.85em;font-family:ui-monospace,"DejaVu Sans Mono",monospace;min-width:17em}
 figure{margin:1.2em 0}figure .scroll svg{min-width:600px}svg{width:100%;height:auto;display:block}
 svg text{font-size:11px;fill:var(--soft)}.grid{stroke:var(--line);stroke-width:.7}.bar{fill:var(--a)}.bar2{fill:var(--c1)}
-.box0{fill:var(--c0)}.box1{fill:var(--c2)}.box2{fill:var(--c3)}.box3{fill:var(--c6)}[class^=box]{fill-opacity:.55;stroke:var(--bg);stroke-width:.7}
+.scratch{fill:var(--b);stroke:var(--bg);stroke-width:.7}.box0{fill:var(--c0)}.box1{fill:var(--c2)}.box2{fill:var(--c3)}.box3{fill:var(--c6)}[class^=box]{fill-opacity:.55;stroke:var(--bg);stroke-width:.7}
 .line0{stroke:var(--c0)}.line1{stroke:var(--c2)}.line2{stroke:var(--c3)}.line3{stroke:var(--c1)}[class^=line]{fill:none;stroke-width:1.3}
 .dot0,.d0{fill:var(--c0);background:var(--c0)}.dot1,.d1{fill:var(--c2);background:var(--c2)}.dot2,.d2{fill:var(--c3);background:var(--c3)}
 .dot3,.d3{fill:var(--c1);background:var(--c1)}

@@ -126,34 +126,45 @@ std::string MemoryChart(const Report& report) {
   constexpr double kHigh = 300;
   const double base = kTop + kHigh;
   const auto steps = static_cast<double>(report.layers.size() + 2);  // with what is before the first and after the last node
-  double top = static_cast<double>(report.summary.plan.activation_bytes) / 1024;
-  if (top <= 0) top = 1;
-  std::string svg =
-      Open("Memory of the activations over the steps of a run", base + kBottom) + ValueAxis(top, "KiB", base, kHigh);
+  const uint64_t arena = report.summary.plan.arena_bytes;
+  const double top = std::max(1.0 / 1024, static_cast<double>(arena) / 1024);
+  std::string svg = Open("Memory over the steps of a run", base + kBottom) + ValueAxis(top, "KiB", base, kHigh);
   const auto x_of = [&](double step) { return kLeft + kInner * (step + 1) / steps; };
   const auto y_of = [&](uint64_t bytes) { return base - kHigh * static_cast<double>(bytes) / 1024 / top; };
-  std::vector<uint64_t> live(report.layers.size() + 2);
+  // A box of `bytes` from `offset` on in the steps first .. last.
+  const auto box = [&](int32_t first, int32_t last, uint64_t offset, uint64_t bytes, const std::string& type,
+                       const std::string& name) {
+    const double x = x_of(first), y = y_of(offset + bytes);
+    svg += Rectangle(x, y, x_of(last + 1) - x, y_of(offset) - y, type,
+                     name + ": " + std::to_string(bytes) + " bytes at " + std::to_string(offset) + ", steps " +
+                         std::to_string(first) + " to " + std::to_string(last));
+  };
+  std::vector<uint64_t> needed(report.layers.size() + 2);
+  const auto need = [&](int32_t first, int32_t last, uint64_t bytes) {
+    for (int32_t step = first; step <= last; ++step) {
+      if (const auto at = static_cast<size_t>(step + 1); at < needed.size()) needed[at] += bytes;
+    }
+  };
   for (size_t i = 0; i < report.tensors.size(); ++i) {
     const ReportTensor& tensor = report.tensors[i];
-    if (tensor.constant) continue;
-    const double x = x_of(tensor.first_step), y = y_of(tensor.offset + tensor.bytes);
-    svg += Rectangle(x, y, x_of(tensor.last_step + 1) - x, y_of(tensor.offset) - y, "box" + std::to_string(i % 4),
-                     tensor.name + ": " + std::to_string(tensor.bytes) + " bytes at " + std::to_string(tensor.offset) +
-                         ", steps " + std::to_string(tensor.first_step) + " to " + std::to_string(tensor.last_step));
-    for (int32_t step = tensor.first_step; step <= tensor.last_step; ++step) {
-      const auto at = static_cast<size_t>(step + 1);
-      if (at < live.size()) live[at] += tensor.bytes;
-    }
+    if (tensor.constant || tensor.inside) continue;
+    box(tensor.first_step, tensor.last_step, tensor.offset, tensor.bytes, "box" + std::to_string(i % 4), tensor.name);
+    need(tensor.first_step, tensor.last_step, tensor.bytes);
   }
-  // A place that is handed over counts once in that step.
   for (size_t i = 0; i < report.layers.size(); ++i) {
-    const int place = report.layers[i].in_place;
-    if (place >= 0) live[i + 1] -= report.tensors[static_cast<size_t>(place)].bytes;
+    const ReportLayer& layer = report.layers[i];
+    // A place that is handed over counts once in that step.
+    if (layer.in_place >= 0) needed[i + 1] -= report.tensors[static_cast<size_t>(layer.in_place)].bytes;
+    if (layer.scratch_bytes == 0) continue;
+    const auto first = static_cast<int32_t>(i);
+    const int32_t last = layer.block < 0 ? first : report.blocks[static_cast<size_t>(layer.block)].last;
+    box(first, last, arena - layer.scratch_bytes, layer.scratch_bytes, "scratch", "scratch of " + layer.name);
+    need(first, last, layer.scratch_bytes);
   }
   std::string points;
-  for (size_t i = 0; i < live.size(); ++i) {
+  for (size_t i = 0; i < needed.size(); ++i) {
     for (const double step : {static_cast<double>(i) - 1, static_cast<double>(i)})
-      points += N(x_of(step)) + "," + N(y_of(live[i])) + " ";
+      points += N(x_of(step)) + "," + N(y_of(needed[i])) + " ";
   }
   svg += "<polyline class=\"live\" points=\"" + points + "\"/>";
   const auto tick = static_cast<size_t>(std::max(1.0, Tick(steps / 2)));

@@ -250,9 +250,17 @@ Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& m
   const auto tensor_vector = builder.CreateVector(tensors);
   const auto node_vector = builder.CreateVector(nodes);
   const auto outputs = builder.CreateVector(ToUnsigned(model.outputs));
-  const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
+  const std::vector<uint32_t> scratch(model.scratch_bytes.begin(), model.scratch_bytes.end());
+  const auto plan = format::CreatePlan(builder, model.activation_bytes, builder.CreateVector(scratch));
   const auto inputs = builder.CreateVector(ToUnsigned(model.inputs));
-  return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan);
+  std::vector<format::Block> blocks;
+  for (const FileBlock& block : model.blocks) {
+    blocks.emplace_back(static_cast<uint32_t>(block.first), static_cast<uint32_t>(block.count),
+                        static_cast<uint32_t>(block.rows));
+  }
+  const Offset<flatbuffers::Vector<const format::Block*>> block_vector =
+      blocks.empty() ? Offset<flatbuffers::Vector<const format::Block*>>() : builder.CreateVectorOfStructs(blocks);
+  return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan, block_vector);
 }
 
 static_assert(static_cast<int>(format::OpKind::Quantize) == static_cast<int>(OpKind::kQuantize), "the two lists agree");

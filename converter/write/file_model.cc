@@ -4,6 +4,17 @@
 
 namespace cutis::convert {
 
+cutis::Node NodeOf(const FileModel& model, const FileNode& from, std::vector<const TensorInfo*>& inputs) {
+  inputs.clear();
+  for (const int input : from.inputs) inputs.push_back(&model.tensors[static_cast<size_t>(input)].info);
+  cutis::Node node;
+  node.kind = from.kind;
+  node.inputs = inputs;
+  node.output = &model.tensors[static_cast<size_t>(from.output)].info;
+  node.options = from.options;
+  return node;
+}
+
 void RemoveUnusedTensors(FileModel& model) {
   std::vector<int> index(model.tensors.size(), -1);
   const auto use = [&](int tensor) { index[static_cast<size_t>(tensor)] = 0; };

@@ -43,13 +43,21 @@ struct FileNode {
   int origin = -1;    // the node of the network that it belongs to
 };
 
+// Nodes that run as one step (ops/block/block.h).
+struct FileBlock {
+  size_t first = 0, count = 0;  // nodes
+  int32_t rows = 0;             // of a strip
+};
+
 struct FileModel {
   std::vector<FileTensor> tensors;
   std::vector<FileNode> nodes;
   std::vector<int> inputs;  // the first one is the image
   std::vector<int> outputs;
-  uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;  // set by the planner
-  std::deque<AlignedBytes> storage;                                    // a deque: spans stay valid while it grows
+  std::vector<FileBlock> blocks;        // ascending
+  uint64_t activation_bytes = 0;        // set by the planner
+  std::vector<uint64_t> scratch_bytes;  // by it too: of a thread, for each node (runtime/plan.h)
+  std::deque<AlignedBytes> storage;     // a deque: spans stay valid while it grows
 
   // Moves `values` into the storage and returns where they lie.
   template <class T>
@@ -59,6 +67,9 @@ struct FileModel {
     return {reinterpret_cast<const T*>(bytes.data()), values.size()};
   }
 };
+
+// A node as operators see it, in terms of the model's own tensors; `inputs` holds what its span points to.
+cutis::Node NodeOf(const FileModel& model, const FileNode& from, std::vector<const TensorInfo*>& inputs);
 
 // Takes out the tensors that no node reads or makes and that are no input or output.
 void RemoveUnusedTensors(FileModel& model);

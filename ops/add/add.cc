@@ -1,6 +1,7 @@
 // The operator add: two tensors of one shape, element by element.
 #include "ops/add/add.h"
 
+#include "ops/add/pixels.h"
 #include "ops/check.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -45,16 +46,22 @@ Status CheckU8(const Node& node) {
   return CheckOutputU8("add", options->out, *node.output);
 }
 
-void RunU8(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte*) {
+// What a node says of the arithmetic.
+AddU8Args ArgsOf(const Node& node) {
   const auto& options = *std::get_if<AddU8Options>(&node.options);
+  AddU8Args args{};
+  args.zero_a = node.inputs[0]->zero_point;
+  args.zero_b = node.inputs[1]->zero_point;
+  args.multiplier_a = options.multiplier_a;
+  args.multiplier_b = options.multiplier_b;
+  args.out = options.out;
+  return args;
+}
+
+void RunU8(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte*) {
   for (int64_t unit = begin; unit < end; ++unit) {
-    AddU8Args args{};
+    AddU8Args args = ArgsOf(node);
     SetBlock<uint8_t>(node, run, unit, args);
-    args.zero_a = node.inputs[0]->zero_point;
-    args.zero_b = node.inputs[1]->zero_point;
-    args.multiplier_a = options.multiplier_a;
-    args.multiplier_b = options.multiplier_b;
-    args.out = options.out;
     reinterpret_cast<void (*)(const AddU8Args&)>(kernel)(args);
   }
 }
@@ -78,6 +85,20 @@ void RunF32(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin
 }
 
 }  // namespace
+
+void RunAddU8Pixels(const Node& node, KernelFn kernel, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t pixels) {
+  AddU8Args args = ArgsOf(node);
+  args.a = a;
+  args.b = b;
+  args.y = y;
+  args.a_stride = ToSize(node.inputs[0]->channel_stride);
+  args.b_stride = ToSize(node.inputs[1]->channel_stride);
+  args.y_stride = ToSize(node.output->channel_stride);
+  args.pixels = pixels;
+  args.channels = ShapeOf(node).channels;
+  JoinRows(args, IsTight(*node.inputs[0]) && IsTight(*node.inputs[1]) && IsTight(*node.output));
+  reinterpret_cast<void (*)(const AddU8Args&)>(kernel)(args);
+}
 
 const Op kAddU8Op = {OpKind::kAdd, DataType::kU8, KernelKind::kAddU8, "add", CheckU8, NoScratch, Macs, Units,
                      RunU8,        false,         AlwaysInPlace};

@@ -9,6 +9,7 @@
 
 #include "ops/conv/geometry.h"
 #include "ops/conv/panels.h"
+#include "ops/conv/rows.h"
 #include "ops/op.h"
 #include "ops/tensor.h"
 
@@ -212,36 +213,49 @@ ConvU8Args GroupArgs(const Layer& layer, size_t group, std::byte* scratch) {
   return args;
 }
 
+// Pixels that serve as rows as they are; args.x_stride apart.
+void RunPixels(const Layer& layer, KernelFn kernel, size_t panel, ConvU8Args args, const uint8_t* x, uint8_t* y,
+               size_t pixels) {
+  const size_t most = BlockPixels(layer.row_bytes, kDirectBytes);
+  for (size_t done = 0; done < pixels; done += args.pixels) {
+    args.x = x + done * args.x_stride;
+    args.y = y + done * args.y_stride;
+    args.pixels = std::min(most, pixels - done);
+    RunPanels(kernel, *layer.options, panel, args);
+  }
+}
+
+// Outputs [begin, end) of an image by way of patches; `y` is that of `begin`.
+void RunPatchedPixels(const Layer& layer, KernelFn kernel, size_t panel, ConvU8Args args, size_t group, const uint8_t* image,
+                      int64_t begin, int64_t end, uint8_t* y, std::byte* scratch) {
+  uint8_t* patches = reinterpret_cast<uint8_t*>(scratch);
+  const size_t most = BlockPixels(layer.row_bytes, kPatchBytes);
+  const PatchCopier copier(layer, group);
+  args.x = patches;
+  args.x_stride = layer.row_bytes;
+  args.y = y;
+  for (int64_t pixel = begin; pixel < end; pixel += static_cast<int64_t>(args.pixels), args.y += args.pixels * args.y_stride) {
+    args.pixels = std::min(most, static_cast<size_t>(end - pixel));
+    copier.Copy(image, pixel, args.pixels, patches);
+    RunPanels(kernel, *layer.options, panel, args);
+  }
+}
+
 // `pixels` pixels that follow each other in memory, of one image or of several without a gap.
 void RunDirect(const Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y, size_t pixels, std::byte* scratch) {
-  const size_t most = BlockPixels(layer.row_bytes, kDirectBytes);
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
     ConvU8Args args = GroupArgs(layer, group, scratch);
     args.x_stride = static_cast<size_t>(layer.in->channel_stride);
-    for (size_t done = 0; done < pixels; done += args.pixels) {
-      args.x = x + done * args.x_stride + group * layer.group_in;
-      args.y = y + done * args.y_stride + group * layer.group_out;
-      args.pixels = std::min(most, pixels - done);
-      RunPanels(kernel, *layer.options, layer.FirstPanel(group), args);
-    }
+    RunPixels(layer, kernel, layer.FirstPanel(group), args, x + group * layer.group_in, y + group * layer.group_out, pixels);
   }
 }
 
 void RunPatches(const Layer& layer, KernelFn kernel, const uint8_t* image, uint8_t* y, int64_t begin, int64_t end,
                 std::byte* scratch) {
-  uint8_t* patches = reinterpret_cast<uint8_t*>(scratch);
-  const size_t most = BlockPixels(layer.row_bytes, kPatchBytes);
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
-    const PatchCopier copier(layer, group);
-    ConvU8Args args = GroupArgs(layer, group, scratch);
-    args.x = patches;
-    args.x_stride = layer.row_bytes;
-    for (int64_t pixel = begin; pixel < end; pixel += static_cast<int64_t>(args.pixels)) {
-      args.pixels = std::min(most, static_cast<size_t>(end - pixel));
-      copier.Copy(image, pixel, args.pixels, patches);
-      args.y = y + static_cast<size_t>(pixel) * args.y_stride + group * layer.group_out;
-      RunPanels(kernel, *layer.options, layer.FirstPanel(group), args);
-    }
+    const ConvU8Args args = GroupArgs(layer, group, scratch);
+    uint8_t* first = y + static_cast<size_t>(begin) * args.y_stride + group * layer.group_out;
+    RunPatchedPixels(layer, kernel, layer.FirstPanel(group), args, group, image, begin, end, first, scratch);
   }
 }
 
@@ -277,6 +291,36 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 }
 
 }  // namespace
+
+void RunConvU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int32_t row_begin, int32_t row_end,
+                   int32_t first_channel, int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch) {
+  const Layer layer(node);
+  ConvU8Args args = GroupArgs(layer, 0, scratch);
+  args.bias += first_channel;
+  args.multiplier += first_channel;
+  args.channels = channels;
+  args.y_stride = y_stride;
+  const size_t panel = static_cast<size_t>(first_channel) / 16;
+  const int64_t begin = int64_t{row_begin} * layer.out->shape.width, end = int64_t{row_end} * layer.out->shape.width;
+  if (layer.direct) {
+    args.x_stride = static_cast<size_t>(layer.in->channel_stride);
+    RunPixels(layer, kernel, panel, args, image + static_cast<size_t>(begin) * args.x_stride, y,
+              static_cast<size_t>(end - begin));
+  } else {
+    RunPatchedPixels(layer, kernel, panel, args, 0, image, begin, end, y, scratch);
+  }
+}
+
+void RunConvU8Pixels(const Node& node, KernelFn kernel, const uint8_t* x, size_t x_stride, size_t pixels, uint8_t* y,
+                     size_t y_stride, std::byte* scratch) {
+  const Layer layer(node);
+  ConvU8Args args = GroupArgs(layer, 0, scratch);
+  args.x_stride = x_stride;
+  args.y_stride = y_stride;
+  RunPixels(layer, kernel, 0, args, x, y, pixels);
+}
+
+bool IsPixelwise(const Node& node) { return Layer(node).direct && Layer(node).options->groups == 1; }
 
 const Op kConvU8Op = {OpKind::kConv, DataType::kU8, KernelKind::kConvU8, kName, Check, ScratchBytes, Macs, Units, Run};
 

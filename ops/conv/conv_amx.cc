@@ -78,7 +78,7 @@ CUTIS_INLINE void StoreStrip(const Call& call, const Block& block, size_t strip)
   uint8_t* y = block.y[tile] + at * stride;
   const auto scaled = [&](size_t panel, size_t i) CUTIS_UNROLLED {
     const int32_t* sums = SumsOf(block, tile, panel, row + (i < left ? i : left - 1));
-    return Scale(_mm512_load_si512(sums), block.multiplier + 16 * panel, call.out);
+    return Scale<false>(_mm512_load_si512(sums), _mm512_loadu_ps(block.multiplier + 16 * panel), call.out);
   };
   if (block.panels == 2) {
     const __m512i bytes = Bytes(scaled(0, 0), scaled(1, 0), scaled(0, 1), scaled(1, 1), call.out);
@@ -228,7 +228,7 @@ void ConvU8_32x32k64_amx(const ConvU8Args& args) {
   }
   const size_t k_groups = static_cast<size_t>(args.k_groups), channels = static_cast<size_t>(args.channels);
   Call call = {args,
-               MakeOutput(args.out),
+               MakeOutput(args.out, args.multiplier, channels),
                args.pixels < kTileRows ? args.pixels : kTileRows,
                k_groups < kTileRows ? k_groups : kTileRows,
                0,

@@ -2,7 +2,9 @@
 // saturating vpdpbusds). One 64-byte row of W16x4 is one register: 16 channels times 4 k.
 //
 // Tiles have up to 24 sums, which leaves 8 of the 32 registers for weights and pixels: 6 pixels x 4 panels (4 loads of weights
-// and 6 broadcasts for 24 products), 8 x 3, 12 x 2, 12 x 1 where the channels run out.
+// and 6 broadcasts from memory for 24 dot products), 8 x 3 (11 loads for 24), 12 x 2 (14 for 24), and 12 x 1 (13 for 12) where
+// the channels run out. Two dot products and two loads can start in a cycle, so only the last is bound by loads. The ends of a
+// tile cost 5 operations a sum, as much as 5 k-groups (requant_avx512.h).
 #include "ops/conv/conv.h"
 #include "ops/conv/requant_avx512.h"
 #include "ops/unroll.h"
@@ -32,10 +34,7 @@ CUTIS_INLINE void Tile(const ConvU8Args& args, const uint8_t* x, const int8_t* w
     w += 64;
     x += 4;
   } while (--left > 0);
-  Unroll<kPixels>([&](auto p) CUTIS_UNROLLED {
-    Store<kPanels>(sums[p][0], sums[p][kPanels > 1 ? 1 : 0], sums[p][kPanels > 2 ? 2 : 0], sums[p][kPanels > 3 ? 3 : 0],
-                   multiplier, out, y + p * args.y_stride, live);
-  });
+  StoreTile<kPixels, kPanels>(sums, multiplier, out, y, args.y_stride, live);
 }
 
 // All pixels of `kPanels` panels: tiles of kPixels, then of half and of single pixels.
@@ -62,8 +61,8 @@ void Panels(const ConvU8Args& args, size_t n, const Output& out) {
 }  // namespace
 
 void ConvU8_6x64k4_avx512vnni(const ConvU8Args& args) {
-  const Output out = MakeOutput(args.out);
   const size_t channels = static_cast<size_t>(args.channels);
+  const Output out = MakeOutput(args.out, args.multiplier, channels);
   for (size_t n = 0; n < channels; n += 64) {
     const size_t left = channels - n;
     if (left > 48) {

@@ -4,9 +4,8 @@
 // widened once and serve all rows. There are two ways through a row, and both are exact:
 //   clean  vpmaddubsw adds two products of bytes in 16 bits. It cannot saturate where of each pair of weights the positive ones
 //          sum to 128 at most and the negative ones to -128 at least: 255 * 128 < 2^15. vpmaddwd then adds two such sums.
-//   wide   vpmaddwd multiplies 16-bit values in pairs into 32 bits. A 32-bit lane holds the 4 k of a channel: widened in place
-//   by
-//          shifts, its bytes become the pairs (k0, k2) and (k1, k3).
+//   wide   vpmaddwd multiplies 16-bit values in pairs into 32 bits. A 32-bit lane holds the 4 k of a channel: by shifts its
+//          bytes become the pairs of words (k0, k2) and (k1, k3).
 // Per row, 6 pixels and 16 channels (384 products) the one takes 36 operations, the other 48.
 #ifndef CUTIS_OPS_CONV_PANEL_AVX2_H_
 #define CUTIS_OPS_CONV_PANEL_AVX2_H_
@@ -62,7 +61,8 @@ CUTIS_INLINE Workspace MakeWorkspace(std::byte* scratch) {
 CUTIS_INLINE __m256i Load(const void* from) { return _mm256_load_si256(static_cast<const __m256i*>(from)); }
 CUTIS_INLINE void Store(void* to, __m256i value) { _mm256_store_si256(static_cast<__m256i*>(to), value); }
 
-// Sums of the positive weights of each pair, or of the negative ones without their sign, whichever is larger: 0 to 254.
+// Sums of the positive weights of each pair, or of the negative ones without their sign, whichever is larger. vpmaddubsw is
+// exact here: it multiplies by 1, and two weights are 2 * 127 at most.
 CUTIS_INLINE __m256i LargestSums(__m256i w) {
   const __m256i zero = _mm256_setzero_si256(), ones = _mm256_set1_epi8(1);
   const __m256i above = _mm256_maddubs_epi16(_mm256_max_epi8(w, zero), ones);
@@ -83,6 +83,7 @@ CUTIS_INLINE Rows PrepareRows(const int8_t* w, const uint16_t* k_groups, size_t 
   for (size_t r = 0; r < rows; ++r, w += 64) {
     const __m256i w0 = Load(w), w1 = Load(w + 32);
     const auto at = static_cast<uint16_t>(k_groups != nullptr ? k_groups[r] - base : r);
+    // The proof for vpmaddubsw, of the very bytes that are copied: the file may change behind us, these cannot.
     const __m256i over = _mm256_cmpgt_epi16(_mm256_max_epi16(LargestSums(w0), LargestSums(w1)), _mm256_set1_epi16(128));
     const auto clean = static_cast<size_t>(_mm256_testz_si256(over, over));
     // Both forms are written and one of them is kept: which one, no branch could foresee.
@@ -136,6 +137,7 @@ template <size_t kPixels>
 CUTIS_INLINE void Accumulate(const Rows& rows, const uint8_t* tile, __m256i (&sums)[kPixels][2]) {
   const __m256i ones = _mm256_set1_epi16(1);
   const int8_t* w = rows.clean_w;
+  // PrepareRows has proved of these rows that a pair's sum lies in [-255 * 128, 255 * 128].
   for (size_t r = 0; r < rows.clean; ++r, w += 64) {
     const uint8_t* at = tile + size_t{rows.clean_at[r]} * 4;
     const __m256i w0 = Load(w);
@@ -232,7 +234,7 @@ CUTIS_INLINE void WithPixels(size_t pixels, const Body& body) {
   }
 }
 
-constexpr size_t kFewPixels = 8;  // fewer are not worth the preparation
+constexpr size_t kFewPixels = 40;  // fewer are not worth the preparation: at 25 it costs a quarter, at 49 nothing
 
 // `kPixels` pixels times `rows` rows of one panel as they lie in the file, of which `live` channels exist. `k_groups`: the
 // rows', or null where they follow each other. Per row 8 multiplies and adds for each pixel, 6 shifts of weights and 3

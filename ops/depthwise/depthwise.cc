@@ -23,7 +23,7 @@ const DepthwiseU8Options& OptionsOf(const Node& node) { return *std::get_if<Dept
 
 size_t PaddingBytes(const Node& node) { return RoundUp(static_cast<size_t>(node.inputs[0]->channel_stride), kAlignment); }
 
-// A pixel of padding, the taps, the ring; for a window whose number of taps is known to be in range.
+// A pixel of padding, the taps, the rows; for a window whose number of taps is known to be in range.
 uint64_t ScratchBytes64(const Node& node) {
   const Window& window = OptionsOf(node).window;
   const DepthwiseU8Ring ring = PlanDepthwiseU8Ring(window, node.output->shape.width);
@@ -32,7 +32,7 @@ uint64_t ScratchBytes64(const Node& node) {
   if (ring_bytes > kMostScratch) return UINT64_MAX;
   return PaddingBytes(node) + RoundUp(static_cast<size_t>(DepthwiseU8TapBytes(window)), kAlignment) +
          RoundUp(static_cast<size_t>(DepthwiseU8PointerBytes(window)), kAlignment) +
-         RoundUp(static_cast<size_t>(ring_bytes), kAlignment);
+         RoundUp(static_cast<size_t>(DepthwiseU8RowBytes(window, node.output->shape.width)), kAlignment);
 }
 
 Status Check(const Node& node) {
@@ -104,6 +104,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
   args.x_stride = static_cast<size_t>(in.channel_stride);
   args.in_h = in.shape.height;
   args.in_w = in.shape.width;
+  args.x_rows = args.in_h;
   args.padding = padding;
   args.w = options.weights.data();
   args.bias = options.bias.data();
@@ -118,8 +119,9 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
   while (begin < end) {
     const int64_t image = begin / args.out_h, stop = std::min(end, (image + 1) * args.out_h);
     args.x = reinterpret_cast<const uint8_t*>(run.inputs[0]) + static_cast<size_t>(image) * in.image_bytes;
-    args.y = reinterpret_cast<uint8_t*>(run.output) + static_cast<size_t>(image) * out.image_bytes;
     args.row_begin = static_cast<int32_t>(begin - image * args.out_h);
+    args.y = reinterpret_cast<uint8_t*>(run.output) + static_cast<size_t>(image) * out.image_bytes +
+             static_cast<size_t>(args.row_begin) * static_cast<size_t>(args.out_w) * args.y_stride;
     args.row_end = static_cast<int32_t>(stop - image * args.out_h);
     reinterpret_cast<void (*)(const DepthwiseU8Args&)>(kernel)(args);
     begin = stop;

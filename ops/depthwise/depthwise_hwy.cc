@@ -223,7 +223,7 @@ HWY_INLINE void RunRows(const DepthwiseU8Args& args, const DepthwiseU8Ring& ring
     for (; ready < end; ++ready, slot = next(slot)) {
       const auto row_of = [&](int64_t r) -> const uint8_t* {
         const int64_t y = start + r * window.dilation_h;
-        return y >= 0 && y < args.in_h ? args.x + static_cast<size_t>(y * args.in_w) * args.x_stride : nullptr;
+        return y >= 0 && y < args.in_h ? args.x + static_cast<size_t>(y % args.x_rows * args.in_w) * args.x_stride : nullptr;
       };
       FillPair(args, row_of(2 * ready), row_of(2 * ready + 1), c, block.live, ring.columns,
                buffer + static_cast<size_t>(slot) * row_words);
@@ -232,7 +232,7 @@ HWY_INLINE void RunRows(const DepthwiseU8Args& args, const DepthwiseU8Ring& ring
     int64_t at = slot - (end - begin);
     if (at < 0) at += ring.pairs;
     for (int64_t p = begin; p < end; ++p, at = next(at)) rows[p - begin] = buffer + static_cast<size_t>(at) * row_words;
-    uint8_t* y = args.y + static_cast<size_t>(oy * args.out_w) * args.y_stride + c;
+    uint8_t* y = args.y + static_cast<size_t>((oy - args.row_begin) * args.out_w) * args.y_stride + c;
     if (window.kernel_h == 3 && window.kernel_w == 3) {
       OutputRow<2, 3>(block, parity, rows, y);
     } else if (window.kernel_h == 5 && window.kernel_w == 5) {

@@ -150,7 +150,7 @@ TEST_CASE("int8 networks give nearly what ONNX Runtime gives in float32") {
   std::string names;
   for (const std::string& name : mixed) names += name + " ";
   // Quotients of two computed tensors, and a choice between tensors.
-  CHECK(names == "dynamic_scale instance_norm lrn where ");
+  CHECK(names == "batch_norm_statistics batch_norm_variance dynamic_scale instance_norm lrn where ");
 }
 
 TEST_CASE("an operator without an int8 form is named, or computed in float32 where that is allowed") {

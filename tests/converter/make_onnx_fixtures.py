@@ -364,6 +364,8 @@ def rejections():
     reject("order", "is made by no earlier node", model(x, [node("Relu", ["c"], "y"), conv], w))
     reject("twice", "is made twice", model(x, [conv, node("Relu", ["x"], "c")], w, outputs=("c",)))
     reject("output_missing", "is made by no node", model(x, [conv], w, outputs=("nowhere",)))
+    reject("batch_norm_training", "training_mode is set", model(x, [node("BatchNormalization", ["x", *"cccc"], "y", training_mode=1)],
+                                                                 {"c": np.ones(3, np.float32)}))
     reject("mask_used", "its output 2 is used", model(x, [node("Dropout", ["x"], ["d", "y"])], {}))
     reject("dropout_training", "training_mode is set", model(x, [node("Dropout", ["x", "", "on"], "y")], {"on": np.array(True)}))
     whole = model(x, [conv], w, outputs=("c",)).SerializeToString()
@@ -372,11 +374,19 @@ def rejections():
     reject("text", "no ONNX model", b"this is no model\n")
 
 
+def statistics():
+    """Batch norms in training mode whose statistics are asked for."""
+    parameters = {"s": np.float32([0.5, 1.5, -2]), "b": np.float32([1, 0, -0.5]), "m": np.float32([0.1, -0.2, 0.3]), "v": np.float32([1, 2, 0.5])}
+    norm = node("BatchNormalization", ["x", *"sbmv"], ["y", "mean", "var"], training_mode=1, momentum=0.75, epsilon=0.01)
+    case("batch_norm_statistics", (2, 3, 4, 5), [norm], parameters, outputs=["y", "mean", "var"], batch=2)
+    case("batch_norm_variance", (2, 3, 4, 5), [norm], parameters, outputs=["y", "var"], batch=2)
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     (FOLDER.parent / "onnx_outside.bin").write_bytes(bytes(48))
-    for group in (convolutions, pools, dense, shapes, activations, norms, pads, general, rejections, gates):
+    for group in (convolutions, pools, dense, shapes, activations, norms, pads, general, rejections, gates, statistics):
         group()
     lines = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["outputs"].items()]
     reasons = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["rejections"].items()]

@@ -13,7 +13,9 @@ namespace {
 uint64_t BoundOf(const std::vector<PlannedBuffer>& buffers) {
   int32_t last = 0;
   for (const PlannedBuffer& buffer : buffers) last = std::max(last, buffer.last_step);
-  return LiveBytesBound(buffers, last);
+  std::vector<StepMemory> steps(static_cast<size_t>(last) + 2);
+  MeasureSteps(buffers, {}, steps);
+  return ArenaLowerBound(steps, 1, 1);
 }
 
 uint64_t CheckPlacement(std::vector<PlannedBuffer>& buffers) {

@@ -313,6 +313,11 @@ TEST_CASE("damaged and unsupported quantisation is refused with the reason") {
   CHECK(Contains(quantize(two, {{"block_size", INT64_MAX}}), "blocks"));
   CHECK(Contains(quantize(two, {{"block_size", int64_t{-1}}}), "its block_size is -1"));
   CHECK(Contains(quantize(two, {{"block_size", int64_t{1}}, {"axis", int64_t{4}}}), "axis lies outside"));
+  Maker vast({1, 1 << 15, 1 << 10});  // a small file that asks for a scale for each of 2^25 elements
+  const ValueId scales = AddConstant(vast.graph, "scales", MakeFloats({1, 1, 1 << 10}, Floats(1 << 10, 1.0f)));
+  const std::string refused =
+      vast.Refusal(vast.Add("QuantizeLinear", {0, scales}, {{"axis", int64_t{1}}, {"block_size", int64_t{1} << 15}}));
+  CHECK_MESSAGE(Contains(refused, "too large for scales of blocks"), refused);
   CHECK(Contains(quantize(two, {{"output_dtype", int64_t{17}}}), "only uint8 and int8"));
   CHECK(Contains(quantize([](Maker& m, std::vector<ValueId>& in) {
                    in.push_back(m.Number(1));

@@ -124,7 +124,7 @@ TEST_CASE("the same model gives the same bytes, and they open as what went in") 
     CHECK(model.provenance().name == std::string("small"));
     CHECK(model.provenance().source == std::string("weights.safetensors"));
     CHECK(model.provenance().source_sha256 == std::string("abc"));
-    CHECK(model.lower_bound(1, 1) <= model.plan().ArenaBytes(1, 1));
+    CHECK(model.ArenaLowerBound(1, 1) <= model.ArenaBytes(1, 1));
     CHECK(model.file_bytes() == bytes.size());
   }
 }

@@ -27,7 +27,7 @@ bool IsSmall(const Model& model) {
     if (macs > kMaxWork) return false;
     work += macs + EntryBytes(*node.node.output);
   }
-  return work <= kMaxWork && model.plan().ArenaBytes(2, 2) <= kMaxArena;
+  return work <= kMaxWork && model.ArenaBytes(2, 2) <= kMaxArena;
 }
 
 bool IsInteger(const Model& model) {

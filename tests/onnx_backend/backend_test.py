@@ -28,7 +28,6 @@ GROUPS = ("node", "pytorch-converted", "pytorch-operator", "simple")
 REASONS = {
     "averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True":
         "the package counts what a window reaches beyond the padding; ONNX Runtime does not, and neither do we",
-    "training_mode": "a batch norm that computes its statistics is training, not inference",
     "training_dropout": "a dropout that drops is training, not inference",
     "qlinearmatmul_2D_int8": "the stored output wraps around where the operator saturates; ONNX Runtime gives what we give",
     "qlinearmatmul_3D_int8": "the stored output wraps around where the operator saturates; ONNX Runtime gives what we give",
@@ -42,8 +41,8 @@ NOTES = """
 - Computed in float32 (float16, bfloat16 and float64 weights are converted) or in int8. Integers and booleans must be constants that
   can be folded away; 16-, 32- and 64-bit ones, and four-bit ones, are read.
 - `Resize`: nearest and linear, every coordinate mode; neither cubic nor antialiased. `Where`: a constant condition. `Gather`: constant
-  indices. `LRN`: up to 256 channels a window. `MaxPool`: the second output must not be read. `BatchNormalization`, `Dropout`: as in
-  inference.
+  indices. `LRN`: up to 256 channels a window. `MaxPool`: the second output must not be read. `Dropout`: as in inference;
+  `BatchNormalization` too, unless the running mean or variance that it computes is read.
 - In int8, a quotient of two computed tensors and `Where` need `--mixed` (docs/design.md, section 8).
 """
 

@@ -83,7 +83,7 @@ void RunCase(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> ke
 // Sums that come as near to +-2^31 as a checked layer allows, far apart in the input.
 void RunLargest(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> kernel, const char* name) {
   constexpr int32_t kGroups = 65536, kLive = 16512, kChannels = 17;  // 32512 * 4 * 16512 = 2^31 - 131072
-  constexpr size_t kPixels = 9;
+  constexpr size_t kPixels = 41;
   const GuardedBuffer scratch(ConvU8ScratchBytes(kGroups)), x(static_cast<size_t>(kGroups) * 4 * kPixels),
       w(static_cast<size_t>(kLive) * 64 * 2), bias(32 * 4), multiplier(32 * 4);
   std::fill(x.bytes().begin(), x.bytes().end(), uint8_t{255});
@@ -121,7 +121,7 @@ void RunLargest(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args>
 // Sums that meet every rounding of the requantisation: the biases alone, no row lives.
 void RunTies(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> kernel, const char* name) {
   constexpr size_t kChannels = 320;
-  const GuardedBuffer x(4 * 12), scratch(ConvU8ScratchBytes(1)), bias(kChannels * 4), multiplier(kChannels * 4);
+  const GuardedBuffer x(4 * 42), scratch(ConvU8ScratchBytes(1)), bias(kChannels * 4), multiplier(kChannels * 4);
   Random random(3);
   FillTies(random, bias.as<int32_t>(), multiplier.as<float>());
   const std::vector<uint32_t> starts(kChannels / 16 + 1);
@@ -131,7 +131,7 @@ void RunTies(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> ke
   args.x_stride = 4;
   args.y_stride = kChannels;
   args.scratch = reinterpret_cast<std::byte*>(scratch.data());
-  args.pixels = 12;
+  args.pixels = 42;
   args.w = nothing.as<int8_t>().data();
   args.panel_starts = starts.data();
   args.live = nothing.as<uint16_t>().data();
@@ -139,7 +139,7 @@ void RunTies(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> ke
   args.multiplier = multiplier.as<float>().data();
   args.channels = kChannels;
   args.out = {128, 0, 255};
-  const OutputPair y(kChannels * 12);
+  const OutputPair y(kChannels * 42);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
@@ -148,7 +148,7 @@ void RunTies(KernelOf<ConvSparseU8Args> reference, KernelOf<ConvSparseU8Args> ke
 }
 
 CUTIS_KERNEL_TEST(ConvSparseU8) {
-  constexpr size_t kPixels[] = {1, 2, 3, 4, 5, 7, 11, 12, 13, 16, 29};
+  constexpr size_t kPixels[] = {1, 2, 3, 4, 5, 7, 12, 13, 29, 41, 42, 43, 44, 45, 46};
   constexpr int32_t kChannels[] = {1, 4, 8, 15, 16, 17, 24, 32, 33, 64, 130};
   constexpr int32_t kGroups[] = {1, 2, 9, 40};
   constexpr int kDead[] = {0, 50, 75, 90, 100};

@@ -56,7 +56,7 @@ void RunCase(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const 
 // Sums that come as near to +-2^31 as a checked layer allows.
 void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
   constexpr int32_t kGroups = 16512, kChannels = 33;  // 32512 * 66048 = 2^31 - 131072
-  constexpr size_t kPixels = 9;
+  constexpr size_t kPixels = 41;
   const GuardedBuffer x(kGroups * 4 * kPixels), scratch(ConvU8ScratchBytes(kGroups)), w(static_cast<size_t>(kGroups) * 64 * 3),
       bias(48 * 4), multiplier(48 * 4);
   std::fill(x.bytes().begin(), x.bytes().end(), uint8_t{255});
@@ -85,10 +85,49 @@ void RunLargest(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, con
   y.Check(name, "the largest sums");
 }
 
+// Pairs of weights at both sides of what two products can sum to in 16 bits (255 * 128 and 255 * 129), in each pair of a
+// k-group and each half of a row, every pixel 255. The other weights of a row are zero, so that nothing else decides about it.
+void RunPairs(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
+  constexpr int8_t kPairs[][2] = {{64, 64},   {65, 64},   {127, 1},   {127, 2},   {-64, -64},
+                                  {-65, -64}, {-127, -1}, {-127, -2}, {127, -127}};
+  constexpr size_t kPixels = 48;
+  for (const auto& pair : kPairs) {
+    for (size_t place = 0; place < 32; ++place) {  // of a pair within the 64 bytes
+      const GuardedBuffer x(4 * kPixels), scratch(ConvU8ScratchBytes(1)), w(64), bias(64), multiplier(64);
+      std::fill(x.bytes().begin(), x.bytes().end(), uint8_t{255});
+      std::fill(w.bytes().begin(), w.bytes().end(), uint8_t{0});
+      // Leaves 255 of a sum beyond the bound, and 127 or 128 where it has been cut off at 16 bits.
+      const int32_t sign = pair[1] < 0 ? 1 : -1;
+      std::fill(bias.as<int32_t>().begin(), bias.as<int32_t>().end(), sign * 255 * 128);
+      std::fill(multiplier.as<float>().begin(), multiplier.as<float>().end(), 0.25f);
+      w.as<int8_t>()[place * 2] = pair[0];
+      w.as<int8_t>()[place * 2 + 1] = pair[1];
+      ConvU8Args args = {};
+      args.x = x.data();
+      args.x_stride = 4;
+      args.pixels = kPixels;
+      args.w = w.as<int8_t>().data();
+      args.bias = bias.as<int32_t>().data();
+      args.multiplier = multiplier.as<float>().data();
+      args.y_stride = 16;
+      args.k_groups = 1;
+      args.channels = 16;
+      args.out = {128, 0, 255};
+      args.scratch = reinterpret_cast<std::byte*>(scratch.data());
+      const OutputPair y(16 * kPixels);
+      args.y = y.expected();
+      reference(args);
+      args.y = y.actual();
+      kernel(args);
+      y.Check(name, "a pair of weights %d %d at %zu", pair[0], pair[1], place);
+    }
+  }
+}
+
 // Sums that meet every rounding of the requantisation.
 void RunTies(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const char* name) {
   constexpr size_t kChannels = 320;
-  const GuardedBuffer x(4 * 12), scratch(ConvU8ScratchBytes(1)), w(kChannels * 4), bias(kChannels * 4),
+  const GuardedBuffer x(4 * 42), scratch(ConvU8ScratchBytes(1)), w(kChannels * 4), bias(kChannels * 4),
       multiplier(kChannels * 4);  // x and w are zero
   Random random(3);
   FillTies(random, bias.as<int32_t>(), multiplier.as<float>());
@@ -97,14 +136,14 @@ void RunTies(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const 
   args.x_stride = 4;
   args.y_stride = kChannels;
   args.scratch = reinterpret_cast<std::byte*>(scratch.data());
-  args.pixels = 12;
+  args.pixels = 42;
   args.w = w.as<int8_t>().data();
   args.bias = bias.as<int32_t>().data();
   args.multiplier = multiplier.as<float>().data();
   args.k_groups = 1;
   args.channels = kChannels;
   args.out = {128, 0, 255};
-  const OutputPair y(kChannels * 12);
+  const OutputPair y(kChannels * 42);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
@@ -113,7 +152,7 @@ void RunTies(KernelOf<ConvU8Args> reference, KernelOf<ConvU8Args> kernel, const 
 }
 
 CUTIS_KERNEL_TEST(ConvU8) {
-  constexpr size_t kPixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 25};
+  constexpr size_t kPixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 25, 41, 42, 43, 44, 45, 46};
   constexpr int32_t kChannels[] = {1, 4, 7, 8, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 63, 64, 65, 130};
   constexpr int32_t kGroups[] = {1, 2, 3, 9, 40};
   uint64_t seed = 1;
@@ -137,10 +176,11 @@ CUTIS_KERNEL_TEST(ConvU8) {
     }
   }
   for (const int32_t groups : {127, 128, 129, 300}) {  // several chunks of k-groups, several blocks of pixels
-    for (const size_t pixels : {9, 95, 97, 200})
+    for (const size_t pixels : {9, 41, 97, 200})
       RunCase(reference, kernel, name, {pixels, 21, groups, 3, 1, groups == 129}, seed++);
   }
   RunLargest(reference, kernel, name);
+  RunPairs(reference, kernel, name);
   RunTies(reference, kernel, name);
 }
 

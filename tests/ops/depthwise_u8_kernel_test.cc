@@ -9,7 +9,7 @@ namespace {
 size_t ScratchBytes(const DepthwiseU8Args& args) {
   return RoundUp(static_cast<size_t>(DepthwiseU8TapBytes(args.window)), 64) +
          RoundUp(static_cast<size_t>(DepthwiseU8PointerBytes(args.window)), 64) +
-         RoundUp(static_cast<size_t>(PlanDepthwiseU8Ring(args.window, args.out_w).Bytes()), 64);
+         RoundUp(static_cast<size_t>(DepthwiseU8RowBytes(args.window, args.out_w)), 64);
 }
 
 int32_t OutputExtent(int32_t in, int32_t kernel, int32_t stride, int32_t dilation, int32_t begin, int32_t end) {
@@ -40,9 +40,14 @@ void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
     args.row_begin = static_cast<int32_t>(random.Between(0, args.out_h - 1));
     args.row_end = static_cast<int32_t>(random.Between(args.row_begin + 1, args.out_h));
   }
+  // All rows of the input, or a ring of as many as the outputs need, or of some more.
+  const int32_t top = std::clamp(args.row_begin * v.stride_h - v.pad_top, 0, c.in_h - 1);
+  const int32_t bottom =
+      std::clamp((args.row_end - 1) * v.stride_h - v.pad_top + v.dilation_h * (v.kernel_h - 1) + 1, top + 1, c.in_h);
+  args.x_rows = random.OneIn(2) ? c.in_h : static_cast<int32_t>(random.Between(bottom - top, c.in_h));
   const size_t padded = RoundUp(static_cast<size_t>(c.channels), 16);
   const size_t used = static_cast<size_t>(v.kernel_h) * static_cast<size_t>(v.kernel_w), taps = RoundUp(used, 4);
-  const GuardedBuffer x(static_cast<size_t>(c.in_h) * static_cast<size_t>(c.in_w) * args.x_stride,
+  const GuardedBuffer x(static_cast<size_t>(args.x_rows) * static_cast<size_t>(c.in_w) * args.x_stride,
                         random.OneIn(4) ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd);
   const GuardedBuffer padding(args.x_stride), w(padded * taps), bias(padded * 4), multiplier(padded * 4),
       scratch(ScratchBytes(args));
@@ -70,15 +75,17 @@ void RunCase(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
   args.out = RandomOutput(random);
   args.scratch = reinterpret_cast<std::byte*>(scratch.data());
   const OutputPair y(
-      (static_cast<size_t>(args.out_h) * static_cast<size_t>(args.out_w) - 1) * args.y_stride + static_cast<size_t>(c.channels),
+      (static_cast<size_t>(args.row_end - args.row_begin) * static_cast<size_t>(args.out_w) - 1) * args.y_stride +
+          static_cast<size_t>(c.channels),
       seed);
   args.y = y.expected();
   reference(args);
   args.y = y.actual();
   kernel(args);
-  y.Check(name, "channels=%d %dx%d kernel %dx%d stride %dx%d dilation %dx%d padding %d %d %d %d rows %d..%d seed=%llu",
+  y.Check(name, "channels=%d %dx%d kernel %dx%d stride %dx%d dilation %dx%d padding %d %d %d %d rows %d..%d ring %d seed=%llu",
           c.channels, c.in_h, c.in_w, v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.dilation_h, v.dilation_w, v.pad_top,
-          v.pad_left, v.pad_bottom, v.pad_right, args.row_begin, args.row_end, static_cast<unsigned long long>(seed));
+          v.pad_left, v.pad_bottom, v.pad_right, args.row_begin, args.row_end, args.x_rows,
+          static_cast<unsigned long long>(seed));
 }
 
 // Sums that meet every rounding of the requantisation.
@@ -86,7 +93,7 @@ void RunTies(KernelOf<DepthwiseU8Args> reference, KernelOf<DepthwiseU8Args> kern
   constexpr size_t kChannels = 320;
   DepthwiseU8Args args = {};
   args.x_stride = args.y_stride = kChannels;
-  args.in_h = args.in_w = args.out_h = args.out_w = args.row_end = 1;
+  args.in_h = args.in_w = args.x_rows = args.out_h = args.out_w = args.row_end = 1;
   args.channels = kChannels;
   const GuardedBuffer x(kChannels), w(kChannels * 4), bias(kChannels * 4), multiplier(kChannels * 4);  // x and w are zero
   const GuardedBuffer scratch(ScratchBytes(args));
@@ -151,7 +158,7 @@ CUTIS_KERNEL_BENCH(DepthwiseU8) {
     const size_t taps = static_cast<size_t>(layer.kernel) * RoundUp(static_cast<size_t>(layer.kernel), 4);
     DepthwiseU8Args args = {};
     args.x_stride = args.y_stride = channels;
-    args.in_h = args.in_w = layer.size;
+    args.in_h = args.in_w = args.x_rows = layer.size;
     args.out_h = args.out_w = args.row_end = out;
     args.channels = layer.channels;
     args.window = {layer.kernel, layer.kernel, layer.stride, layer.stride, 1, 1, pad, pad, pad, pad};

@@ -5,9 +5,11 @@
 
 #define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated
 #define ConvSparseU8_12x16k4_avx512vnni ConvSparseU8_12x16k4_avx512vnni_emulated
+#define DepthwiseU8_8x16k4_avx512vnni DepthwiseU8_8x16k4_avx512vnni_emulated
 
 #include "ops/conv/conv_avx512vnni.cc"
 #include "ops/conv/convs_avx512vnni.cc"
+#include "ops/depthwise/depthwise_avx512vnni.cc"
 
 namespace cutis::test {
 
@@ -15,5 +17,7 @@ static ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_6x64k4_avx512vnni (emul
                             reinterpret_cast<KernelFn>(&ConvU8_6x64k4_avx512vnni_emulated)});
 static ExtraKernel conv_sparse_u8({KernelKind::kConvSparseU8, "ConvSparseU8_12x16k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
                                    reinterpret_cast<KernelFn>(&ConvSparseU8_12x16k4_avx512vnni_emulated)});
+static ExtraKernel depthwise_u8({KernelKind::kDepthwiseU8, "DepthwiseU8_8x16k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
+                                 reinterpret_cast<KernelFn>(&DepthwiseU8_8x16k4_avx512vnni_emulated)});
 
 }  // namespace cutis::test

@@ -25,11 +25,20 @@ namespace {
   float from[16];
   int32_t to[16];
   simde_mm512_storeu_ps(from, a);
+  // What does not fit becomes the most negative integer, as the instruction has it.
   for (int i = 0; i < 16; ++i) {
     const bool fits = from[i] >= -0x1p31f && from[i] < 0x1p31f;
     to[i] = fits ? static_cast<int32_t>(std::nearbyint(from[i])) : INT32_MIN;
   }
   return simde_mm512_loadu_si512(to);
+}
+
+[[maybe_unused]] simde__m128i LoadMasked16(uint64_t mask, const void* from) {
+  uint8_t bytes[16] = {};
+  for (size_t i = 0; i < 16; ++i) {
+    if ((mask >> i) & 1) bytes[i] = static_cast<const uint8_t*>(from)[i];
+  }
+  return simde_mm_loadu_si128(bytes);
 }
 
 template <class Vector>
@@ -46,12 +55,15 @@ void StoreMasked(void* to, uint64_t mask, const Vector& a) {
 
 #define __m512 simde__m512
 #define __m512i simde__m512i
+#define __m256i simde__m256i
+#define __m128i simde__m128i
 // Some of these are macros in some compilers.
 #undef _mm512_setr_epi32
 #undef _mm512_extracti32x4_epi32
 #undef _mm512_extracti64x4_epi64
 #define _mm256_mask_storeu_epi8 ::cutis::test::StoreMasked
-#define _mm512_add_epi16 simde_mm512_add_epi16
+#define _mm512_adds_epi16 simde_mm512_adds_epi16
+#define _mm512_and_si512 simde_mm512_and_si512
 #define _mm512_castsi512_si128 simde_mm512_castsi512_si128
 #define _mm512_castsi512_si256 simde_mm512_castsi512_si256
 #define _mm512_cvtepi32_ps ::cutis::test::ConvertToFloat
@@ -64,18 +76,30 @@ void StoreMasked(void* to, uint64_t mask, const Vector& a) {
 #define _mm512_loadu_si512 simde_mm512_loadu_si512
 #define _mm512_mask_storeu_epi8 ::cutis::test::StoreMasked
 #define _mm512_max_epu8 simde_mm512_max_epu8
+#define _mm512_min_epu8 simde_mm512_min_epu8
 #define _mm512_min_ps simde_mm512_min_ps
 #define _mm512_mul_ps simde_mm512_mul_ps
+#define _mm512_or_si512 simde_mm512_or_si512
 #define _mm512_packs_epi32 simde_mm512_packs_epi32
 #define _mm512_packus_epi16 simde_mm512_packus_epi16
 #define _mm512_permutexvar_epi32 simde_mm512_permutexvar_epi32
+#define _mm512_permutexvar_epi8 simde_mm512_permutexvar_epi8
 #define _mm512_set1_epi16 simde_mm512_set1_epi16
 #define _mm512_set1_epi32 simde_mm512_set1_epi32
 #define _mm512_set1_epi8 simde_mm512_set1_epi8
 #define _mm512_set1_ps simde_mm512_set1_ps
-#define _mm512_setzero_si512 simde_mm512_setzero_si512
-#define _mm512_store_si512 simde_mm512_store_si512
-#define _mm_mask_storeu_epi8 ::cutis::test::StoreMasked
 #define _mm512_setr_epi32 simde_mm512_setr_epi32
+#define _mm512_setzero_si512 simde_mm512_setzero_si512
+#define _mm512_sll_epi32 simde_mm512_sll_epi32
+#define _mm512_srl_epi32 simde_mm512_srl_epi32
+#define _mm512_store_si512 simde_mm512_store_si512
+#define _mm_cvtsi32_si128 simde_mm_cvtsi32_si128
+#define _mm_load_si128 simde_mm_load_si128
+#define _mm_loadu_si128 simde_mm_loadu_si128
+#define _mm_mask_storeu_epi8 ::cutis::test::StoreMasked
+#define _mm_maskz_loadu_epi8 ::cutis::test::LoadMasked16
+#define _mm_store_si128 simde_mm_store_si128
+#define _mm_storeu_si128 simde_mm_storeu_si128
+#define CUTIS_EMULATED
 
 #endif  // CUTIS_TESTS_OPS_SIMDE_AVX512_H_

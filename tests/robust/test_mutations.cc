@@ -26,7 +26,7 @@ void OpenAndRun(const test::Bytes& file, Tally* tally) {
     return;
   }
   ++tally->opened;
-  if (model.value()->plan().ArenaBytes(2, 2) > (8u << 20)) return;
+  if (model.value()->ArenaBytes(2, 2) > (8u << 20)) return;
   SessionOptions options;
   options.batch = 2;
   const auto session = Session::Create(*model.value(), options);

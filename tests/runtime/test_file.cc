@@ -137,10 +137,13 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   const auto tensor_vector = builder.CreateVector(tensors);
   const auto node_vector = builder.CreateVector(nodes);
   const auto outputs = builder.CreateVector(model.outputs);
-  const auto plan = format::CreatePlan(builder, model.activation_bytes, model.scratch_bytes, model.shared_bytes);
+  const auto plan = format::CreatePlan(builder, model.activation_bytes, builder.CreateVector(model.scratch_bytes));
   std::vector<uint32_t> inputs = {model.input};
   inputs.insert(inputs.end(), model.more_inputs.begin(), model.more_inputs.end());
-  return format::CreateGraph(builder, tensor_vector, node_vector, builder.CreateVector(inputs), outputs, plan);
+  std::vector<format::Block> blocks;
+  for (const RawBlock& block : model.blocks) blocks.emplace_back(block.first, block.nodes, block.rows);
+  const auto block_vector = blocks.empty() ? 0 : builder.CreateVectorOfStructs(blocks);
+  return format::CreateGraph(builder, tensor_vector, node_vector, builder.CreateVector(inputs), outputs, plan, block_vector);
 }
 
 Offset<format::Preprocess> WritePreprocess(FlatBufferBuilder& builder, const RawModel& model) {
@@ -216,13 +219,7 @@ uint32_t AddTensor(RawModel* model, const char* name, DataType type, std::vector
 
 RawNode& AddNode(RawModel* model, const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs,
                  uint32_t output) {
-  RawNode node;
-  node.name = name;
-  node.kind = static_cast<uint8_t>(kind);
-  node.inputs = std::move(inputs);
-  node.output = output;
-  node.options.type = static_cast<uint8_t>(options);
-  model->nodes.push_back(node);
+  model->nodes.push_back(MakeRawNode(name, kind, options, std::move(inputs), output));
   return model->nodes.back();
 }
 
@@ -359,19 +356,30 @@ void MakePlan(RawModel* model) {
     for (uint32_t input : model->nodes[i].inputs) last[input] = static_cast<int>(i);
   }
   for (uint32_t output : model->outputs) last[output] = static_cast<int>(model->nodes.size());
+  std::vector<bool> inside(count);
+  model->scratch_bytes.assign(model->nodes.size(), 128 << 10);
+  for (const RawBlock& block : model->blocks) {
+    const uint32_t end = block.first + block.nodes;
+    for (uint32_t i = block.first; i < end; ++i) {
+      for (uint32_t input : model->nodes[i].inputs) last[input] = std::max(last[input], static_cast<int>(end) - 1);
+      if (i + 1 < end) inside[model->nodes[i].output] = true;
+    }
+    first[model->nodes[end - 1].output] = static_cast<int>(block.first);
+    for (uint32_t i = block.first + 1; i < end; ++i) model->scratch_bytes[i] = 0;
+  }
   std::vector<uint64_t> bytes(count);
   model->activation_bytes = 0;
-  model->scratch_bytes = 128 << 10;
   for (size_t i = 0; i < count; ++i) {
     RawTensor& t = model->tensors[i];
-    if (!t.data.bytes.empty()) continue;
+    t.offset = 0;
+    if (!t.data.bytes.empty() || inside[i]) continue;
     const Shape shape = {static_cast<int32_t>(t.dims[0]), static_cast<int32_t>(t.dims[1]), static_cast<int32_t>(t.dims[2])};
     bytes[i] = ImageBytes(static_cast<DataType>(t.type), shape) * t.images;
-    t.offset = 0;
     for (bool moved = true; moved;) {
       moved = false;
       for (size_t j = 0; j < i; ++j) {
         const RawTensor& u = model->tensors[j];
+        if (inside[j]) continue;
         if (first[i] <= last[j] && first[j] <= last[i] && t.offset < u.offset + bytes[j] && u.offset < t.offset + bytes[i]) {
           t.offset = u.offset + bytes[j];
           moved = true;
@@ -380,6 +388,16 @@ void MakePlan(RawModel* model) {
     }
     model->activation_bytes = std::max(model->activation_bytes, t.offset + bytes[i]);
   }
+}
+
+RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs, uint32_t output) {
+  RawNode node;
+  node.name = name;
+  node.kind = static_cast<uint8_t>(kind);
+  node.inputs = std::move(inputs);
+  node.output = output;
+  node.options.type = static_cast<uint8_t>(options);
+  return node;
 }
 
 RawModel SmallU8Model() {
@@ -431,6 +449,47 @@ RawModel SmallSparseModel() {
     if (node.name == "stem" || node.name == "grouped") Prune(&node, 2);
     if (node.name == "dense") Prune(&node, 1);
   }
+  return model;
+}
+
+RawModel SmallBlocksModel() {
+  g_random = 3;
+  RawModel model;
+  const DataType u8 = DataType::kU8;
+  const uint32_t image = AddTensor(&model, "image", u8, {12, 12, 3}, 7), stem = AddTensor(&model, "stem", u8, {6, 6, 20}, 3);
+  uint32_t last = stem;
+  RawNode* node = nullptr;
+  const auto layer = [&](const char* name, OpKind kind, format::Window window, uint32_t in, uint32_t out) {
+    node = &AddNode(&model, name, kind, format::Options::ConvU8, {in}, out);
+    node->options.window = window;
+    FillConv(node, u8, static_cast<int32_t>(model.tensors[in].dims[2]), static_cast<int32_t>(model.tensors[out].dims[2]),
+             kind == OpKind::kDepthwise);
+    last = out;
+  };
+  const format::Window one = {1, 1, 1, 1, 1, 1, 0, 0, 0, 0};
+  layer("stem", OpKind::kConv, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, image, stem);
+  node->options.padding = {120, 110, 100};
+  layer("three", OpKind::kDepthwise, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, last, AddTensor(&model, "three", u8, {6, 6, 20}, 3));
+  const uint32_t narrow = AddTensor(&model, "narrow", u8, {6, 6, 10}, 120);
+  layer("narrow", OpKind::kConv, one, last, narrow);
+  layer("wide", OpKind::kConv, one, last, AddTensor(&model, "wide", u8, {6, 6, 70}, 5));
+  layer("five", OpKind::kDepthwise, {5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, last, AddTensor(&model, "five", u8, {6, 6, 70}, 9));
+  layer("project", OpKind::kConv, one, last, AddTensor(&model, "project", u8, {6, 6, 10}, 130));
+  const uint32_t sum = AddTensor(&model, "sum", u8, {6, 6, 10}, 100);
+  AddNode(&model, "sum", OpKind::kAdd, format::Options::AddU8, {narrow, last}, sum);
+  const uint32_t mean = AddTensor(&model, "mean", u8, {1, 1, 10}, 100);
+  node = &AddNode(&model, "mean", OpKind::kAveragePool, format::Options::AveragePoolU8, {sum}, mean);
+  node->options.window = {6, 6, 1, 1, 1, 1, 0, 0, 0, 0};
+  node->options.counts = {36};
+  node->options.multipliers = {1.0f / 4};  // more than the mean: it differs little between images
+  layer("dense", OpKind::kDense, one, mean, AddTensor(&model, "dense", u8, {1, 1, 7}, 128));
+  const uint32_t logits = AddTensor(&model, "logits", DataType::kF32, {1, 1, 7});
+  AddNode(&model, "logits", OpKind::kDequantize, format::Options::Dequantize, {last}, logits);
+  model.input = image;
+  model.outputs = {logits};
+  model.blocks = {{0, 3, 2}, {3, 4, 4}};
+  AddRecipeAndVerdict(&model);
+  MakePlan(&model);
   return model;
 }
 

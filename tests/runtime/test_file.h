@@ -69,6 +69,10 @@ struct RawNode {
   RawOptions options;
 };
 
+struct RawBlock {
+  uint32_t first = 0, nodes = 0, rows = 0;
+};
+
 struct RawStep {
   uint8_t type = 1;
   uint32_t width = 0, height = 0;
@@ -88,7 +92,9 @@ struct RawModel {
   uint32_t input = 0;
   std::vector<uint32_t> more_inputs;
   std::vector<uint32_t> outputs;
-  uint64_t activation_bytes = 0, scratch_bytes = 0, shared_bytes = 0;
+  std::vector<RawBlock> blocks;
+  uint64_t activation_bytes = 0;
+  std::vector<uint32_t> scratch_bytes;  // by node
 
   bool has_preprocess = true;
   std::string decoder = "stb";
@@ -119,14 +125,21 @@ Bytes Write(const RawModel& model);
 void FixHash(Bytes* file);
 uint64_t GraphBytes(const Bytes& file);
 
-// Sets offsets and activation_bytes by first fit, and a scratch that is enough for these small networks.
+// A node with options of that type and nothing in them.
+RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs, uint32_t output);
+
+// Sets offsets and activation_bytes by first fit, and a scratch that is enough for these small networks. What lies inside a
+// block gets no place, if the blocks make sense.
 void MakePlan(RawModel* model);
 
 // 12 x 12 RGB through every uint8 operator to 7 real logits; with recipe and verdict.
 RawModel SmallU8Model();
 // Its weights pruned to B16x4 where there are panels: the stem, the grouped convolution and the dense layer.
 RawModel SmallSparseModel();
-// The same shape of network in float32, with 7 probabilities.
+// Two inverted residuals as blocks: a stem, 3x3 and projection in strips of 2 rows, and expansion, 5x5, projection and sum in
+// strips of 4; then to 7 real logits, with recipe and verdict.
+RawModel SmallBlocksModel();
+// The same shape of network as SmallU8Model in float32, with 7 probabilities.
 RawModel SmallF32Model();
 // Two inputs, of two images of 3 x 4 x 2 and of 1 x 1 x 4, and a constant of 1 x 1 x 5, through a move, a sum, a negation and a
 // select to two images of 2 x 3 x 5; float32, without recipe and verdict.

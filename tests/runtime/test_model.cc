@@ -60,10 +60,10 @@ TEST_CASE("a sound file opens, and what it says is what was written") {
   CHECK(model.tensors()[1].last_step == 3);  // the stem is read by the sum, node 3
   CHECK(model.tensors()[static_cast<size_t>(model.outputs()[0])].last_step == static_cast<int32_t>(raw.nodes.size()));
   CHECK(model.plan().activation_bytes == raw.activation_bytes);
-  CHECK(model.plan().ArenaBytes(8, 3) == 3 * raw.scratch_bytes + 8 * raw.activation_bytes);
-  CHECK(model.lower_bound(1, 1) <= model.plan().ArenaBytes(1, 1));
+  CHECK(model.ScratchBytes(3) == raw.scratch_bytes[3]);
+  CHECK(model.ArenaLowerBound(1, 1) <= model.ArenaBytes(1, 1));
   // The stem's step: the image of 12*12*4 bytes and the stem of 6*6*20, each rounded to 64, or a later step.
-  CHECK(model.lower_bound(1, 1) - raw.scratch_bytes >= 576 + 768);
+  CHECK(model.ArenaLowerBound(1, 1) - raw.scratch_bytes[0] >= 576 + 768);
   REQUIRE(model.preprocess() != nullptr);
   CHECK(model.preprocess()->steps.size() == 3);
   CHECK(model.preprocess()->steps[1].filter == Filter::kBicubic);
@@ -387,11 +387,56 @@ TEST_CASE("plans that do not hold") {
           {"beyond", [](RawModel* m) { m->activation_bytes -= 64; }},
           {"the buffers end at", [](RawModel* m) { m->activation_bytes += 64; }},
           {"too large", [](RawModel* m) { m->activation_bytes = 0ull - 64; }},
-          {"too large", [](RawModel* m) { m->scratch_bytes = 1ull << 40; }},
-          {"convert the model again", [](RawModel* m) { m->scratch_bytes = 0; }, Code::kUnsupported},
-          {"shared", [](RawModel* m) { m->shared_bytes = 64; }, Code::kUnsupported},
+          {"the scratch of node \"sum\" is too large", [](RawModel* m) { m->scratch_bytes[3] = 1u << 31; }},
+          {"the scratch of node \"sum\" is too large, not aligned", [](RawModel* m) { m->scratch_bytes[3] += 16; }},
+          {"node \"stem\" needs", [](RawModel* m) { m->scratch_bytes[0] = 0; }, Code::kUnsupported},
+          {"the scratch of 10 nodes of 9", [](RawModel* m) { m->scratch_bytes.push_back(0); }},
+          {"the scratch of 8 nodes of 9", [](RawModel* m) { m->scratch_bytes.pop_back(); }},
       },
       test::SmallU8Model());
+}
+
+TEST_CASE("blocks that are none, or lie in one another's way") {
+  CHECK(OpenStatus(test::Write(test::SmallBlocksModel())).ok());
+  CheckAllRefused(
+      {
+          {"block 0: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[0].nodes = 1; }},
+          {"block 0: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[0].nodes = 0; }},
+          {"block 0: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[0].nodes = 5; }},
+          {"block 1: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[1].first = 0xffffffffu; }},
+          {"block 1: it has not 2 to 4 nodes", [](RawModel* m) { m->blocks[1].first = 7; }},  // of 10
+          {"block 1: it does not begin after", [](RawModel* m) { std::swap(m->blocks[0], m->blocks[1]); }},
+          {"block 1: it does not begin after", [](RawModel* m) { m->blocks[1] = m->blocks[0]; }},
+          {"block 1: it does not begin after",
+           [](RawModel* m) {
+             m->blocks[1] = {2, 2, 1};
+           }},
+          {"more blocks than nodes", [](RawModel* m) { m->blocks.assign(kMaxNodes + 1, m->blocks[0]); }},
+          {"block 0: its strips", [](RawModel* m) { m->blocks[0].rows = 0; }},
+          {"block 0: its strips", [](RawModel* m) { m->blocks[0].rows = 7; }},
+          {"block 0: its strips", [](RawModel* m) { m->blocks[0].rows = 0xffffffffu; }},
+          {"has a place in the arena", [](RawModel* m) { m->tensors[1].offset = 64; }},
+          {"needed elsewhere", [](RawModel* m) { m->outputs.push_back(1); }},
+          // The sum reads the tensor between the second and the third node too.
+          {"needed elsewhere",
+           [](RawModel* m) {
+             m->nodes[6].inputs = {3, 3};
+             m->blocks = {{2, 2, 1}};
+           }},
+          {"block: it has no depthwise",
+           [](RawModel* m) {
+             m->blocks[1] = {5, 2, 1};
+           }},  // projection and sum
+          // Without the blocks the tensors inside them would lie on others.
+          {"memory plan", [](RawModel* m) { m->blocks.pop_back(), m->scratch_bytes.assign(10, 1 << 17); }},
+          {"memory plan", [](RawModel* m) { m->blocks.clear(), m->scratch_bytes.assign(10, 1 << 17); }},
+          // The block's output has to be clear of its input until its last strip.
+          {"share bytes", [](RawModel* m) { m->tensors[7].offset = m->tensors[3].offset; }},
+          {"share bytes", [](RawModel* m) { m->tensors[0].offset = m->activation_bytes - 576; }},  // to the end of the block
+          {"node \"wide\" needs", [](RawModel* m) { m->scratch_bytes[3] = 64; }, Code::kUnsupported},
+          {"within a block", [](RawModel* m) { m->scratch_bytes[4] = 64; }},
+      },
+      test::SmallBlocksModel());
 }
 
 TEST_CASE("recipes and verdicts without sense") {
@@ -453,16 +498,41 @@ TEST_CASE("names may be in any language") {
 // -- the plan alone
 // -----------------------------------------------------------------------------------------------------------------
 
+uint64_t LargestSum(std::span<const PlannedBuffer> buffers) {
+  StepMemory steps[10];
+  MeasureSteps(buffers, {}, steps);
+  return ArenaLowerBound(steps, 1, 1);
+}
+
+TEST_CASE("the arena is that of the hungriest step") {
+  // Steps -1 .. 2. Two images on three threads: 2 * 192, 2 * 192 + 3 * 64, 2 * 320 + 3 * 0, 2 * 320 + 3 * 128.
+  const PlannedBuffer buffers[] = {{0, 64, -1, 1}, {64, 128, -1, 0}, {192, 128, 1, 2}};
+  StepMemory steps[4];
+  steps[1].scratch = 64;
+  steps[3].scratch = 128;
+  MeasureSteps(buffers, {}, steps);
+  const uint64_t tops[] = {192, 192, 320, 320}, live[] = {192, 192, 192, 128};
+  for (size_t i = 0; i < 4; ++i) CHECK((steps[i].top == tops[i] && steps[i].live == live[i]));
+  CHECK(ArenaBytes(steps, 1, 1) == 320 + 128);
+  CHECK(ArenaBytes(steps, 2, 3) == 2 * 320 + 3 * 128);
+  CHECK(ArenaLowerBound(steps, 1, 1) == 256);
+  CHECK(ArenaLowerBound(steps, 2, 3) == 2 * 128 + 3 * 128);
+  steps[3].scratch = 0;
+  steps[1].scratch = 256;
+  CHECK(ArenaBytes(steps, 1, 1) == 192 + 256);
+  CHECK(ArenaBytes(steps, 3, 1) == 3 * 320);
+}
+
 TEST_CASE("the plan is checked exactly, the bound is the largest step") {
   const PlannedBuffer sound[] = {{0, 64, -1, 0}, {64, 128, 0, 1}, {0, 64, 1, 2}};
   CHECK(CheckPlan(sound, 192).ok());
-  CHECK(LiveBytesBound(sound, 2) == 192);
+  CHECK(LargestSum(sound) == 192);
   const PlannedBuffer touching[] = {{0, 64, 0, 1}, {0, 64, 2, 3}};
   CHECK(CheckPlan(touching, 64).ok());
-  CHECK(LiveBytesBound(touching, 3) == 64);
+  CHECK(LargestSum(touching) == 64);
   const PlannedBuffer shared[] = {{0, 64, 0, 2}, {0, 64, 2, 3}};
   CHECK_FALSE(CheckPlan(shared, 64).ok());
-  CHECK(LiveBytesBound(shared, 3) == 128);
+  CHECK(LargestSum(shared) == 128);
   const PlannedBuffer late[] = {{0, 128, 0, 9}, {128, 64, 1, 1}, {64, 64, 5, 5}};
   CHECK(std::strstr(CheckPlan(late, 192).text(), "0 and 2") != nullptr);
   const PlannedBuffer backwards[] = {{0, 64, 3, 1}};
@@ -498,7 +568,7 @@ TEST_CASE("the plan check agrees with one that looks at every byte of every step
       bound = std::max(bound, live);
     }
     CHECK(CheckPlan(buffers, end).ok() == !overlap);
-    CHECK(LiveBytesBound(buffers, 8) == bound);
+    CHECK(LargestSum(buffers) == bound);
     ++(overlap ? broken : sound);
   }
   CHECK(sound > 20);

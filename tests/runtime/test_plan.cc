@@ -21,12 +21,7 @@ using test::RawNode;
 constexpr IndexMap kWhole{{}, {Dim::kHeight, Dim::kWidth, Dim::kChannel}, {1, 1, 1}};
 
 RawNode MakeNode(const char* name, OpKind kind, format::Options options, std::vector<uint32_t> inputs, uint32_t output) {
-  RawNode node;
-  node.name = name;
-  node.kind = static_cast<uint8_t>(kind);
-  node.inputs = std::move(inputs);
-  node.output = output;
-  node.options.type = static_cast<uint8_t>(options);
+  RawNode node = test::MakeRawNode(name, kind, options, std::move(inputs), output);
   for (int i = 0; kind == OpKind::kLookup && i < 256; ++i) node.options.table.push_back(static_cast<uint8_t>(i * 7 + 3));
   return node;
 }
@@ -47,6 +42,7 @@ RawModel ChainModel() {
                  MakeNode("last", OpKind::kLookup, format::Options::Lookup, {4}, 5)};
   model.outputs = {5};
   model.activation_bytes = 256;
+  model.scratch_bytes.assign(5, 64);
   return model;
 }
 
@@ -102,7 +98,7 @@ TEST_CASE("a network that works in place gives the bits of one that does not") {
   const test::Bytes file = test::Write(shared);
   const auto model = Model::OpenMemory(file.data.get(), file.size);
   REQUIRE(model.ok());
-  CHECK(model.value()->lower_bound(1, 1) == 256 + shared.scratch_bytes);
+  CHECK(model.value()->ArenaLowerBound(1, 1) == 256 + shared.scratch_bytes[0]);
   const int32_t in_place[] = {0, -1, 2, -1, 4};
   for (size_t i = 0; i < 5; ++i) CHECK(model.value()->nodes()[i].in_place == in_place[i]);
 }
@@ -215,7 +211,9 @@ TEST_CASE("the plan check with pairs agrees with one that looks at every byte of
       bound = std::max(bound, live);
     }
     CHECK(CheckPlan(buffers, end, pair).ok() == !overlap);
-    CHECK(LiveBytesBound(buffers, 8, pair) == bound);
+    StepMemory steps[10];
+    MeasureSteps(buffers, pair, steps);
+    CHECK(ArenaLowerBound(steps, 1, 1) == bound);
     ++(overlap ? broken : taken ? in_place : sound);
   }
   CHECK(sound > 20);

@@ -2,7 +2,7 @@
 
 Needs in the environment: CUTIS and CUTIS_CONVERT (the programs), CUTIS_MODEL (models/bcc_lite0 converted), CUTIS_ROOT (the
 source tree), CUTIS_SMALL (a folder with the small models that tests/runtime/write_models makes). CUTIS_SLOW_BUILD=1 (sanitizers)
-leaves out most of the combinations whose hashes are compared; CUTIS_FULL=1 (tools/test.sh --all) leaves out none.
+leaves out most of the combinations whose hashes are compared; CUTIS_FULL=1 (tools/test.sh --all) leaves out none of the others.
 """
 
 import os

@@ -54,6 +54,16 @@ class Convert(CliTest):
         self.assertEqual(output.read_bytes(), pathlib.Path(MODEL).read_bytes())
         self.assertEqual([path.name for path in output.parent.iterdir()], ["model.cutis"])
 
+    def test_no_fuse(self):
+        """Layers that run one by one: the same bits from a larger arena."""
+        output = self.output()
+        text = self.good(CONVERT, SOURCE, "-o", output, "--no-fuse")
+        self.assertNotIn("run as one step", text)
+        self.assertIn("16 blocks of them run as one step each", self.good(CONVERT, SOURCE, "-o", self.path("fused.cutis")))
+        apart, together = (json.loads(self.good(CUTIS, "bench", model, "--runs", 1, "--json")) for model in (output, MODEL))
+        self.assertEqual(apart["output_hash"], together["output_hash"])
+        self.assertGreater(apart["arena_bytes"], 1.4 * together["arena_bytes"])
+
     def test_usage(self):
         output = self.output()
         for arguments in ([], [SOURCE, "-o", output, "--frobnicate"], ["-o", output]):

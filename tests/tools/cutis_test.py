@@ -243,33 +243,58 @@ class Inspect(CliTest):
     def test_plan(self):
         model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
         plan = model["plan"]
+        placed = [tensor for tensor in model["tensors"] if not tensor.get("inside_block")]
         for row in plan["batch_1"]:
-            arena = plan["activation_bytes"] + row["threads"] * plan["scratch_bytes_per_thread"] + plan["shared_bytes"]
-            self.assertEqual(row["arena_bytes"], arena)
-            self.assertGreaterEqual(row["arena_bytes"], row["arena_lower_bound"])
+            top = lambda step: max(t["offset"] + t["bytes"] for t in placed if t["first_step"] <= step <= t["last_step"])
+            self.assertEqual(row["arena_bytes"], max(top(step) + row["threads"] * node["scratch_bytes"]
+                                                     for step, node in enumerate(model["nodes"])))
+            # The sum of a step, computed here from the tensors.
+            live = lambda step: sum(t["bytes"] for t in placed if t["first_step"] <= step <= t["last_step"])
+            self.assertEqual(row["arena_lower_bound"], max(live(step) + row["threads"] * node["scratch_bytes"]
+                                                           for step, node in enumerate(model["nodes"])))
         self.assertEqual([row["threads"] for row in plan["batch_1"]], [1, 2, 3, 4])
-        # The lower bound, computed here from the tensors: the most bytes alive in one step.
-        steps = range(-1, len(model["nodes"]) + 1)
-        # An output that may lie on an input counts once; where the planner chose so the node says it.
-        shared = {step: node["in_place"] for step, node in enumerate(model["nodes"]) if "in_place" in node}
-        tensors = model["tensors"]
-        live = max(sum(t["bytes"] for i, t in enumerate(tensors)
-                       if t["first_step"] <= step <= t["last_step"] and i != shared.get(step)) for step in steps)
-        self.assertTrue(shared)  # the residual additions
-        for step, at in shared.items():
-            output = tensors[model["nodes"][step]["output"]]
-            self.assertEqual((tensors[at]["offset"], tensors[at]["bytes"], tensors[at]["last_step"]),
-                             (output["offset"], output["bytes"], step))
-        self.assertEqual(plan["batch_1"][0]["arena_lower_bound"] - plan["scratch_bytes_per_thread"] - plan["shared_bytes"], live)
-        for a in model["tensors"]:
-            self.assertLessEqual(a["offset"] + a["bytes"], plan["activation_bytes"])
-            for b in model["tensors"]:
+        for a in placed:
+            self.assertLessEqual(a["offset"] + a["bytes"], plan["most_activation_bytes"])
+            for b in placed:
                 together = a is not b and a["first_step"] <= b["last_step"] and b["first_step"] <= a["last_step"]
                 apart = a["offset"] + a["bytes"] <= b["offset"] or b["offset"] + b["bytes"] <= a["offset"]
-                step = max(a["first_step"], b["first_step"])
-                pair = step in shared and {a["name"], b["name"]} == {
-                    tensors[shared[step]]["name"], tensors[model["nodes"][step]["output"]]["name"]}
-                self.assertTrue(apart or not together or pair, (a["name"], b["name"]))
+                self.assertTrue(apart or not together, (a["name"], b["name"]))
+
+    def test_places_handed_over(self):
+        """Outputs on the bytes of an input, in a file whose layers run one by one."""
+        output = self.path("plain.cutis")
+        self.good(CONVERT, SOURCE, "--no-fuse", "-o", output)
+        model = json.loads(self.good(CUTIS, "inspect", output, "--json"))
+        self.assertEqual(model["blocks"], [])
+        shared = {step: node["in_place"] for step, node in enumerate(model["nodes"]) if "in_place" in node}
+        self.assertTrue(shared)  # the residual additions
+        tensors = model["tensors"]
+        for step, at in shared.items():
+            result = tensors[model["nodes"][step]["output"]]
+            self.assertEqual((tensors[at]["offset"], tensors[at]["bytes"], tensors[at]["last_step"]),
+                             (result["offset"], result["bytes"], step))
+        # Such a pair counts once in the bound.
+        bound = max(sum(t["bytes"] for i, t in enumerate(tensors)
+                        if t["first_step"] <= step <= t["last_step"] and i != shared.get(step)) + node["scratch_bytes"]
+                    for step, node in enumerate(model["nodes"]))
+        self.assertEqual(model["plan"]["batch_1"][0]["arena_lower_bound"], bound)
+
+    def test_blocks(self):
+        model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        nodes, tensors = model["nodes"], model["tensors"]
+        self.assertEqual(len(model["blocks"]), 16)  # each inverted residual of EfficientNet-Lite0
+        self.assertEqual([b["last"] - b["first"] + 1 for b in model["blocks"]],
+                         [3, 3, 4, 3, 4, 3, 4, 4, 3, 4, 4, 3, 4, 4, 4, 3])
+        inside = {tensor["name"] for tensor in tensors if tensor.get("inside_block")}
+        expected = set()
+        for index, block in enumerate(model["blocks"]):
+            self.assertEqual([node.get("block") for node in nodes[block["first"]:block["last"] + 1]],
+                             [index] * (block["last"] - block["first"] + 1))
+            self.assertEqual([node["scratch_bytes"] > 0 for node in nodes[block["first"]:block["last"] + 1]],
+                             [True] + [False] * (block["last"] - block["first"]))
+            expected |= {tensors[node["output"]]["name"] for node in nodes[block["first"]:block["last"]]}
+        self.assertEqual(inside, expected)
+        self.assertFalse(any("offset" in tensor for tensor in tensors if tensor["name"] in inside))
 
     def test_for_people(self):
         text = self.good(CUTIS, "inspect", MODEL)
@@ -295,13 +320,22 @@ class Bench(CliTest):
         self.assertEqual(result["file_bytes"], os.path.getsize(MODEL))
         self.assertRegex(result["output_hash"], "^[0-9a-f]{64}$")
         nodes = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["nodes"]
-        self.assertEqual([row["node"] for row in result["profile"]], [node["name"] for node in nodes])
-        self.assertEqual([row["kernel"] for row in result["profile"]], [node["kernel"] for node in nodes])
-        self.assertEqual([row["macs"] for row in result["profile"]], [3 * node["macs"] for node in nodes])
+        # A row for each node, but one for all nodes of a block.
+        rows, last = [], None
+        for node in nodes:
+            block = node.get("block")
+            if block is None or block != last:
+                rows.append({"node": node["name"], "kernel": node["kernel"], "macs": 3 * node["macs"]})
+            else:
+                rows[-1] = {"node": node["name"], "kernel": rows[-1]["kernel"] + " " + node["kernel"],
+                            "macs": rows[-1]["macs"] + 3 * node["macs"]}
+            last = block
+        self.assertLess(len(rows), len(nodes))
+        self.assertEqual([{key: row[key] for key in ("node", "kernel", "macs")} for row in result["profile"]], rows)
 
     def test_for_people(self):
         text = self.good(CUTIS, "bench", MODEL, "--runs", 2, "--profile")
-        for fragment in ("median", "arena", "output", "depthwise", "GOP/s"):
+        for fragment in ("median", "arena", "output", "block", "GOP/s"):
             self.assertIn(fragment, text)
 
     def test_same_bits_everywhere(self):
@@ -328,7 +362,9 @@ class Bench(CliTest):
             return self.bench("--runs", 1, "--hash", "all", *options, model=model)["tensor_hashes"]
         isas = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode == 0]
         best = tensors("--batch", 8, "--threads", 4)
-        self.assertEqual(len(best), len(json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["tensors"]))
+        tensors_of_model = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["tensors"]
+        self.assertEqual([row["tensor"] for row in best],
+                         [tensor["name"] for tensor in tensors_of_model if not tensor.get("inside_block")])
         self.assertGreater(len({row["sha256"] for row in best}), len(best) // 2)
         small = SMALL / "small_u8.cutis"
         best_small = tensors("--batch", 8, "--threads", 4, model=small)

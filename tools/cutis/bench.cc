@@ -111,6 +111,10 @@ Status MeasureRuns(const Model& model, const BenchOptions& options, const Sessio
     std::sort(node_ms[n].begin(), node_ms[n].end());
     const ModelNode& node = model.nodes()[n];
     result.nodes[n] = {Percentile(node_ms[n], 0.5), MacsOf(*node.op, node.node) * static_cast<uint64_t>(options.batch)};
+    // The time of a block stands at its last node; so do all its products.
+    if (node.block < 0 || static_cast<int32_t>(n) == model.blocks()[static_cast<size_t>(node.block)].first) continue;
+    result.nodes[n].macs += result.nodes[n - 1].macs;
+    result.nodes[n - 1].macs = 0;
   }
   return Status();
 }
@@ -121,11 +125,33 @@ struct OpTotal {
   NodeTime time;
 };
 
+// False for the nodes of a block that are not its last.
+bool IsStep(const Model& model, size_t n) {
+  const int32_t block = model.nodes()[n].block;
+  return block < 0 || static_cast<size_t>(model.blocks()[static_cast<size_t>(block)].last) == n;
+}
+
+// What is computed in a step, and by which kernels.
+struct StepText {
+  std::string op, kernel;
+};
+StepText TextOfStep(const Model& model, size_t n) {
+  const ModelNode& node = model.nodes()[n];
+  if (node.block < 0) return {node.op->name, node.kernel->name};
+  StepText text = {"block", ""};
+  for (int32_t i = model.blocks()[static_cast<size_t>(node.block)].first; i <= static_cast<int32_t>(n); ++i) {
+    text.kernel += (text.kernel.empty() ? "" : " ") + std::string(model.nodes()[static_cast<size_t>(i)].kernel->name);
+  }
+  return text;
+}
+
 // Per kind of operator, the slowest first.
 std::vector<OpTotal> Totals(const Model& model, const Measurement& result) {
   std::vector<OpTotal> totals;
   for (size_t n = 0; n < result.nodes.size(); ++n) {
-    const char* name = model.nodes()[n].op->name;
+    const ModelNode& node = model.nodes()[n];
+    if (!IsStep(model, n)) continue;
+    const char* name = node.block >= 0 ? "block" : node.op->name;
     auto at = std::find_if(totals.begin(), totals.end(), [name](const OpTotal& total) { return total.op == name; });
     if (at == totals.end()) at = totals.insert(totals.end(), {name, 0, {}});
     ++at->nodes;
@@ -139,10 +165,12 @@ std::vector<OpTotal> Totals(const Model& model, const Measurement& result) {
 Json ProfileJson(const Model& model, const Measurement& result) {
   Json json = Json::array();
   for (size_t n = 0; n < result.nodes.size(); ++n) {
+    if (!IsStep(model, n)) continue;
     const ModelNode& node = model.nodes()[n];
+    const StepText text = TextOfStep(model, n);
     json.push_back({{"node", node.name},
-                    {"op", node.op->name},
-                    {"kernel", node.kernel->name},
+                    {"op", text.op},
+                    {"kernel", text.kernel},
                     {"ms", result.nodes[n].ms},
                     {"macs", result.nodes[n].macs},
                     {"gops", result.nodes[n].GigaOps()}});
@@ -165,8 +193,8 @@ void PrintBenchJson(const Model& model, const BenchOptions& options, const Measu
   json["isa"] = NameOf(BestIsa(model.cpu()));
   json["load_ms"] = result.load_ms;
   json["first_ms"] = result.first_ms;
-  json["arena_bytes"] = model.plan().ArenaBytes(options.batch, options.threads);
-  json["arena_lower_bound"] = model.lower_bound(options.batch, options.threads);
+  json["arena_bytes"] = model.ArenaBytes(options.batch, options.threads);
+  json["arena_lower_bound"] = model.ArenaLowerBound(options.batch, options.threads);
   json["peak_rss_bytes"] = result.peak_rss_bytes;
   json["file_bytes"] = model.file_bytes();
   json["output_hash"] = Hex(result.output_hash);
@@ -185,10 +213,12 @@ void PrintProfile(const Model& model, const Measurement& result) {
   for (const NodeTime& node : result.nodes) all += node.ms;
   std::printf("\n%4s  %-12s %9s %14s %8s %6s  %-28s %s\n", "step", "op", "ms", "MACs", "GOP/s", "share", "kernel", "node");
   for (size_t n = 0; n < result.nodes.size(); ++n) {
+    if (!IsStep(model, n)) continue;
     const ModelNode& node = model.nodes()[n];
     const NodeTime& time = result.nodes[n];
-    std::printf("%4zu  %-12s %9.4f %14s %8.1f %5.1f%%  %-28s %s\n", n, node.op->name, time.ms, Grouped(time.macs).c_str(),
-                time.GigaOps(), all > 0 ? 100 * time.ms / all : 0, node.kernel->name, PrintableLine(node.name).c_str());
+    const StepText text = TextOfStep(model, n);
+    std::printf("%4zu  %-12s %9.4f %14s %8.1f %5.1f%%  %-28s %s\n", n, text.op.c_str(), time.ms, Grouped(time.macs).c_str(),
+                time.GigaOps(), all > 0 ? 100 * time.ms / all : 0, text.kernel.c_str(), PrintableLine(node.name).c_str());
   }
   std::printf("\n%6s %-12s %9s %14s %8s %6s\n", "nodes", "op", "ms", "MACs", "GOP/s", "share");
   for (const OpTotal& total : Totals(model, result)) {
@@ -202,8 +232,8 @@ void PrintProfile(const Model& model, const Measurement& result) {
 }
 
 void PrintBench(const Model& model, const BenchOptions& options, const Measurement& result) {
-  const uint64_t arena = model.plan().ArenaBytes(options.batch, options.threads),
-                 bound = model.lower_bound(options.batch, options.threads);
+  const uint64_t arena = model.ArenaBytes(options.batch, options.threads),
+                 bound = model.ArenaLowerBound(options.batch, options.threads);
   std::printf("%s: %d runs of batch %d, %d thread%s, %s\n", PrintableLine(options.model.path).c_str(), options.runs,
               options.batch, options.threads, options.threads == 1 ? "" : "s", NameOf(BestIsa(model.cpu())));
   std::printf("  run        median %.3f ms, p10 %.3f, p90 %.3f", Percentile(result.run_ms, 0.5), Percentile(result.run_ms, 0.1),
@@ -235,6 +265,10 @@ int RunBench(const BenchOptions& options) {
   if (options.hash == "all") {
     result.tensor_hashes.resize(model.tensors().size());
     if (Status status = TensorHashes(model, session_options, result.tensor_hashes); !status.ok()) return Fail(status);
+    for (size_t i = result.tensor_hashes.size(); i-- > 0;) {
+      if (!model.tensors()[i].inside) continue;  // else it never exists whole
+      result.tensor_hashes.erase(result.tensor_hashes.begin() + static_cast<ptrdiff_t>(i));
+    }
   }
   if (options.json) {
     PrintBenchJson(model, options, result);

@@ -72,9 +72,15 @@ Json TensorJson(const ModelTensor& tensor) {
                {"shape", {info.shape.height, info.shape.width, info.shape.channels}},
                {"channel_stride", info.channel_stride},
                {"bytes", info.image_bytes},
-               {"offset", tensor.offset},
                {"first_step", tensor.first_step},
                {"last_step", tensor.last_step}};
+  if (tensor.constant != nullptr) {
+    json["constant"] = true;
+  } else if (tensor.inside) {
+    json["inside_block"] = true;
+  } else {
+    json["offset"] = tensor.offset;
+  }
   if (info.type == DataType::kU8) {
     json["scale"] = info.scale;
     json["zero_point"] = info.zero_point;
@@ -92,6 +98,7 @@ Json NodeJson(const ModelNode& node) {
   for (int32_t input : node.inputs) json["inputs"].push_back(input);
   json["output"] = node.output;
   if (node.in_place >= 0) json["in_place"] = node.in_place;
+  if (node.block >= 0) json["block"] = node.block;
   json["macs"] = Macs(node);
   const Stored stored = StoredBytes(node.node.options);
   json["weight_bytes"] = stored.weights;
@@ -106,12 +113,10 @@ Json NodeJson(const ModelNode& node) {
 
 Json PlanJson(const Model& model) {
   const Plan& plan = model.plan();
-  Json json = {{"activation_bytes", plan.activation_bytes},
-               {"scratch_bytes_per_thread", plan.scratch_bytes},
-               {"shared_bytes", plan.shared_bytes},
-               {"batch_1", Json::array()}};
+  Json json = {
+      {"most_activation_bytes", plan.activation_bytes}, {"most_scratch_bytes", plan.scratch_bytes}, {"batch_1", Json::array()}};
   for (int32_t threads = 1; threads <= kShownThreads; ++threads) {
-    const uint64_t bytes = plan.ArenaBytes(1, threads), bound = model.lower_bound(1, threads);
+    const uint64_t bytes = model.ArenaBytes(1, threads), bound = model.ArenaLowerBound(1, threads);
     json["batch_1"].push_back({{"threads", threads},
                                {"arena_bytes", bytes},
                                {"arena_lower_bound", bound},
@@ -175,7 +180,14 @@ Json ModelJson(const Model& model, const std::string& path) {
   json["tensors"] = Json::array();
   for (const ModelTensor& tensor : model.tensors()) json["tensors"].push_back(TensorJson(tensor));
   json["nodes"] = Json::array();
-  for (const ModelNode& node : model.nodes()) json["nodes"].push_back(NodeJson(node));
+  for (size_t i = 0; i < model.nodes().size(); ++i) {
+    json["nodes"].push_back(NodeJson(model.nodes()[i]));
+    json["nodes"].back()["scratch_bytes"] = model.ScratchBytes(static_cast<int32_t>(i));
+  }
+  json["blocks"] = Json::array();
+  for (const ModelBlock& block : model.blocks()) {
+    json["blocks"].push_back({{"first", block.first}, {"last", block.last}, {"rows", block.rows}});
+  }
   json["plan"] = PlanJson(model);
   json["recipe"] = model.preprocess() == nullptr ? Json(nullptr) : RecipeJson(*model.preprocess());
   json["verdict"] = model.verdict() == nullptr ? Json(nullptr) : VerdictJson(*model.verdict());
@@ -201,6 +213,14 @@ void PrintHead(const Model& model, const std::string& path) {
   }
 }
 
+// Joins the nodes of a block.
+char BlockMark(const Model& model, size_t i) {
+  const int32_t index = model.nodes()[i].block;
+  if (index < 0) return ' ';
+  const ModelBlock& block = model.blocks()[static_cast<size_t>(index)];
+  return static_cast<int32_t>(i) == block.first ? '/' : static_cast<int32_t>(i) == block.last ? '\\' : '|';
+}
+
 void PrintNodes(const Model& model) {
   std::printf("\nGraph: %zu nodes, %s, kernels chosen for %s\n", model.nodes().size(), Precision(model),
               NameOf(BestIsa(model.cpu())));
@@ -215,15 +235,20 @@ void PrintNodes(const Model& model) {
     const ModelNode& node = model.nodes()[i];
     const ModelTensor &in = TensorAt(model, node.inputs[0]), &out = TensorAt(model, node.output);
     macs += Macs(node);
-    std::printf("%4zu  %-12s %-9s %-14s %-14s %13s %10s ", i, node.op->name, WindowText(node.node.options).c_str(),
-                ShapeText(in.info.shape).c_str(), ShapeText(out.info.shape).c_str(), Grouped(Macs(node)).c_str(),
-                Grouped(StoredBytes(node.node.options).weights).c_str());
+    std::printf("%4zu %c%-12s %-9s %-14s %-14s %13s %10s ", i, BlockMark(model, i), node.op->name,
+                WindowText(node.node.options).c_str(), ShapeText(in.info.shape).c_str(), ShapeText(out.info.shape).c_str(),
+                Grouped(Macs(node)).c_str(), Grouped(StoredBytes(node.node.options).weights).c_str());
     if (out.info.type == DataType::kU8) {
       std::printf("%12.6g %4d", static_cast<double>(out.info.scale), out.info.zero_point);
     } else {
       std::printf("%12s %4s", "f32", "");
     }
-    std::printf(" %9llu%c %s", static_cast<unsigned long long>(out.offset), node.in_place >= 0 ? '=' : ' ', node.kernel->name);
+    if (out.inside) {
+      std::printf(" %9s  %s", "-", node.kernel->name);
+    } else {
+      std::printf(" %9llu%c %s", static_cast<unsigned long long>(out.offset), node.in_place >= 0 ? '=' : ' ',
+                  node.kernel->name);
+    }
     if (const Rows rows = RowsOf(node.node); rows.all != 0) std::printf(", %zu of %zu rows", rows.live, rows.all);
     std::printf("\n");
   }
@@ -233,14 +258,18 @@ void PrintNodes(const Model& model) {
       "(float32 nodes have neither). Offsets and shapes are those of batch 1; after an offset, = says that the output lies on "
       "an input.\n",
       Grouped(macs).c_str());
+  if (model.blocks().empty()) return;
+  std::printf(
+      "Nodes joined by / | \\ run as one step, some rows at a time (%zu blocks): what lies between them takes no arena.\n",
+      model.blocks().size());
 }
 
 void PrintPlan(const Model& model) {
   const Plan& plan = model.plan();
-  std::printf("\nArena = batch * %s (activations) + threads * %s (scratch) + %s (shared) bytes\n",
-              Grouped(plan.activation_bytes).c_str(), Grouped(plan.scratch_bytes).c_str(), Grouped(plan.shared_bytes).c_str());
+  std::printf("\nArena = the most, over the steps, of batch * activations (up to %s) + threads * scratch (up to %s) bytes\n",
+              Grouped(plan.activation_bytes).c_str(), Grouped(plan.scratch_bytes).c_str());
   for (int32_t threads = 1; threads <= kShownThreads; ++threads) {
-    const uint64_t bytes = plan.ArenaBytes(1, threads), bound = model.lower_bound(1, threads);
+    const uint64_t bytes = model.ArenaBytes(1, threads), bound = model.ArenaLowerBound(1, threads);
     std::printf("  batch 1, %d thread%s %13s bytes, lower bound %13s, ratio %.3f\n", threads,
                 threads == 1 ? ": " : "s:", Grouped(bytes).c_str(), Grouped(bound).c_str(),
                 bound == 0 ? 1.0 : static_cast<double>(bytes) / static_cast<double>(bound));

@@ -270,17 +270,44 @@ Status RewriteMatMul(Rewriter& rewriter, const Node& node) {
   return Status();
 }
 
-// Parameters that are computed at run time: (x - mean) / sqrt(variance + epsilon) * scale + bias.
+// (x - mean) / sqrt(variance + epsilon) * scale + bias, all of them with an axis for each of x.
+void EmitNormalization(Rewriter& rewriter, const Node& node, ValueId centred, ValueId variance, ValueId scale, ValueId bias) {
+  const ValueId shifted = rewriter.Emit("Add", {variance, rewriter.Floats({}, {FloatOf(node, "epsilon", 1e-5f)})});
+  const ValueId scaled = rewriter.Emit("Div", {centred, rewriter.Emit("Sqrt", {shifted})});
+  rewriter.EmitTo("Add", {rewriter.Emit("Mul", {scaled, scale}), bias}, node.outputs[0]);
+}
+
+// With the mean and variance over all axes but the channels', which go into the running ones (ONNX operator definition,
+// opset 14: the variance is the biased one).
+void EmitBatchStatistics(Rewriter& rewriter, const Node& node) {
+  const Dims dims = rewriter.DimsOf(node.inputs[0]);
+  std::vector<int64_t> axes = {0};
+  for (size_t a = 2; a < dims.size(); ++a) axes.push_back(static_cast<int64_t>(a));
+  const Rewriter::Attributes mean_of = {{"axes", axes}, {"keepdims", int64_t{1}}};
+  const ValueId mean = rewriter.Emit("ReduceMean", {node.inputs[0]}, mean_of);
+  const ValueId centred = rewriter.Emit("Sub", {node.inputs[0], mean});
+  const ValueId variance = rewriter.Emit("ReduceMean", {rewriter.Emit("Mul", {centred, centred})}, mean_of);
+  const float momentum = FloatOf(node, "momentum", 0.9f);
+  for (size_t i = 1; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    const ValueId now = rewriter.Reshape(i == 1 ? mean : variance, {dims[1]});
+    const ValueId before = rewriter.Emit("Mul", {node.inputs[2 + i], rewriter.Floats({}, {momentum})});
+    rewriter.EmitTo("Add", {before, rewriter.Emit("Mul", {now, rewriter.Floats({}, {1 - momentum})})}, node.outputs[i]);
+  }
+  EmitNormalization(rewriter, node, centred, variance, rewriter.PerChannel(node.inputs[1], dims.size()),
+                    rewriter.PerChannel(node.inputs[2], dims.size()));
+}
+
+// Parameters that are computed at run time.
 Status RewriteBatchNorm(Rewriter& rewriter, const Node& node) {
+  if (node.outputs.size() > 1) return EmitBatchStatistics(rewriter, node), Status();
   bool constant = true;
   for (size_t i = 1; i < 5; ++i) constant = constant && ConstantInput(rewriter.graph(), node, i) != nullptr;
   if (constant) return rewriter.Keep(node), Status();
   const size_t rank = rewriter.DimsOf(node.inputs[0]).size();
   const auto parameter = [&](size_t i) { return rewriter.PerChannel(node.inputs[i], rank); };
   const ValueId centred = rewriter.Emit("Sub", {node.inputs[0], parameter(3)});
-  const ValueId variance = rewriter.Emit("Add", {parameter(4), rewriter.Floats({}, {FloatOf(node, "epsilon", 1e-5f)})});
-  const ValueId scaled = rewriter.Emit("Div", {centred, rewriter.Emit("Sqrt", {variance})});
-  rewriter.EmitTo("Add", {rewriter.Emit("Mul", {scaled, parameter(1)}), parameter(2)}, node.outputs[0]);
+  EmitNormalization(rewriter, node, centred, parameter(4), parameter(1), parameter(2));
   return Status();
 }
 
@@ -292,12 +319,8 @@ Status RewriteInstanceNorm(Rewriter& rewriter, const Node& node) {
   const Rewriter::Attributes mean_of = {{"axes", axes}, {"keepdims", int64_t{1}}};
   const ValueId centred = rewriter.Emit("Sub", {node.inputs[0], rewriter.Emit("ReduceMean", {node.inputs[0]}, mean_of)});
   const ValueId variance = rewriter.Emit("ReduceMean", {rewriter.Emit("Mul", {centred, centred})}, mean_of);
-  const ValueId shifted = rewriter.Emit("Add", {variance, rewriter.Floats({}, {FloatOf(node, "epsilon", 1e-5f)})});
-  const ValueId scaled = rewriter.Emit("Div", {centred, rewriter.Emit("Sqrt", {shifted})});
-  rewriter.EmitTo(
-      "Add",
-      {rewriter.Emit("Mul", {scaled, rewriter.PerChannel(node.inputs[1], rank)}), rewriter.PerChannel(node.inputs[2], rank)},
-      node.outputs[0]);
+  EmitNormalization(rewriter, node, centred, variance, rewriter.PerChannel(node.inputs[1], rank),
+                    rewriter.PerChannel(node.inputs[2], rank));
   return Status();
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <sstream>
 
@@ -117,11 +118,25 @@ Status CheckAttributes(const Operator& op, Node& node) {
 // Switches that exist for training, for other layouts or for outputs that nobody reads here.
 Status CheckSwitches(const Node& node) {
   if (node.op == "BatchNormalization") {
-    if (IntOf(node, "training_mode", 0) != 0 || IntOf(node, "is_test", 1) == 0) return NodeError(node, "training_mode is set; export the model for inference");
+    const bool training = IntOf(node, "training_mode", 0) != 0 || IntOf(node, "is_test", 1) == 0;
+    if (training && node.outputs.size() == 1) return NodeError(node, "training_mode is set; export the model for inference");
     if (IntOf(node, "spatial", 1) != 1) return NodeError(node, "spatial = 0 is not supported");
   }
   if (node.op == "MaxPool" && IntOf(node, "storage_order", 0) != 0) return NodeError(node, "storage_order is not supported");
   return Status();
+}
+
+// Is any output but the first one read?
+bool MoreOutputsRead(const Node& node, const Edges& edges) {
+  return std::any_of(node.outputs.begin() + 1, node.outputs.end(),
+                     [&](ValueId id) { return id != kNoValue && edges.uses[static_cast<size_t>(id)] != 0; });
+}
+
+// A network that hands out the statistics of its batches means to compute them. Where nobody reads them, it was most likely
+// exported in the wrong mode, and would judge each image by the image's own statistics.
+bool ComputesStatistics(const Node& node, const Edges& edges) {
+  return node.op == "BatchNormalization" && node.outputs.size() <= 3 && IntOf(node, "training_mode", 0) == 1 &&
+         MoreOutputsRead(node, edges);
 }
 
 }  // namespace
@@ -141,8 +156,9 @@ Status CheckOperators(Graph& graph) {
       if (!HasInput(node, i)) return NodeError(node, "input " + std::to_string(i) + " is missing", Code::kBadInput);
     }
     if (node.outputs.empty() || node.outputs[0] == kNoValue) return NodeError(node, "it has no output", Code::kBadInput);
-    if (node.op == "Split") {
+    if (node.op == "Split" || ComputesStatistics(node, edges)) {
       CUTIS_TRY(CheckAttributes(op, node));
+      CUTIS_TRY(CheckSwitches(node));
       continue;
     }
     for (size_t i = 1; i < node.outputs.size(); ++i) {

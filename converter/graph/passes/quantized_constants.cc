@@ -13,7 +13,8 @@
 namespace cutis::convert {
 namespace {
 
-constexpr int64_t kOnnxU8 = 2, kOnnxI8 = 3;  // TensorProto.DataType
+constexpr int64_t kMostClaimed = int64_t{1} << 20;  // elements of a run-time tensor whose scales are repeated for each
+constexpr int64_t kOnnxU8 = 2, kOnnxI8 = 3;         // TensorProto.DataType
 
 bool IsByte(ElementType type) { return type == ElementType::kU8 || type == ElementType::kI8; }
 
@@ -64,6 +65,10 @@ Status ReadScales(const Graph& graph, const Node& node, Linear* linear) {
       return NodeError(
           node, "its scales are " + ToText(scale->dims) + ", blocks of " + std::to_string(block) + " want " + ToText(wanted),
           Code::kBadInput);
+    }
+    // One scale may stand for any number of elements of a tensor that is only claimed.
+    if (ElementCount(x) > kMostClaimed && ConstantInput(graph, node, 0) == nullptr) {
+      return NodeError(node, "its tensor " + ToText(x) + " is too large for scales of blocks");
     }
     linear->scales = OfEveryElement(linear->scales, x, axis, block);
     linear->axis = Linear::kEveryElement;

@@ -1,0 +1,228 @@
+#include "ops/block/block.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/add/pixels.h"
+#include "ops/conv/geometry.h"
+#include "ops/conv/rows.h"
+#include "ops/depthwise/depthwise.h"
+#include "ops/tensor.h"
+
+namespace cutis {
+namespace {
+
+constexpr uint64_t kMostScratch = uint64_t{1} << 28;
+
+bool IsU8(const Node& node) { return node.inputs[0]->type == DataType::kU8 && node.output->type == DataType::kU8; }
+
+const DepthwiseU8Options& DepthwiseOf(const BlockNodes& block) {
+  return *std::get_if<DepthwiseU8Options>(&block.depthwise->options);
+}
+
+// Sizes that follow from the nodes and the rows of a strip. Sums stay small: every factor of a checked node does.
+struct Geometry {
+  int32_t in_h, in_w, out_h, out_w, channels;  // of the depthwise convolution
+  int64_t reach;                               // input rows that one output row spans
+  int64_t ring_rows;                           // 0: the depthwise convolution reads the block's input
+  uint64_t ring_bytes, strip_bytes, node_bytes, padding_bytes;
+
+  Geometry(const BlockNodes& block, int32_t rows) {
+    const TensorInfo &in = *block.depthwise->inputs[0], &out = *block.depthwise->output;
+    const Window& window = DepthwiseOf(block).window;
+    in_h = in.shape.height;
+    in_w = in.shape.width;
+    out_h = out.shape.height;
+    out_w = out.shape.width;
+    channels = in.shape.channels;
+    reach = int64_t{window.dilation_h} * (window.kernel_h - 1) + 1;
+    ring_rows = block.expand == nullptr ? 0 : std::min<int64_t>(in_h, (int64_t{rows} - 1) * window.stride_h + reach);
+    const uint64_t pixel = RoundUp(static_cast<uint64_t>(channels), 16);
+    ring_bytes = RoundUp(static_cast<uint64_t>(ring_rows * in_w) * pixel, kAlignment);
+    strip_bytes = block.project == nullptr ? 0 : RoundUp(static_cast<uint64_t>(int64_t{rows} * out_w) * pixel, kAlignment);
+    padding_bytes = RoundUp(static_cast<uint64_t>(channels), kAlignment);
+    node_bytes = 0;
+    for (const Node* node : {block.expand, block.depthwise, block.project, block.add}) {
+      if (node != nullptr) node_bytes = std::max<uint64_t>(node_bytes, FindOp(node->kind, DataType::kU8)->scratch_bytes(*node));
+    }
+  }
+
+  int32_t Groups() const { return (channels + kBlockGroup - 1) / kBlockGroup; }
+  int32_t ChannelsOf(int32_t group) const { return std::min(kBlockGroup, channels - group * kBlockGroup); }
+  size_t RingStride(int32_t group) const { return RoundUp(static_cast<size_t>(ChannelsOf(group)), 16); }
+  size_t StripStride() const { return RoundUp(static_cast<size_t>(channels), 16); }
+  uint64_t ScratchBytes() const { return padding_bytes + node_bytes + ring_bytes + strip_bytes; }
+};
+
+// One thread's work on one image.
+class ImageRun {
+ public:
+  ImageRun(const BlockNodes& block, const BlockArgs& args, std::byte* scratch)
+      : block_(block), args_(args), sizes_(block, args.rows), depthwise_(DepthwiseOf(block)) {
+    padding_ = reinterpret_cast<uint8_t*>(scratch);
+    node_scratch_ = scratch + sizes_.padding_bytes;
+    ring_ = reinterpret_cast<uint8_t*>(node_scratch_ + sizes_.node_bytes);
+    strip_ = ring_ + sizes_.ring_bytes;
+    const size_t channels = static_cast<size_t>(sizes_.channels);
+    std::memset(padding_, block.depthwise->inputs[0]->zero_point, channels);
+    if (!depthwise_.padding.empty()) std::memcpy(padding_, depthwise_.padding.data(), channels);
+  }
+
+  // Output rows [begin, end) of image `image`.
+  void Run(int64_t image, int32_t begin, int32_t end) {
+    const Node& first = block_.expand != nullptr ? *block_.expand : *block_.depthwise;
+    const Node& last = block_.last();
+    input_ = reinterpret_cast<const uint8_t*>(args_.input) + static_cast<size_t>(image) * first.inputs[0]->image_bytes;
+    const size_t out_row = static_cast<size_t>(sizes_.out_w) * static_cast<size_t>(last.output->channel_stride);
+    uint8_t* output = reinterpret_cast<uint8_t*>(args_.output) + static_cast<size_t>(image) * last.output->image_bytes;
+    int64_t ready = 0;  // rows of the ring that have been made
+    for (int32_t row = begin; row < end; row += args_.rows) {
+      const int32_t stop = static_cast<int32_t>(std::min<int64_t>(end, int64_t{row} + args_.rows));
+      RunStrip(row, stop, output + static_cast<size_t>(row) * out_row, &ready);
+      if (block_.add != nullptr) Add(image, row, stop, output + static_cast<size_t>(row) * out_row);
+    }
+  }
+
+ private:
+  void RunStrip(int32_t row, int32_t stop, uint8_t* to, int64_t* ready) {
+    const Window& window = depthwise_.window;
+    const int64_t top = std::max<int64_t>(0, int64_t{row} * window.stride_h - window.pad_top);
+    const int64_t bottom =
+        std::min<int64_t>(sizes_.in_h, (int64_t{stop} - 1) * window.stride_h - window.pad_top + sizes_.reach);
+    const int64_t from = std::max(top, *ready);
+    const size_t out_stride = static_cast<size_t>(block_.depthwise->output->channel_stride);
+    const bool project = block_.project != nullptr;
+    uint8_t* ring = ring_;
+    for (int32_t group = 0; group < sizes_.Groups(); ++group) {
+      const int32_t first = group * kBlockGroup;
+      DepthwiseU8Args args = DepthwiseArgs(group);
+      if (block_.expand != nullptr) {
+        Expand(group, from, bottom, ring);
+        args.x = ring;
+        ring += static_cast<size_t>(sizes_.ring_rows * sizes_.in_w) * sizes_.RingStride(group);
+      } else {
+        args.x = input_ + first;
+      }
+      args.y = (project ? strip_ : to) + first;
+      args.y_stride = project ? sizes_.StripStride() : out_stride;
+      args.row_begin = row;
+      args.row_end = stop;
+      reinterpret_cast<void (*)(const DepthwiseU8Args&)>(args_.depthwise)(args);
+    }
+    *ready = std::max(*ready, bottom);
+    if (!project) return;
+    const size_t pixels = static_cast<size_t>(stop - row) * static_cast<size_t>(sizes_.out_w);
+    RunConvU8Pixels(*block_.project, args_.project, strip_, sizes_.StripStride(), pixels, to,
+                    static_cast<size_t>(block_.project->output->channel_stride), node_scratch_);
+  }
+
+  // Rows [from, end) of a group's expanded channels to their places in the ring.
+  void Expand(int32_t group, int64_t from, int64_t end, uint8_t* ring) {
+    const size_t stride = sizes_.RingStride(group), row_bytes = static_cast<size_t>(sizes_.in_w) * stride;
+    while (from < end) {
+      const int64_t place = from % sizes_.ring_rows, stop = std::min(end, from + sizes_.ring_rows - place);
+      RunConvU8Rows(*block_.expand, args_.expand, input_, static_cast<int32_t>(from), static_cast<int32_t>(stop),
+                    group * kBlockGroup, sizes_.ChannelsOf(group), ring + static_cast<size_t>(place) * row_bytes, stride,
+                    node_scratch_);
+      from = stop;
+    }
+  }
+
+  DepthwiseU8Args DepthwiseArgs(int32_t group) const {
+    const size_t first = static_cast<size_t>(group) * kBlockGroup;
+    DepthwiseU8Args args = {};
+    args.x_stride =
+        block_.expand != nullptr ? sizes_.RingStride(group) : static_cast<size_t>(block_.depthwise->inputs[0]->channel_stride);
+    args.in_h = sizes_.in_h;
+    args.in_w = sizes_.in_w;
+    args.x_rows = block_.expand != nullptr ? static_cast<int32_t>(sizes_.ring_rows) : sizes_.in_h;
+    args.padding = padding_ + first;
+    args.w = depthwise_.weights.data() + first / 16 * DepthwiseU8PanelBytes(depthwise_.window);
+    args.bias = depthwise_.bias.data() + first;
+    args.multiplier = depthwise_.multiplier.data() + first;
+    args.out_h = sizes_.out_h;
+    args.out_w = sizes_.out_w;
+    args.channels = sizes_.ChannelsOf(group);
+    args.window = depthwise_.window;
+    args.out = depthwise_.out;
+    args.scratch = node_scratch_;
+    return args;
+  }
+
+  void Add(int64_t image, int32_t row, int32_t stop, uint8_t* to) {
+    const TensorInfo& other = *block_.add->inputs[static_cast<size_t>(block_.residual)];
+    const size_t first = static_cast<size_t>(row) * static_cast<size_t>(sizes_.out_w);
+    const uint8_t* residual = reinterpret_cast<const uint8_t*>(args_.residual) +
+                              static_cast<size_t>(image) * other.image_bytes +
+                              first * static_cast<size_t>(other.channel_stride);
+    const size_t pixels = static_cast<size_t>(stop - row) * static_cast<size_t>(sizes_.out_w);
+    const bool left = block_.residual == 0;
+    RunAddU8Pixels(*block_.add, args_.add, left ? residual : to, left ? to : residual, to, pixels);
+  }
+
+  const BlockNodes& block_;
+  const BlockArgs& args_;
+  const Geometry sizes_;
+  const DepthwiseU8Options& depthwise_;
+  uint8_t* padding_;
+  std::byte* node_scratch_;
+  uint8_t *ring_, *strip_;
+  const uint8_t* input_ = nullptr;
+};
+
+}  // namespace
+
+Status SortBlock(std::span<const Node* const> nodes, BlockNodes* block) {
+  *block = BlockNodes();
+  const auto refuse = [](const char* why) { return Status::Error(Code::kBadInput, "block: %s", why); };
+  if (nodes.size() < 2 || nodes.size() > kMostBlockNodes) return refuse("it has not 2 to 4 nodes");
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Node& node = *nodes[i];
+    if (!IsU8(node)) return refuse("a node is not one of uint8 tensors");
+    const TensorInfo* before = i == 0 ? nullptr : nodes[i - 1]->output;
+    if (node.kind == OpKind::kConv && i == 0) {
+      if (std::get_if<ConvU8Options>(&node.options)->groups != 1) return refuse("its first convolution has groups");
+      block->expand = &node;
+      continue;
+    }
+    if (node.kind == OpKind::kDepthwise && block->depthwise == nullptr && i <= 1) {
+      if (before != nullptr && node.inputs[0] != before) return refuse("a node does not read the one before it");
+      block->depthwise = &node;
+      continue;
+    }
+    if (block->depthwise == nullptr) return refuse("it has no depthwise convolution where one belongs");
+    if (node.kind == OpKind::kConv && block->project == nullptr && block->add == nullptr) {
+      if (node.inputs[0] != before) return refuse("a node does not read the one before it");
+      if (!IsPixelwise(node)) return refuse("its last convolution is not 1x1");
+      block->project = &node;
+      continue;
+    }
+    if (node.kind == OpKind::kAdd && block->add == nullptr) {
+      if ((node.inputs[0] == before) == (node.inputs[1] == before)) return refuse("its sum is not one with the node before it");
+      block->residual = node.inputs[0] == before ? 1 : 0;
+      block->add = &node;
+      continue;
+    }
+    return refuse("its nodes are not a convolution, a depthwise one, a 1x1 one and a sum");
+  }
+  return block->depthwise != nullptr ? Status() : refuse("it has no depthwise convolution");
+}
+
+uint64_t BlockScratchBytes(const BlockNodes& block, int32_t rows) {
+  const uint64_t bytes = Geometry(block, rows).ScratchBytes();
+  return bytes > kMostScratch ? UINT64_MAX : bytes;
+}
+
+int64_t BlockUnits(const BlockNodes& block, int32_t batch) { return int64_t{block.last().output->shape.height} * batch; }
+
+void RunBlock(const BlockNodes& block, const BlockArgs& args, int64_t begin, int64_t end, std::byte* scratch) {
+  ImageRun run(block, args, scratch);
+  const int64_t height = block.last().output->shape.height;
+  while (begin < end) {
+    const int64_t image = begin / height, stop = std::min(end, (image + 1) * height);
+    run.Run(image, static_cast<int32_t>(begin - image * height), static_cast<int32_t>(stop - image * height));
+    begin = stop;
+  }
+}
+
+}  // namespace cutis
