@@ -194,6 +194,7 @@ struct Share {
   }
 };
 
+// A thread's share of a block: of its rows, or, where there are fewer images than threads and it can be, of its channels.
 void Session::Impl::RunShare(const ModelBlock& block, int32_t thread) {
   const std::span<const ModelNode> nodes = model->nodes();
   BlockArgs args = {};
@@ -211,9 +212,23 @@ void Session::Impl::RunShare(const ModelBlock& block, int32_t thread) {
       args.residual = steps[static_cast<size_t>(i)].inputs[static_cast<size_t>(block.parts.residual)];
     }
   }
-  const Share share(BlockUnits(block.parts, images * block.parts.last().output->images), thread, options.threads);
-  if (share.begin < share.end)
-    RunBlock(block.parts, args, share.begin, share.end, Scratch(static_cast<size_t>(block.first), thread));
+  const auto step = static_cast<size_t>(block.first);
+  std::byte* own = Scratch(step, thread);
+  const int32_t batch = images * block.parts.last().output->images, threads = options.threads;
+  if (batch >= threads || !CanShareChannels(block.parts, block.rows)) {
+    const Share share(BlockUnits(block.parts, batch), thread, threads);
+    if (share.begin < share.end) RunBlock(block.parts, args, share.begin, share.end, own);
+    return;
+  }
+  for (int32_t image = 0; image < batch; ++image) {
+    std::byte* shared = Scratch(step, 0);
+    if (image > 0) team->Meet(thread, nullptr, nullptr);
+    const Share groups(BlockGroups(block.parts), thread, threads);
+    if (groups.begin < groups.end) RunBlockGroups(block.parts, args, image, groups.begin, groups.end, own, shared);
+    team->Meet(thread, nullptr, nullptr);
+    const Share panels(BlockPanels(block.parts), thread, threads);
+    if (panels.begin < panels.end) RunBlockPanels(block.parts, args, image, panels.begin, panels.end, own, shared);
+  }
 }
 
 // A thread's share of every node. All threads meet after each node, since the next one may read any of its rows.

@@ -86,17 +86,19 @@ void RunF32(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin
 
 }  // namespace
 
-void RunAddU8Pixels(const Node& node, KernelFn kernel, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t pixels) {
+void RunAddU8Pixels(const Node& node, KernelFn kernel, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t pixels,
+                    int32_t first_channel, int32_t channels) {
   AddU8Args args = ArgsOf(node);
-  args.a = a;
-  args.b = b;
-  args.y = y;
+  args.a = a + first_channel;
+  args.b = b + first_channel;
+  args.y = y + first_channel;
   args.a_stride = ToSize(node.inputs[0]->channel_stride);
   args.b_stride = ToSize(node.inputs[1]->channel_stride);
   args.y_stride = ToSize(node.output->channel_stride);
   args.pixels = pixels;
-  args.channels = ShapeOf(node).channels;
-  JoinRows(args, IsTight(*node.inputs[0]) && IsTight(*node.inputs[1]) && IsTight(*node.output));
+  args.channels = channels;
+  JoinRows(args,
+           channels == ShapeOf(node).channels && IsTight(*node.inputs[0]) && IsTight(*node.inputs[1]) && IsTight(*node.output));
   reinterpret_cast<void (*)(const AddU8Args&)>(kernel)(args);
 }
 

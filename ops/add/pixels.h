@@ -9,8 +9,10 @@
 
 namespace cutis {
 
-// `pixels` neighbouring pixels of a checked uint8 node; y may be a or b.
-void RunAddU8Pixels(const Node& node, KernelFn kernel, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t pixels);
+// Channels [first_channel, first_channel + channels) of `pixels` neighbouring pixels of a checked uint8 node. a, b and y are
+// those of channel 0; y may be a or b.
+void RunAddU8Pixels(const Node& node, KernelFn kernel, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t pixels,
+                    int32_t first_channel, int32_t channels);
 
 }  // namespace cutis
 

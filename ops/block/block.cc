@@ -25,6 +25,7 @@ struct Geometry {
   int32_t in_h, in_w, out_h, out_w, channels;  // of the depthwise convolution
   int64_t reach;                               // input rows that one output row spans
   int64_t ring_rows;                           // 0: the depthwise convolution reads the block's input
+  bool whole;                                  // a strip is the whole image: one ring serves all groups
   uint64_t ring_bytes, strip_bytes, node_bytes, padding_bytes;
 
   Geometry(const BlockNodes& block, int32_t rows) {
@@ -37,8 +38,10 @@ struct Geometry {
     channels = in.shape.channels;
     reach = int64_t{window.dilation_h} * (window.kernel_h - 1) + 1;
     ring_rows = block.expand == nullptr ? 0 : std::min<int64_t>(in_h, (int64_t{rows} - 1) * window.stride_h + reach);
+    whole = rows >= out_h;
     const uint64_t pixel = RoundUp(static_cast<uint64_t>(channels), 16);
-    ring_bytes = RoundUp(static_cast<uint64_t>(ring_rows * in_w) * pixel, kAlignment);
+    const uint64_t ring_pixel = whole ? RoundUp(static_cast<uint64_t>(ChannelsOf(0)), 16) : pixel;
+    ring_bytes = RoundUp(static_cast<uint64_t>(ring_rows * in_w) * ring_pixel, kAlignment);
     strip_bytes = block.project == nullptr ? 0 : RoundUp(static_cast<uint64_t>(int64_t{rows} * out_w) * pixel, kAlignment);
     padding_bytes = RoundUp(static_cast<uint64_t>(channels), kAlignment);
     node_bytes = 0;
@@ -57,63 +60,87 @@ struct Geometry {
 // One thread's work on one image.
 class ImageRun {
  public:
-  ImageRun(const BlockNodes& block, const BlockArgs& args, std::byte* scratch)
-      : block_(block), args_(args), sizes_(block, args.rows), depthwise_(DepthwiseOf(block)) {
+  // `strip`: in `scratch` for a thread by itself.
+  ImageRun(const BlockNodes& block, const BlockArgs& args, int64_t image, std::byte* scratch, uint8_t* strip)
+      : block_(block), args_(args), sizes_(block, args.rows), depthwise_(DepthwiseOf(block)), strip_(strip) {
     padding_ = reinterpret_cast<uint8_t*>(scratch);
     node_scratch_ = scratch + sizes_.padding_bytes;
     ring_ = reinterpret_cast<uint8_t*>(node_scratch_ + sizes_.node_bytes);
-    strip_ = ring_ + sizes_.ring_bytes;
     const size_t channels = static_cast<size_t>(sizes_.channels);
     std::memset(padding_, block.depthwise->inputs[0]->zero_point, channels);
     if (!depthwise_.padding.empty()) std::memcpy(padding_, depthwise_.padding.data(), channels);
+    const Node& first = block.expand != nullptr ? *block.expand : *block.depthwise;
+    input_ = reinterpret_cast<const uint8_t*>(args.input) + static_cast<size_t>(image) * first.inputs[0]->image_bytes;
+    output_ = reinterpret_cast<uint8_t*>(args.output) + static_cast<size_t>(image) * block.last().output->image_bytes;
+    if (block.add == nullptr) return;
+    const TensorInfo& other = *block.add->inputs[static_cast<size_t>(block.residual)];
+    residual_ = reinterpret_cast<const uint8_t*>(args.residual) + static_cast<size_t>(image) * other.image_bytes;
   }
 
-  // Output rows [begin, end) of image `image`.
-  void Run(int64_t image, int32_t begin, int32_t end) {
-    const Node& first = block_.expand != nullptr ? *block_.expand : *block_.depthwise;
-    const Node& last = block_.last();
-    input_ = reinterpret_cast<const uint8_t*>(args_.input) + static_cast<size_t>(image) * first.inputs[0]->image_bytes;
-    const size_t out_row = static_cast<size_t>(sizes_.out_w) * static_cast<size_t>(last.output->channel_stride);
-    uint8_t* output = reinterpret_cast<uint8_t*>(args_.output) + static_cast<size_t>(image) * last.output->image_bytes;
+  static uint8_t* StripOf(const BlockNodes& block, int32_t rows, std::byte* scratch) {
+    const Geometry sizes(block, rows);
+    return reinterpret_cast<uint8_t*>(scratch + sizes.padding_bytes + sizes.node_bytes + sizes.ring_bytes);
+  }
+
+  // Output rows [begin, end).
+  void RunRows(int32_t begin, int32_t end) {
     int64_t ready = 0;  // rows of the ring that have been made
     for (int32_t row = begin; row < end; row += args_.rows) {
       const int32_t stop = static_cast<int32_t>(std::min<int64_t>(end, int64_t{row} + args_.rows));
-      RunStrip(row, stop, output + static_cast<size_t>(row) * out_row, &ready);
-      if (block_.add != nullptr) Add(image, row, stop, output + static_cast<size_t>(row) * out_row);
+      for (int32_t group = 0; group < sizes_.Groups(); ++group) RunGroup(group, row, stop, ready);
+      ready = std::max(ready, Bottom(stop));
+      RunPanels(row, stop, 0, block_.last().output->shape.channels);
     }
   }
 
- private:
-  void RunStrip(int32_t row, int32_t stop, uint8_t* to, int64_t* ready) {
-    const Window& window = depthwise_.window;
-    const int64_t top = std::max<int64_t>(0, int64_t{row} * window.stride_h - window.pad_top);
-    const int64_t bottom =
-        std::min<int64_t>(sizes_.in_h, (int64_t{stop} - 1) * window.stride_h - window.pad_top + sizes_.reach);
-    const int64_t from = std::max(top, *ready);
+  // The depthwise outputs of a group, rows [row, stop), of whose input rows `ready` are in the ring already.
+  void RunGroup(int32_t group, int32_t row, int32_t stop, int64_t ready) {
+    const int32_t first = group * kBlockGroup;
+    DepthwiseU8Args args = DepthwiseArgs(group);
+    args.x = input_ + first;
+    if (block_.expand != nullptr) {
+      uint8_t* ring = ring_;
+      if (!sizes_.whole) ring += static_cast<size_t>(sizes_.ring_rows * sizes_.in_w) * static_cast<size_t>(first);
+      const int64_t top = std::max<int64_t>(0, int64_t{row} * depthwise_.window.stride_h - depthwise_.window.pad_top);
+      Expand(group, std::max(top, ready), Bottom(stop), ring);
+      args.x = ring;
+    }
     const size_t out_stride = static_cast<size_t>(block_.depthwise->output->channel_stride);
     const bool project = block_.project != nullptr;
-    uint8_t* ring = ring_;
-    for (int32_t group = 0; group < sizes_.Groups(); ++group) {
-      const int32_t first = group * kBlockGroup;
-      DepthwiseU8Args args = DepthwiseArgs(group);
-      if (block_.expand != nullptr) {
-        Expand(group, from, bottom, ring);
-        args.x = ring;
-        ring += static_cast<size_t>(sizes_.ring_rows * sizes_.in_w) * sizes_.RingStride(group);
-      } else {
-        args.x = input_ + first;
-      }
-      args.y = (project ? strip_ : to) + first;
-      args.y_stride = project ? sizes_.StripStride() : out_stride;
-      args.row_begin = row;
-      args.row_end = stop;
-      reinterpret_cast<void (*)(const DepthwiseU8Args&)>(args_.depthwise)(args);
-    }
-    *ready = std::max(*ready, bottom);
-    if (!project) return;
+    args.y = (project ? strip_ : output_ + RowBytes() * static_cast<size_t>(row)) + first;
+    args.y_stride = project ? sizes_.StripStride() : out_stride;
+    args.row_begin = row;
+    args.row_end = stop;
+    reinterpret_cast<void (*)(const DepthwiseU8Args&)>(args_.depthwise)(args);
+  }
+
+  // Channels [first, end) of the output rows [row, stop), from the depthwise outputs of those rows; `first` is a multiple
+  // of 16.
+  void RunPanels(int32_t row, int32_t stop, int32_t first, int32_t end) {
     const size_t pixels = static_cast<size_t>(stop - row) * static_cast<size_t>(sizes_.out_w);
-    RunConvU8Pixels(*block_.project, args_.project, strip_, sizes_.StripStride(), pixels, to,
-                    static_cast<size_t>(block_.project->output->channel_stride), node_scratch_);
+    uint8_t* to = output_ + RowBytes() * static_cast<size_t>(row);
+    if (block_.project != nullptr) {
+      RunConvU8Pixels(*block_.project, args_.project, strip_, sizes_.StripStride(), pixels, first, end - first, to + first,
+                      static_cast<size_t>(block_.project->output->channel_stride), node_scratch_);
+    }
+    if (block_.add == nullptr) return;
+    const TensorInfo& other = *block_.add->inputs[static_cast<size_t>(block_.residual)];
+    const uint8_t* residual =
+        residual_ + static_cast<size_t>(row) * static_cast<size_t>(sizes_.out_w) * static_cast<size_t>(other.channel_stride);
+    const bool left = block_.residual == 0;
+    RunAddU8Pixels(*block_.add, args_.add, left ? residual : to, left ? to : residual, to, pixels, first, end - first);
+  }
+
+ private:
+  // Of the block's output.
+  size_t RowBytes() const {
+    return static_cast<size_t>(sizes_.out_w) * static_cast<size_t>(block_.last().output->channel_stride);
+  }
+
+  // The end of the input rows that output rows before `stop` read.
+  int64_t Bottom(int32_t stop) const {
+    const Window& window = depthwise_.window;
+    return std::min<int64_t>(sizes_.in_h, (int64_t{stop} - 1) * window.stride_h - window.pad_top + sizes_.reach);
   }
 
   // Rows [from, end) of a group's expanded channels to their places in the ring.
@@ -149,25 +176,14 @@ class ImageRun {
     return args;
   }
 
-  void Add(int64_t image, int32_t row, int32_t stop, uint8_t* to) {
-    const TensorInfo& other = *block_.add->inputs[static_cast<size_t>(block_.residual)];
-    const size_t first = static_cast<size_t>(row) * static_cast<size_t>(sizes_.out_w);
-    const uint8_t* residual = reinterpret_cast<const uint8_t*>(args_.residual) +
-                              static_cast<size_t>(image) * other.image_bytes +
-                              first * static_cast<size_t>(other.channel_stride);
-    const size_t pixels = static_cast<size_t>(stop - row) * static_cast<size_t>(sizes_.out_w);
-    const bool left = block_.residual == 0;
-    RunAddU8Pixels(*block_.add, args_.add, left ? residual : to, left ? to : residual, to, pixels);
-  }
-
   const BlockNodes& block_;
   const BlockArgs& args_;
   const Geometry sizes_;
   const DepthwiseU8Options& depthwise_;
   uint8_t* padding_;
   std::byte* node_scratch_;
-  uint8_t *ring_, *strip_;
-  const uint8_t* input_ = nullptr;
+  uint8_t *ring_, *strip_, *output_;
+  const uint8_t *input_, *residual_ = nullptr;
 };
 
 }  // namespace
@@ -216,13 +232,38 @@ uint64_t BlockScratchBytes(const BlockNodes& block, int32_t rows) {
 int64_t BlockUnits(const BlockNodes& block, int32_t batch) { return int64_t{block.last().output->shape.height} * batch; }
 
 void RunBlock(const BlockNodes& block, const BlockArgs& args, int64_t begin, int64_t end, std::byte* scratch) {
-  ImageRun run(block, args, scratch);
   const int64_t height = block.last().output->shape.height;
   while (begin < end) {
     const int64_t image = begin / height, stop = std::min(end, (image + 1) * height);
-    run.Run(image, static_cast<int32_t>(begin - image * height), static_cast<int32_t>(stop - image * height));
+    ImageRun(block, args, image, scratch, ImageRun::StripOf(block, args.rows, scratch))
+        .RunRows(static_cast<int32_t>(begin - image * height), static_cast<int32_t>(stop - image * height));
     begin = stop;
   }
+}
+
+bool CanShareChannels(const BlockNodes& block, int32_t rows) {
+  return block.project != nullptr && rows >= block.last().output->shape.height;
+}
+
+int64_t BlockGroups(const BlockNodes& block) {
+  return (block.depthwise->output->shape.channels + kBlockGroup - 1) / kBlockGroup;
+}
+
+int64_t BlockPanels(const BlockNodes& block) { return (block.last().output->shape.channels + 15) / 16; }
+
+void RunBlockGroups(const BlockNodes& block, const BlockArgs& args, int64_t image, int64_t begin, int64_t end,
+                    std::byte* scratch, std::byte* shared) {
+  ImageRun run(block, args, image, scratch, ImageRun::StripOf(block, args.rows, shared));
+  for (int64_t group = begin; group < end; ++group)
+    run.RunGroup(static_cast<int32_t>(group), 0, block.last().output->shape.height, 0);
+}
+
+void RunBlockPanels(const BlockNodes& block, const BlockArgs& args, int64_t image, int64_t begin, int64_t end,
+                    std::byte* scratch, std::byte* shared) {
+  ImageRun run(block, args, image, scratch, ImageRun::StripOf(block, args.rows, shared));
+  const Shape& shape = block.last().output->shape;
+  run.RunPanels(0, shape.height, static_cast<int32_t>(begin * 16),
+                static_cast<int32_t>(std::min<int64_t>(end * 16, shape.channels)));
 }
 
 }  // namespace cutis

@@ -6,8 +6,8 @@
 //
 // For a strip of output rows the first convolution makes the rows that the depthwise one still lacks, in a ring; the depthwise
 // one makes its rows of them, the second convolution the block's output, to which the other operand is added in place. All of
-// that lies in the thread's scratch. Channels go through the first two steps in groups of kBlockGroup, [group][row of the
-// ring][column][channel].
+// that lies in the thread's scratch. Channels go through the first two steps in groups of kBlockGroup, each with a ring [row of
+// the ring][column][channel]; where a strip is the whole image, one after the other in the same ring.
 #ifndef CUTIS_OPS_BLOCK_BLOCK_H_
 #define CUTIS_OPS_BLOCK_BLOCK_H_
 
@@ -55,6 +55,20 @@ struct BlockArgs {
 
 // Computes units [begin, end). `scratch` has BlockScratchBytes bytes, aligned to kAlignment. No allocation, no failure.
 void RunBlock(const BlockNodes& block, const BlockArgs& args, int64_t begin, int64_t end, std::byte* scratch);
+
+// Threads that share an image by rows compute some rows of the ring twice, which costs much where there are few. A block with a
+// projection whose strip is the whole image can be shared by channels instead, in two parts, between which all threads meet:
+// first the groups of the expanded channels, into one strip for all, then the panels of 16 output channels. The bits are the
+// same.
+bool CanShareChannels(const BlockNodes& block, int32_t rows);
+int64_t BlockGroups(const BlockNodes& block);
+int64_t BlockPanels(const BlockNodes& block);
+// Groups, then panels [begin, end) of image `image`. `scratch` is the thread's own, `shared` the same one for all: that of any
+// of them.
+void RunBlockGroups(const BlockNodes& block, const BlockArgs& args, int64_t image, int64_t begin, int64_t end,
+                    std::byte* scratch, std::byte* shared);
+void RunBlockPanels(const BlockNodes& block, const BlockArgs& args, int64_t image, int64_t begin, int64_t end,
+                    std::byte* scratch, std::byte* shared);
 
 }  // namespace cutis
 

@@ -292,14 +292,24 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 
 }  // namespace
 
-void RunConvU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int32_t row_begin, int32_t row_end,
-                   int32_t first_channel, int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch) {
-  const Layer layer(node);
+namespace {
+
+// Of a layer with one group, those output channels.
+ConvU8Args ChannelArgs(const Layer& layer, int32_t first_channel, int32_t channels, size_t y_stride, std::byte* scratch) {
   ConvU8Args args = GroupArgs(layer, 0, scratch);
   args.bias += first_channel;
   args.multiplier += first_channel;
   args.channels = channels;
   args.y_stride = y_stride;
+  return args;
+}
+
+}  // namespace
+
+void RunConvU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int32_t row_begin, int32_t row_end,
+                   int32_t first_channel, int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch) {
+  const Layer layer(node);
+  ConvU8Args args = ChannelArgs(layer, first_channel, channels, y_stride, scratch);
   const size_t panel = static_cast<size_t>(first_channel) / 16;
   const int64_t begin = int64_t{row_begin} * layer.out->shape.width, end = int64_t{row_end} * layer.out->shape.width;
   if (layer.direct) {
@@ -311,13 +321,12 @@ void RunConvU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int3
   }
 }
 
-void RunConvU8Pixels(const Node& node, KernelFn kernel, const uint8_t* x, size_t x_stride, size_t pixels, uint8_t* y,
-                     size_t y_stride, std::byte* scratch) {
+void RunConvU8Pixels(const Node& node, KernelFn kernel, const uint8_t* x, size_t x_stride, size_t pixels, int32_t first_channel,
+                     int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch) {
   const Layer layer(node);
-  ConvU8Args args = GroupArgs(layer, 0, scratch);
+  ConvU8Args args = ChannelArgs(layer, first_channel, channels, y_stride, scratch);
   args.x_stride = x_stride;
-  args.y_stride = y_stride;
-  RunPixels(layer, kernel, 0, args, x, y, pixels);
+  RunPixels(layer, kernel, static_cast<size_t>(first_channel) / 16, args, x, y, pixels);
 }
 
 bool IsPixelwise(const Node& node) { return Layer(node).direct && Layer(node).options->groups == 1; }

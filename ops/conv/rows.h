@@ -15,10 +15,11 @@ namespace cutis {
 void RunConvU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int32_t row_begin, int32_t row_end,
                    int32_t first_channel, int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch);
 
-// The pixels of a 1x1 convolution of stride 1 without padding: rows of x_stride bytes, at least the input channels rounded up
-// to 4.
-void RunConvU8Pixels(const Node& node, KernelFn kernel, const uint8_t* x, size_t x_stride, size_t pixels, uint8_t* y,
-                     size_t y_stride, std::byte* scratch);
+// Output channels [first_channel, first_channel + channels) of the pixels of a 1x1 convolution of stride 1 without padding,
+// where first_channel is a multiple of 16: rows of x_stride bytes, at least the input channels rounded up to 4. y is that of
+// the first of those channels.
+void RunConvU8Pixels(const Node& node, KernelFn kernel, const uint8_t* x, size_t x_stride, size_t pixels, int32_t first_channel,
+                     int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch);
 
 // Whether RunConvU8Pixels may run the node.
 bool IsPixelwise(const Node& node);

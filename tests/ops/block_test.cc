@@ -139,6 +139,23 @@ KernelFn KernelOfNode(const Node* node, CpuFeatures mask) {
   return node == nullptr ? nullptr : ChooseKernel(KernelKindOf(*FindOp(node->kind, DataType::kU8), *node), mask)->fn;
 }
 
+// As two threads do it that share the groups at `cut` and the panels as far from the end.
+void ShareChannels(const BlockNodes& block, const BlockArgs& args, int64_t images, int64_t cut, Random& random) {
+  const auto bytes = static_cast<size_t>(BlockScratchBytes(block, args.rows));
+  const GuardedBuffer first(bytes), second(bytes);
+  std::byte* const own[] = {reinterpret_cast<std::byte*>(first.data()), reinterpret_cast<std::byte*>(second.data())};
+  const int64_t groups = BlockGroups(block), panels = BlockPanels(block);
+  const int64_t group = std::min(cut, groups), panel = std::max<int64_t>(panels - cut, 0);
+  for (int64_t image = 0; image < images; ++image) {
+    random.Fill(first.bytes());
+    random.Fill(second.bytes());
+    RunBlockGroups(block, args, image, group, groups, own[1], own[0]);
+    RunBlockGroups(block, args, image, 0, group, own[0], own[0]);
+    if (panel > 0) RunBlockPanels(block, args, image, 0, panel, own[0], own[0]);
+    if (panel < panels) RunBlockPanels(block, args, image, panel, panels, own[1], own[0]);
+  }
+}
+
 void CheckBlock(const Shapes& shapes, uint64_t seed) {
   Chain chain(shapes, seed);
   BlockNodes block;
@@ -171,6 +188,16 @@ void CheckBlock(const Shapes& shapes, uint64_t seed) {
           RunBlock(block, args, begin, end, reinterpret_cast<std::byte*>(scratch.data()));
         }
         INFO("seed " << seed << ", rows " << rows << ", cut " << cut << ", mask " << mask);
+        REQUIRE(std::memcmp(expected.data(), y.data(), expected.size()) == 0);
+      }
+      REQUIRE(CanShareChannels(block, rows) == (rows == height && block.project != nullptr));
+      if (!CanShareChannels(block, rows)) continue;
+      for (int64_t cut = 0; cut <= std::max(BlockGroups(block), BlockPanels(block)); ++cut) {
+        const GuardedBuffer y(before.size());
+        std::copy(before.begin(), before.end(), y.data());
+        args.output = reinterpret_cast<std::byte*>(y.data());
+        ShareChannels(block, args, shapes.batch, cut, random);
+        INFO("seed " << seed << ", channels shared at " << cut << ", mask " << mask);
         REQUIRE(std::memcmp(expected.data(), y.data(), expected.size()) == 0);
       }
     }

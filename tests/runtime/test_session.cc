@@ -141,6 +141,13 @@ TEST_CASE("blocks give the bits of their nodes, and only the last one is seen") 
       CHECK(Hash(*slow.model, batch, threads) == hash);
     }
   }
+  // Strips of whole images: threads share channels where there are fewer images than threads.
+  RawModel whole = raw;
+  whole.blocks[0].rows = whole.blocks[1].rows = 6;
+  const Opened shared = Open(whole);
+  for (int32_t threads = 1; threads <= 7; ++threads) {
+    for (const int32_t batch : {1, 3, 8}) CHECK(Hash(*shared.model, batch, threads) == hash);
+  }
 
   SessionOptions options;
   options.profile = true;
