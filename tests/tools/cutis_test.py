@@ -303,7 +303,7 @@ class Inspect(CliTest):
 
 
 class Bench(CliTest):
-    FIELDS = ["median_ms", "p10_ms", "p90_ms", "runs", "threads", "batch", "isa", "load_ms", "first_ms", "arena_bytes",
+    FIELDS = ["median_ms", "p10_ms", "p90_ms", "runs", "threads", "batch", "isa", "load_ms", "hash_ms", "first_ms", "arena_bytes",
               "arena_lower_bound", "peak_rss_bytes", "file_bytes", "output_hash"]
 
     def bench(self, *arguments, model=MODEL):
