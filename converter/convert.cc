@@ -50,6 +50,7 @@ Status CheckOptions(const Options& options, const Sources& sources) {
     }
   }
   if (options.float32 && options.mixed) return Status::Error(Code::kUsage, "--mixed: has no meaning with --float");
+  if (options.float32 && !options.fuse) return Status::Error(Code::kUsage, "--no-fuse: has no meaning with --float");
   if (options.float32 && options.effort == Effort::kHigh)
     return Status::Error(Code::kUsage, "--effort: has no meaning with --float");
   if (options.float32) {

@@ -24,7 +24,7 @@ Status CheckMode(const Options& options, bool prunes) {
   if (options.check_file.empty())
     return Status::Error(Code::kUsage, "--check: needs the .cutis file that is compared with %s", options.input.c_str());
   const bool set = options.float32 || options.mixed || options.effort == Effort::kHigh || prunes || options.prune.first ||
-                   options.prune.last;
+                   options.prune.last || !options.fuse;
   if (set) return Status::Error(Code::kUsage, "--check: takes no options of a conversion");
   for (const auto& [name, value] : {std::pair{"-o", &options.output},
                                     {"--recipe", &options.recipe},

@@ -62,11 +62,12 @@ CUTIS_INLINE __m256i Load(const void* from) { return _mm256_load_si256(static_ca
 CUTIS_INLINE void Store(void* to, __m256i value) { _mm256_store_si256(static_cast<__m256i*>(to), value); }
 
 // Sums of the positive weights of each pair, or of the negative ones without their sign, whichever is larger. vpmaddubsw is
-// exact here: it multiplies by 1, and two weights are 2 * 127 at most.
+// exact here: it multiplies unsigned bytes by 1, and two of them are 2 * 128 at most (-128 without its sign is 128 as an
+// unsigned byte).
 CUTIS_INLINE __m256i LargestSums(__m256i w) {
   const __m256i zero = _mm256_setzero_si256(), ones = _mm256_set1_epi8(1);
   const __m256i above = _mm256_maddubs_epi16(_mm256_max_epi8(w, zero), ones);
-  const __m256i below = _mm256_maddubs_epi16(_mm256_max_epi8(_mm256_sub_epi8(zero, w), zero), ones);
+  const __m256i below = _mm256_maddubs_epi16(_mm256_sub_epi8(zero, _mm256_min_epi8(w, zero)), ones);
   return _mm256_max_epi16(above, below);
 }
 

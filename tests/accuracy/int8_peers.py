@@ -13,6 +13,9 @@ import tempfile
 
 import numpy as np
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tools/compare"))
+import quantize
+
 
 def real(images):
     """One batch of the network's own input, NCHW."""
@@ -32,23 +35,10 @@ def run_onnx(path, images, optimised=True):
 
 def with_onnxruntime(model, calibration, images, work):
     import onnxruntime
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class Reader(CalibrationDataReader):
-        def __init__(self):
-            self.rows = iter(calibration)
-
-        def get_next(self):
-            row = next(self.rows, None)
-            return None if row is None else {"image": real(row[None])}
-
-    prepared, target = work / "prepared.onnx", work / "int8.onnx"
-    quant_pre_process(model, str(prepared), skip_symbolic_shape=True)
+    target = work / "int8.onnx"
     results = {"float32": run_onnx(model, images)}
     for name, reduced in (("int8", False), ("int8, 7-bit weights", True)):
-        quantize_static(str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=reduced,
-                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+        quantize.with_onnxruntime(model, target, "image", [real(image[None]) for image in calibration], reduced)
         results[name] = run_onnx(target, images)
         if not reduced:
             results["int8, no saturation"] = run_onnx(target, images, optimised=False)
@@ -68,61 +58,18 @@ def with_openvino(model, calibration, images, work):
         return np.concatenate([next(iter(compiled([real(image[None])]).values())).copy() for image in images])
 
     results = {"float32": run(network)}
-    data = nncf.Dataset(list(calibration), lambda image: {"image": real(image[None])})
-    mixed = {"preset": nncf.QuantizationPreset.MIXED, "subset_size": len(calibration)}
+    inputs = [{"image": real(image[None])} for image in calibration]
     seven = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.quantization.advanced_parameters.OverflowFix.ENABLE)
     for name, arguments in (("int8", {}), ("int8, 7-bit weights", {"advanced_parameters": seven}), ("int8, accurate bias", {"fast_bias_correction": False})):
-        results[name] = run(nncf.quantize(network.clone(), data, **mixed, **arguments))
+        results[name] = run(quantize.with_nncf(network.clone(), inputs, **arguments))
     # The same quantiser on ONNX, run without the saturation of CPUs that lack VNNI.
     import onnx
     path, batch = work / "nncf.onnx", onnx.load(model)
     for value in (*batch.graph.input, *batch.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 1
-    onnx.save(nncf.quantize(batch, data, **mixed), path)
+    onnx.save(quantize.with_nncf(batch, inputs), path)
     results["int8, no saturation"] = run_onnx(path, images, optimised=False)
     return results, f"{openvino.__version__} with nncf {nncf.__version__}"
-
-
-def keras_of(model):
-    """The ONNX model of lite0_onnx.py as a Keras model, node by node; NHWC, SAME padding as TensorFlow has it."""
-    import onnx
-    import tensorflow as tf
-    from onnx import numpy_helper
-    graph = onnx.load(model).graph
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    image = tf.keras.Input(batch_shape=(1, 224, 224, 3), name="image")
-    values = {"image": image}
-    for node in graph.node:
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        x = values[node.input[0]]
-        if node.op_type == "Conv":
-            weights, group = constants[node.input[1]], attributes["group"]
-            same = any(attributes["pads"])
-            options = dict(kernel_size=attributes["kernel_shape"], strides=attributes["strides"], padding="same" if same else "valid", use_bias=False)
-            layer = tf.keras.layers.DepthwiseConv2D(**options) if group > 1 else tf.keras.layers.Conv2D(weights.shape[0], **options)
-            y = layer(x)
-            layer.set_weights([weights.transpose(2, 3, 0, 1) if group > 1 else weights.transpose(2, 3, 1, 0)])
-        elif node.op_type == "BatchNormalization":
-            layer = tf.keras.layers.BatchNormalization(epsilon=attributes["epsilon"])
-            y = layer(x)
-            layer.set_weights([constants[name] for name in node.input[1:]])
-        elif node.op_type == "Clip":
-            y = tf.keras.layers.ReLU(max_value=6)(x)
-        elif node.op_type == "Add":
-            y = tf.keras.layers.Add()([x, values[node.input[1]]])
-        elif node.op_type == "GlobalAveragePool":
-            y = tf.keras.layers.GlobalAveragePooling2D()(x)
-        elif node.op_type == "Flatten":
-            y = x
-        elif node.op_type == "Gemm":
-            weights = constants[node.input[1]]
-            layer = tf.keras.layers.Dense(weights.shape[0])
-            y = layer(x)
-            layer.set_weights([weights.T, constants[node.input[2]]])
-        else:
-            raise ValueError(f"no {node.op_type} here")
-        values[node.output[0]] = y
-    return tf.keras.Model(image, values[graph.output[0].name])
 
 
 def with_litert(model, calibration, images, work):
@@ -154,15 +101,9 @@ def with_litert(model, calibration, images, work):
             rows.append(y)
         return np.concatenate(rows)
 
-    keras = keras_of(model)
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras)
-    (work / "float.tflite").write_bytes(converter.convert())
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([nhwc(image)] for image in calibration)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    (work / "int8.tflite").write_bytes(converter.convert())
+    keras = quantize.keras_of(model)
+    quantize.with_tensorflow(keras, work / "float.tflite", None)
+    quantize.with_tensorflow(keras, work / "int8.tflite", [nhwc(image) for image in calibration])
     version = f"{importlib.metadata.version('ai-edge-litert')}, model by TensorFlow {tf.__version__}"
     return {"float32": run(work / "float.tflite"), "int8": run(work / "int8.tflite")}, version
 

@@ -125,12 +125,9 @@ class Chain {
 // The kernels of every instruction set that this machine has.
 std::vector<CpuFeatures> Masks() {
   std::vector<CpuFeatures> masks;
-  CpuFeatures mask = 0;
   for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon,
                         Isa::kDotprod, Isa::kI8mm}) {
-    if ((DetectCpu() & FeatureOf(isa)) == 0) continue;
-    mask |= FeatureOf(isa);
-    masks.push_back(mask);
+    if (const auto mask = MaskCpu(DetectCpu(), NameOf(isa)); mask.ok()) masks.push_back(mask.value());
   }
   return masks;
 }

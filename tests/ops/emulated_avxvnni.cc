@@ -3,6 +3,7 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx2.h>
 
+#include "tests/ops/convert_lane.h"
 #include "tests/ops/kernel_test.h"
 
 namespace cutis::test {
@@ -22,15 +23,11 @@ namespace {
   return simde_mm256_loadu_si256(sum);
 }
 
-// Nor does its portable conversion define what becomes of values beyond int32: the most negative integer.
 [[maybe_unused]] simde__m256i ConvertToInt(simde__m256 a) {
   float from[8];
   int32_t to[8];
   simde_mm256_storeu_ps(from, a);
-  for (int i = 0; i < 8; ++i) {
-    const bool fits = from[i] >= -0x1p31f && from[i] < 0x1p31f;
-    to[i] = fits ? static_cast<int32_t>(__builtin_nearbyintf(from[i])) : INT32_MIN;
-  }
+  for (int i = 0; i < 8; ++i) to[i] = ConvertLane(from[i]);
   return simde_mm256_loadu_si256(to);
 }
 

@@ -5,9 +5,10 @@
 #include <immintrin.h>
 #include <simde/x86/avx512.h>
 
-#include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#include "tests/ops/convert_lane.h"
 
 namespace cutis::test {
 namespace {
@@ -25,11 +26,7 @@ namespace {
   float from[16];
   int32_t to[16];
   simde_mm512_storeu_ps(from, a);
-  // What does not fit becomes the most negative integer, as the instruction has it.
-  for (int i = 0; i < 16; ++i) {
-    const bool fits = from[i] >= -0x1p31f && from[i] < 0x1p31f;
-    to[i] = fits ? static_cast<int32_t>(std::nearbyint(from[i])) : INT32_MIN;
-  }
+  for (int i = 0; i < 16; ++i) to[i] = ConvertLane(from[i]);
   return simde_mm512_loadu_si512(to);
 }
 

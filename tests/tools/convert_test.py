@@ -63,6 +63,8 @@ class Convert(CliTest):
         apart, together = (json.loads(self.good(CUTIS, "bench", model, "--runs", 1, "--json")) for model in (output, MODEL))
         self.assertEqual(apart["output_hash"], together["output_hash"])
         self.assertGreater(apart["arena_bytes"], 1.4 * together["arena_bytes"])
+        for arguments in ([SOURCE, "-o", self.path("x.cutis"), "--float", "--no-fuse"], ["--check", SOURCE, MODEL, "--no-fuse"]):
+            self.assertEqual(run(CONVERT, *arguments).returncode, 2, arguments)
 
     def test_usage(self):
         output = self.output()

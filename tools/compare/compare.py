@@ -54,13 +54,16 @@ class Worker:
     def __init__(self, name, python, arguments, variables, cpus):
         self.name = name
         command = ["taskset", "-c", ",".join(map(str, cpus)), python, HERE / "peers.py", name, *arguments]
-        log = open(pathlib.Path(arguments[-1]) / f"{name}.log", "a", encoding="utf-8")
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, stderr=log, env={**os.environ, **variables})
+        with open(pathlib.Path(arguments[-1]) / f"{name}.log", "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, stderr=log, env={**os.environ, **variables})
 
     def ask(self, **command):
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
+        try:
+            self.process.stdin.write(json.dumps(command) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
         answer = json.loads(line) if line else {"error": "it ended; see its log"}
         if "error" in answer:
             raise Failed(answer["error"])
@@ -70,7 +73,10 @@ class Worker:
         return self.ask(do="time", precision=precision, threads=threads, batch=batch, runs=runs)
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.wait()
 
 
@@ -106,7 +112,7 @@ def convert(options, model, work):
     return files, json.loads(report.read_text(encoding="utf-8"))["agreement"]["mean_cosine"]
 
 
-def pixels(python, recipe, folder, output):
+def pixels(python, folder, output):
     """The images of a folder as the network sees them: their size has to be the network's."""
     code = ("import sys, pathlib, numpy as np; from PIL import Image\n"
             "files = sorted(p for p in pathlib.Path(sys.argv[1]).iterdir() if p.is_file())\n"
@@ -215,8 +221,8 @@ def run(options):
             subprocess.run([tools, HERE / "lite0.py", folder], check=True, stdout=sys.stderr)
     recipe = json.loads(options.recipe.read_text(encoding="utf-8"))
     (options.work / "scale.json").write_text(json.dumps({"mean": recipe["mean"], "std": recipe["std"]}), encoding="utf-8")
-    pixels(tools, recipe, options.calibration, options.work / "calibration.npy")
-    pixels(tools, recipe, options.images, options.work / "images.npy")
+    pixels(tools, options.calibration, options.work / "calibration.npy")
+    pixels(tools, options.images, options.work / "images.npy")
     files, cosine = convert(options, model, options.work)
     result = {"network": recipe.get("name", model.stem), "machine": machine(), "rounds": options.rounds, "cosine": {"cutis": cosine},
               "cases": []}
@@ -247,6 +253,8 @@ def run(options):
     wanted = [("int8", *case) for case in options.cases] + ([] if options.no_float else [("float32", 1, 1)])
     for precision, threads, batch in wanted:
         result["cases"].append(measure(options, cutis, peers, precision, threads, batch))
+        if "cutis" in result["cases"][-1]["failed"]:
+            raise SystemExit("compare: " + result["cases"][-1]["failed"]["cutis"])
     result["isa"] = result["cases"][0]["extra"]["cutis"]["isa"]
     result["start_ms"] = result["cases"][0]["start_ms"]
     (options.work / "compare.json").write_text(json.dumps(result, indent=1), encoding="utf-8")

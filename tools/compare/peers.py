@@ -22,6 +22,7 @@ import sys
 import time
 
 import numpy as np
+import quantize
 
 
 class Peer:
@@ -38,6 +39,10 @@ class Peer:
 
     def real(self, images):
         return np.ascontiguousarray(((images.astype(np.float32) - self.mean) / self.std).transpose(0, 3, 1, 2))
+
+    def inputs(self):
+        """What activations are calibrated by."""
+        return [self.real(image[None]) for image in self.calibration]
 
     def version(self):
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in self.packages)
@@ -81,28 +86,12 @@ class OnnxRuntime(Peer):
     def prepare(self, precision):
         if precision == "float32":
             return self.model
-        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-        from onnxruntime.quantization.shape_inference import quant_pre_process
-        prepared, target, peer = self.folder / "onnxruntime-prepared.onnx", self.folder / "onnxruntime-int8.onnx", self
-
-        class Reader(CalibrationDataReader):
-            def __init__(self):
-                self.rows = iter(peer.calibration)
-
-            def get_next(self):
-                row = next(self.rows, None)
-                return None if row is None else {peer.input(): peer.real(row[None])}
-
+        target = self.folder / "onnxruntime-int8.onnx"
         if not target.exists():
-            quant_pre_process(self.model, str(prepared), skip_symbolic_shape=True)
-            quantize_static(str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-                            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+            import onnxruntime
+            name = onnxruntime.InferenceSession(self.model, providers=["CPUExecutionProvider"]).get_inputs()[0].name
+            quantize.with_onnxruntime(self.model, target, name, self.inputs())
         return target
-
-    def input(self):
-        import onnx
-        graph = onnx.load(self.model, load_external_data=False).graph
-        return [value.name for value in graph.input if value.name not in {tensor.name for tensor in graph.initializer}][0]
 
     def start(self, path, precision, threads, batch):
         import onnxruntime
@@ -117,16 +106,13 @@ class OpenVino(Peer):
     packages = ("openvino", "nncf")
 
     def prepare(self, precision):
-        import nncf
         import openvino
         if precision == "float32":
             return self.model
         target = self.folder / "openvino-int8.xml"
         if not target.exists():
             network = openvino.Core().read_model(self.model)
-            data = nncf.Dataset(list(self.calibration), lambda image: self.real(image[None]))
-            openvino.save_model(nncf.quantize(network, data, preset=nncf.QuantizationPreset.MIXED, subset_size=len(self.calibration)), target,
-                                compress_to_fp16=False)
+            openvino.save_model(quantize.with_nncf(network, self.inputs()), target, compress_to_fp16=False)
         return target
 
     def start(self, path, precision, threads, batch):
@@ -140,22 +126,13 @@ class OpenVino(Peer):
 
 
 class LiteRt(Peer):
-    """Its model is made by TensorFlow, in tests/accuracy/int8_peers.py."""
     packages = ("ai-edge-litert", "tensorflow-cpu")
 
     def prepare(self, precision):
         target = self.folder / f"litert-{precision}.tflite"
         if not target.exists():
-            import tensorflow as tf
-            sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/accuracy"))
-            from int8_peers import keras_of
-            converter = tf.lite.TFLiteConverter.from_keras_model(keras_of(self.model))
-            if precision == "int8":
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-                converter.representative_dataset = lambda: ([self.real(image[None]).transpose(0, 2, 3, 1)] for image in self.calibration)
-                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-                converter.inference_input_type = converter.inference_output_type = tf.int8
-            target.write_bytes(converter.convert())
+            inputs = [x.transpose(0, 2, 3, 1) for x in self.inputs()] if precision == "int8" else None
+            quantize.with_tensorflow(quantize.keras_of(self.model), target, inputs)
         return target
 
     def start(self, path, precision, threads, batch):

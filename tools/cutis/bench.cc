@@ -253,7 +253,7 @@ void PrintBench(const Model& model, const BenchOptions& options, const Measureme
   if (options.profile) PrintProfile(model, result);
 }
 
-// The least of some runs of the hash alone, over what it covers of the file.
+// The least of some runs of the hash alone, over as many bytes as the file has.
 Status MeasureHash(const Model& model, const std::string& path, Measurement& result) {
   constexpr int kRuns = 3;
   std::ifstream file(path, std::ios::binary);
