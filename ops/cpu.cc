@@ -91,7 +91,7 @@ CpuFeatures Detect() {
   if (avx2) features |= FeatureOf(Isa::kAvx2);
   if (avxvnni) features |= FeatureOf(Isa::kAvxVnni);
   if (avx512vnni) features |= FeatureOf(Isa::kAvx512Vnni);
-  if (avx512vnni && Has(seven.c, 1)) features |= kVbmiFeature;
+  if (avx512vnni && Has(seven.c, 1) && Has(seven.c, 6)) features |= kVbmiFeature;
   if (amx) features |= FeatureOf(Isa::kAmx);
   if (Has(one.c, 19) && Has(one.c, 9) && Has(seven.b, 29)) features |= kShaFeature;
   return features;

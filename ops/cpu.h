@@ -19,7 +19,8 @@ const char* NameOf(Isa isa);  // "scalar", "sse4", ..., as on the command line
 using CpuFeatures = uint32_t;
 inline constexpr CpuFeatures FeatureOf(Isa isa) { return CpuFeatures{1} << static_cast<int>(isa); }
 inline constexpr CpuFeatures kShaFeature = CpuFeatures{1} << 16;   // x86 SHA with SSE4.1, or ARMv8 SHA-256
-inline constexpr CpuFeatures kVbmiFeature = CpuFeatures{1} << 17;  // AVX512_VBMI: all with AVX-512 VNNI but Cascade Lake
+inline constexpr CpuFeatures kVbmiFeature = CpuFeatures{1} << 17;  // AVX512_VBMI and VBMI2: all with AVX-512 VNNI but
+                                                                   // Cascade Lake and Cooper Lake
 
 // What this CPU and operating system allow, detected once (thread-safe). FeatureOf(kScalar) is always set.
 //

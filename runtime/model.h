@@ -44,6 +44,7 @@ struct ModelBlock {
   int32_t first = 0, last = 0;  // nodes
   int32_t rows = 0;             // of a strip
   BlockNodes parts;             // point into the model's nodes
+  BlockKernels kernels;         // those of the nodes, too
 };
 
 // Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its

@@ -196,22 +196,13 @@ struct Share {
 
 // A thread's share of a block: of its rows, or, where there are fewer images than threads and it can be, of its channels.
 void Session::Impl::RunShare(const ModelBlock& block, int32_t thread) {
-  const std::span<const ModelNode> nodes = model->nodes();
   BlockArgs args = {};
   args.input = steps[static_cast<size_t>(block.first)].inputs[0];
   args.output = steps[static_cast<size_t>(block.last)].output;
   args.rows = block.rows;
-  for (int32_t i = block.first; i <= block.last; ++i) {
-    const ModelNode& now = nodes[static_cast<size_t>(i)];
-    const KernelFn kernel = now.kernel->fn;
-    if (&now.node == block.parts.expand) args.expand = kernel;
-    if (&now.node == block.parts.depthwise) args.depthwise = kernel;
-    if (&now.node == block.parts.project) args.project = kernel;
-    if (&now.node == block.parts.add) {
-      args.add = kernel;
-      args.residual = steps[static_cast<size_t>(i)].inputs[static_cast<size_t>(block.parts.residual)];
-    }
-  }
+  args.kernels = block.kernels;
+  if (block.parts.add != nullptr)  // the last node
+    args.residual = steps[static_cast<size_t>(block.last)].inputs[static_cast<size_t>(block.parts.residual)];
   const auto step = static_cast<size_t>(block.first);
   std::byte* own = Scratch(step, thread);
   const int32_t batch = images * block.parts.last().output->images, threads = options.threads;

@@ -143,7 +143,7 @@ Status LoadOutputs(const format::Graph& graph, std::span<const bool> produced, M
 }
 
 // A block is one step: what it reads lives to its end, what it makes from its beginning, and what lies inside takes no arena.
-Status LoadBlock(const format::Block& from, int32_t index, ModelData* out) {
+Status LoadBlock(const format::Block& from, int32_t index, CpuFeatures cpu, ModelData* out) {
   const auto error = [&](const char* what) { return Status::Error(Code::kBadInput, "block %d: %s", index, what); };
   if (from.nodes() < 2 || from.nodes() > kMostBlockNodes || from.first() >= out->nodes.size() ||
       from.nodes() > out->nodes.size() - from.first()) {
@@ -173,7 +173,11 @@ Status LoadBlock(const format::Block& from, int32_t index, ModelData* out) {
   if (from.rows() < 1 || from.rows() > static_cast<uint32_t>(shape.height))
     return error("its strips have no rows, or too many");
   block.rows = static_cast<int32_t>(from.rows());
+  block.kernels = ChooseBlockKernels(block.parts, cpu);
   for (int32_t i = block.first; i <= block.last; ++i) {
+    ModelNode& node = out->nodes[static_cast<size_t>(i)];
+    if (&node.node == block.parts.expand) node.kernel = block.kernels.expand;
+    if (&node.node == block.parts.depthwise) node.kernel = block.kernels.depthwise;
     for (const int32_t input : out->nodes[static_cast<size_t>(i)].inputs) {
       ModelTensor& tensor = out->tensors[static_cast<size_t>(input)];
       if (!tensor.inside && tensor.last_step < block.last) tensor.last_step = block.last;
@@ -183,12 +187,12 @@ Status LoadBlock(const format::Block& from, int32_t index, ModelData* out) {
   return {};
 }
 
-Status LoadBlocks(const format::Graph& graph, Memory& memory, ModelData* out) {
+Status LoadBlocks(const format::Graph& graph, CpuFeatures cpu, Memory& memory, ModelData* out) {
   const auto* blocks = graph.blocks();
   if (blocks == nullptr) return {};
   if (blocks->size() > kMaxNodes) return Status::Error(Code::kBadInput, "the graph has more blocks than nodes");
   CUTIS_TRY(memory.Array(blocks->size(), &out->blocks));
-  for (uint32_t i = 0; i < blocks->size(); ++i) CUTIS_TRY(LoadBlock(*blocks->Get(i), static_cast<int32_t>(i), out));
+  for (uint32_t i = 0; i < blocks->size(); ++i) CUTIS_TRY(LoadBlock(*blocks->Get(i), static_cast<int32_t>(i), cpu, out));
   return {};
 }
 
@@ -274,7 +278,7 @@ Status LoadScratch(const format::Plan& from, Memory& memory, ModelData* out) {
   return {};
 }
 
-Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
+Status LoadPlan(const format::Graph& graph, CpuFeatures cpu, Memory& memory, ModelData* out) {
   const format::Plan& from = *graph.plan();
   out->plan.activation_bytes = from.activation_bytes();
   if (out->plan.activation_bytes > kMaxActivationBytes)
@@ -288,7 +292,7 @@ Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
     }
     macs += more;
   }
-  CUTIS_TRY(LoadBlocks(graph, memory, out));
+  CUTIS_TRY(LoadBlocks(graph, cpu, memory, out));
   CUTIS_TRY(LoadScratch(from, memory, out));
   return CheckPlaces(out);
 }
@@ -320,7 +324,7 @@ Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, Cpu
     if (!produced[i]) return Status::Error(Code::kBadInput, "tensor %zu \"%s\" is made by no node", i, out->tensors[i].name);
   }
   CUTIS_TRY(LoadOutputs(graph, produced, memory, out));
-  return LoadPlan(graph, memory, out);
+  return LoadPlan(graph, cpu, memory, out);
 }
 
 // Bytes of the well-formed UTF-8 sequence at `text` (of `left` bytes), or 0. Overlong forms, surrogates and numbers beyond

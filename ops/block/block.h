@@ -7,7 +7,8 @@
 // For a strip of output rows the first convolution makes the rows that the depthwise one still lacks, in a ring; the depthwise
 // one makes its rows of them, the second convolution the block's output, to which the other operand is added in place. All of
 // that lies in the thread's scratch. Channels go through the first two steps in groups of kBlockGroup, each with a ring [row of
-// the ring][column][channel]; where a strip is the whole image, one after the other in the same ring.
+// the ring][column][channel], or of quads (ops/quads.h) where the instruction set multiplies those; where a strip is the whole
+// image, one after the other in the same ring.
 #ifndef CUTIS_OPS_BLOCK_BLOCK_H_
 #define CUTIS_OPS_BLOCK_BLOCK_H_
 
@@ -38,19 +39,32 @@ struct BlockNodes {
 // reads the tensors between them is for the caller to know.
 Status SortBlock(std::span<const Node* const> nodes, BlockNodes* block);
 
-// Scratch bytes of one thread for strips of `rows` output rows, rows in [1, output height]; UINT64_MAX when beyond any sense.
+// The kernels of a block; null where it has no such part.
+struct BlockKernels {
+  const Kernel* expand = nullptr;
+  const Kernel* depthwise = nullptr;
+  const Kernel* project = nullptr;
+  const Kernel* add = nullptr;
+  bool quads = false;  // the first two are kernels of quads
+};
+
+// The best ones within `have`. Those of quads are taken where they are of no lesser instruction set than the others.
+BlockKernels ChooseBlockKernels(const BlockNodes& block, CpuFeatures have);
+
+// Scratch bytes of one thread for strips of `rows` output rows, rows in [1, output height], on any instruction set;
+// UINT64_MAX when beyond any sense.
 uint64_t BlockScratchBytes(const BlockNodes& block, int32_t rows);
 
 // Independent units of work: output rows of all images.
 int64_t BlockUnits(const BlockNodes& block, int32_t batch);
 
-// What a run needs beside the nodes: their kernels, in the order of the parts, and where the data lie.
+// What a run needs beside the nodes: their kernels and where the data lie.
 struct BlockArgs {
-  KernelFn expand, depthwise, project, add;  // null where the block has no such part
-  const std::byte* input;                    // image 0 of the first node's input
-  const std::byte* residual;                 // image 0 of the other operand, or null
-  std::byte* output;                         // image 0; overlaps neither
-  int32_t rows;                              // of a strip
+  BlockKernels kernels;
+  const std::byte* input;     // image 0 of the first node's input
+  const std::byte* residual;  // image 0 of the other operand, or null
+  std::byte* output;          // image 0; overlaps neither
+  int32_t rows;               // of a strip
 };
 
 // Computes units [begin, end). `scratch` has BlockScratchBytes bytes, aligned to kAlignment. No allocation, no failure.

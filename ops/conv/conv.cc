@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "ops/conv/geometry.h"
+#include "ops/conv/layer.h"
 #include "ops/conv/panels.h"
 #include "ops/conv/rows.h"
 #include "ops/op.h"
@@ -33,34 +34,6 @@ constexpr size_t kDirectBytes = 64 * 1024;
 size_t BlockPixels(size_t row_bytes, size_t budget) {
   return std::max(kBlockStep, std::min<size_t>(budget / row_bytes / kBlockStep, 64) * kBlockStep);
 }
-
-// What run() and the sizes derive from a node; cheap enough to be made anew each time.
-struct Layer {
-  const ConvU8Options* options;
-  const TensorInfo* in;
-  const TensorInfo* out;
-  size_t taps;
-  size_t group_in, group_out;  // channels of one group
-  size_t padded_in;            // group_in padded to whole k-groups
-  size_t row_bytes;            // K: one patch
-  bool direct;                 // pixels serve as rows
-  int64_t pixels;              // outputs of one image
-
-  explicit Layer(const Node& node) : options(std::get_if<ConvU8Options>(&node.options)), in(node.inputs[0]), out(node.output) {
-    const Window& window = options->window;
-    const size_t groups = static_cast<size_t>(options->groups);
-    taps = static_cast<size_t>(window.kernel_h) * static_cast<size_t>(window.kernel_w);
-    group_in = static_cast<size_t>(in->shape.channels) / groups;
-    group_out = static_cast<size_t>(out->shape.channels) / groups;
-    padded_in = RoundUp(group_in, 4);
-    row_bytes = taps * padded_in;
-    const bool unpadded = window.pad_top == 0 && window.pad_left == 0 && window.pad_bottom == 0 && window.pad_right == 0;
-    direct = taps == 1 && window.stride_h == 1 && window.stride_w == 1 && unpadded && (groups == 1 || group_in == padded_in);
-    pixels = int64_t{out->shape.height} * out->shape.width;
-  }
-
-  size_t FirstPanel(size_t group) const { return group * CeilDiv(group_out, 16); }
-};
 
 PanelShape PanelShapeOf(const Node& node) {
   const ConvU8Options& options = *std::get_if<ConvU8Options>(&node.options);
@@ -92,23 +65,23 @@ Status Check(const Node& node) {
   return CheckPanels(kName, *options, PanelShapeOf(node));
 }
 
-size_t PatchBytes(const Layer& layer) {
+size_t PatchBytes(const ConvU8Layer& layer) {
   return layer.direct ? 0 : RoundUp(BlockPixels(layer.row_bytes, kPatchBytes) * layer.row_bytes, kAlignment);
 }
 
 size_t ScratchBytes(const Node& node) {
-  const Layer layer(node);
+  const ConvU8Layer layer(node);
   return PatchBytes(layer) + RoundUp(ConvU8ScratchBytes(static_cast<int64_t>(layer.row_bytes / 4)), kAlignment);
 }
 
 uint64_t Macs(const Node& node) {
-  const Layer layer(node);
+  const ConvU8Layer layer(node);
   return SaturatingMultiply(static_cast<uint64_t>(layer.pixels), PanelMacs(*layer.options, PanelShapeOf(node)));
 }
 
-int64_t UnitsOfImage(const Layer& layer) { return (layer.pixels + kUnitPixels - 1) / kUnitPixels; }
+int64_t UnitsOfImage(const ConvU8Layer& layer) { return (layer.pixels + kUnitPixels - 1) / kUnitPixels; }
 
-int64_t Units(const Node& node, int32_t batch) { return UnitsOfImage(Layer(node)) * batch; }
+int64_t Units(const Node& node, int32_t batch) { return UnitsOfImage(ConvU8Layer(node)) * batch; }
 
 template <size_t kBytes>
 void CopyEnds(uint8_t* to, const uint8_t* from, size_t bytes) {  // kBytes to 2 * kBytes of them
@@ -137,7 +110,7 @@ void CopyWords(uint8_t* to, const uint8_t* from, size_t bytes) {
 // Patches of one group. The bytes that pad a tap's channels to whole k-groups meet zero weights and are set to zero.
 class PatchCopier {
  public:
-  PatchCopier(const Layer& layer, size_t group) : layer_(layer), first_(group * layer.group_in) {
+  PatchCopier(const ConvU8Layer& layer, size_t group) : layer_(layer), first_(group * layer.group_in) {
     // With one group a pixel of the image holds the padded channels, so neighbouring taps are one run of bytes.
     runs_ = layer.options->groups == 1 && layer.options->window.dilation_w == 1 &&
             static_cast<size_t>(layer.in->channel_stride) == layer.padded_in;
@@ -195,12 +168,12 @@ class PatchCopier {
     std::memset(to + layer_.group_in, 0, layer_.padded_in - layer_.group_in);
   }
 
-  const Layer& layer_;
+  const ConvU8Layer& layer_;
   size_t first_;  // the group's first channel
   bool runs_, whole_;
 };
 
-ConvU8Args GroupArgs(const Layer& layer, size_t group, std::byte* scratch) {
+ConvU8Args GroupArgs(const ConvU8Layer& layer, size_t group, std::byte* scratch) {
   const size_t block = RoundUp(layer.group_out, 16);
   ConvU8Args args = {};
   args.bias = layer.options->bias.data() + group * block;
@@ -214,7 +187,7 @@ ConvU8Args GroupArgs(const Layer& layer, size_t group, std::byte* scratch) {
 }
 
 // Pixels that serve as rows as they are; args.x_stride apart.
-void RunPixels(const Layer& layer, KernelFn kernel, size_t panel, ConvU8Args args, const uint8_t* x, uint8_t* y,
+void RunPixels(const ConvU8Layer& layer, KernelFn kernel, size_t panel, ConvU8Args args, const uint8_t* x, uint8_t* y,
                size_t pixels) {
   const size_t most = BlockPixels(layer.row_bytes, kDirectBytes);
   for (size_t done = 0; done < pixels; done += args.pixels) {
@@ -226,8 +199,8 @@ void RunPixels(const Layer& layer, KernelFn kernel, size_t panel, ConvU8Args arg
 }
 
 // Outputs [begin, end) of an image by way of patches; `y` is that of `begin`.
-void RunPatchedPixels(const Layer& layer, KernelFn kernel, size_t panel, ConvU8Args args, size_t group, const uint8_t* image,
-                      int64_t begin, int64_t end, uint8_t* y, std::byte* scratch) {
+void RunPatchedPixels(const ConvU8Layer& layer, KernelFn kernel, size_t panel, ConvU8Args args, size_t group,
+                      const uint8_t* image, int64_t begin, int64_t end, uint8_t* y, std::byte* scratch) {
   uint8_t* patches = reinterpret_cast<uint8_t*>(scratch);
   const size_t most = BlockPixels(layer.row_bytes, kPatchBytes);
   const PatchCopier copier(layer, group);
@@ -242,7 +215,7 @@ void RunPatchedPixels(const Layer& layer, KernelFn kernel, size_t panel, ConvU8A
 }
 
 // `pixels` pixels that follow each other in memory, of one image or of several without a gap.
-void RunDirect(const Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y, size_t pixels, std::byte* scratch) {
+void RunDirect(const ConvU8Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y, size_t pixels, std::byte* scratch) {
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
     ConvU8Args args = GroupArgs(layer, group, scratch);
     args.x_stride = static_cast<size_t>(layer.in->channel_stride);
@@ -250,7 +223,7 @@ void RunDirect(const Layer& layer, KernelFn kernel, const uint8_t* x, uint8_t* y
   }
 }
 
-void RunPatches(const Layer& layer, KernelFn kernel, const uint8_t* image, uint8_t* y, int64_t begin, int64_t end,
+void RunPatches(const ConvU8Layer& layer, KernelFn kernel, const uint8_t* image, uint8_t* y, int64_t begin, int64_t end,
                 std::byte* scratch) {
   for (size_t group = 0; group < static_cast<size_t>(layer.options->groups); ++group) {
     const ConvU8Args args = GroupArgs(layer, group, scratch);
@@ -260,7 +233,7 @@ void RunPatches(const Layer& layer, KernelFn kernel, const uint8_t* image, uint8
 }
 
 void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, int64_t end, std::byte* scratch) {
-  const Layer layer(node);
+  const ConvU8Layer layer(node);
   const uint8_t* x = reinterpret_cast<const uint8_t*>(run.inputs[0]);
   uint8_t* y = reinterpret_cast<uint8_t*>(run.output);
   const size_t in_stride = static_cast<size_t>(layer.in->channel_stride), in_bytes = layer.in->image_bytes;
@@ -295,7 +268,7 @@ void Run(const Node& node, KernelFn kernel, const RunArgs& run, int64_t begin, i
 namespace {
 
 // Of a layer with one group, those output channels.
-ConvU8Args ChannelArgs(const Layer& layer, int32_t first_channel, int32_t channels, size_t y_stride, std::byte* scratch) {
+ConvU8Args ChannelArgs(const ConvU8Layer& layer, int32_t first_channel, int32_t channels, size_t y_stride, std::byte* scratch) {
   ConvU8Args args = GroupArgs(layer, 0, scratch);
   args.bias += first_channel;
   args.multiplier += first_channel;
@@ -308,7 +281,7 @@ ConvU8Args ChannelArgs(const Layer& layer, int32_t first_channel, int32_t channe
 
 void RunConvU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int32_t row_begin, int32_t row_end,
                    int32_t first_channel, int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch) {
-  const Layer layer(node);
+  const ConvU8Layer layer(node);
   ConvU8Args args = ChannelArgs(layer, first_channel, channels, y_stride, scratch);
   const size_t panel = static_cast<size_t>(first_channel) / 16;
   const int64_t begin = int64_t{row_begin} * layer.out->shape.width, end = int64_t{row_end} * layer.out->shape.width;
@@ -323,13 +296,13 @@ void RunConvU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int3
 
 void RunConvU8Pixels(const Node& node, KernelFn kernel, const uint8_t* x, size_t x_stride, size_t pixels, int32_t first_channel,
                      int32_t channels, uint8_t* y, size_t y_stride, std::byte* scratch) {
-  const Layer layer(node);
+  const ConvU8Layer layer(node);
   ConvU8Args args = ChannelArgs(layer, first_channel, channels, y_stride, scratch);
   args.x_stride = x_stride;
   RunPixels(layer, kernel, static_cast<size_t>(first_channel) / 16, args, x, y, pixels);
 }
 
-bool IsPixelwise(const Node& node) { return Layer(node).direct && Layer(node).options->groups == 1; }
+bool IsPixelwise(const Node& node) { return ConvU8Layer(node).direct && ConvU8Layer(node).options->groups == 1; }
 
 const Op kConvU8Op = {OpKind::kConv, DataType::kU8, KernelKind::kConvU8, kName, Check, ScratchBytes, Macs, Units, Run};
 

@@ -81,13 +81,13 @@ CUTIS_INLINE void StoreStrip(const Call& call, const Block& block, size_t strip)
     return Scale<false>(_mm512_load_si512(sums), _mm512_loadu_ps(block.multiplier + 16 * panel), call.out);
   };
   if (block.panels == 2) {
-    const __m512i bytes = Bytes(scaled(0, 0), scaled(1, 0), scaled(0, 1), scaled(1, 1), call.out);
+    const __m512i bytes = InRows(Packed(scaled(0, 0), scaled(1, 0), scaled(0, 1), scaled(1, 1), call.out));
     const __mmask32 live = static_cast<__mmask32>(block.live);
     _mm256_mask_storeu_epi8(y, live, _mm512_castsi512_si256(bytes));
     if (left > 1) _mm256_mask_storeu_epi8(y + stride, live, _mm512_extracti64x4_epi64(bytes, 1));
     return;
   }
-  const __m512i bytes = Bytes(scaled(0, 0), scaled(0, 1), scaled(0, 2), scaled(0, 3), call.out);
+  const __m512i bytes = InRows(Packed(scaled(0, 0), scaled(0, 1), scaled(0, 2), scaled(0, 3), call.out));
   const __mmask16 live = static_cast<__mmask16>(block.live);
   _mm_mask_storeu_epi8(y, live, _mm512_castsi512_si128(bytes));
   if (left > 1) _mm_mask_storeu_epi8(y + stride, live, _mm512_extracti32x4_epi32(bytes, 1));

@@ -1,7 +1,8 @@
 // From 32-bit sums to bytes with AVX-512; for files compiled for it only.
 //
-// Operations for each vector of 16 sums: convert, multiply, convert, and a quarter of the 8 that pack four of them: 5 in all, 6
-// where a multiplier may be 1 or more. Two vector units share them with the dot products.
+// Operations for each vector of 16 sums: convert, multiply, convert, and a quarter of the 4 that pack four of them: 4 in all, 5
+// where there are a zero point and bounds, 6 where a multiplier may be 1 or more. Two vector units share them with the dot
+// products.
 #ifndef CUTIS_OPS_CONV_REQUANT_AVX512_H_
 #define CUTIS_OPS_CONV_REQUANT_AVX512_H_
 
@@ -40,13 +41,17 @@ struct Output {
   __m512i zero_point;  // 16 bits a lane
   __m512i lo, hi;      // bytes
   bool bounded;        // AllBelowOne()
+  bool plain;          // no zero point, and all bytes: saturation is all that is left to do
 };
 
 // For the multipliers of `channels` channels and those that fill up the last 16.
 CUTIS_INLINE Output MakeOutput(const OutputU8& out, const float* multipliers, size_t channels) {
-  return {_mm512_set1_ps(static_cast<float>(out.hi - out.zero_point)), _mm512_set1_epi16(static_cast<int16_t>(out.zero_point)),
-          _mm512_set1_epi8(static_cast<char>(out.lo)), _mm512_set1_epi8(static_cast<char>(out.hi)),
-          AllBelowOne(multipliers, (channels + 15) / 16 * 16)};
+  return {_mm512_set1_ps(static_cast<float>(out.hi - out.zero_point)),
+          _mm512_set1_epi16(static_cast<int16_t>(out.zero_point)),
+          _mm512_set1_epi8(static_cast<char>(out.lo)),
+          _mm512_set1_epi8(static_cast<char>(out.hi)),
+          AllBelowOne(multipliers, (channels + 15) / 16 * 16),
+          out.zero_point == 0 && out.lo == 0 && out.hi == 255};
 }
 
 // A value beyond int32 converts to the most negative integer. Below that is right, since it ends at the lower bound; above, the
@@ -58,18 +63,25 @@ CUTIS_INLINE __m512i Scale(__m512i sums, __m512 multiplier, const Output& out) {
   return _mm512_cvtps_epi32(kBounded ? scaled : _mm512_min_ps(scaled, out.scaled_hi));
 }
 
-// Four vectors of 16 to 64 bytes, one after the other. The packs work within 128-bit lanes, which leaves 4-byte pieces of the
-// vectors in the order 0 4 8 12 | 1 5 9 13 | ...: the permutation undoes it.
-CUTIS_INLINE __m512i Bytes(__m512i value0, __m512i value1, __m512i value2, __m512i value3, const Output& out) {
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+// Four vectors of 16 to 64 bytes. The packs work within 128-bit lanes: lane l gets the 4 bytes from 4*l on of each of the four.
+CUTIS_INLINE __m512i Packed(__m512i value0, __m512i value1, __m512i value2, __m512i value3, const Output& out) {
+  if (out.plain) return _mm512_packus_epi16(_mm512_packs_epi32(value0, value1), _mm512_packs_epi32(value2, value3));
   const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(value0, value1), out.zero_point);
   const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(value2, value3), out.zero_point);
-  const __m512i bytes = _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(first, second), out.lo), out.hi);
-  return _mm512_permutexvar_epi32(order, bytes);
+  return _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(first, second), out.lo), out.hi);
 }
 
-// Four vectors of sums, of which sum i takes the multipliers of panel i % kPanels, to 64 bytes. Sums are passed by value, so
-// that nothing has their address.
+// One vector's bytes after the other.
+CUTIS_INLINE __m512i InRows(__m512i packed) {
+  return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), packed);
+}
+// The four bytes of a channel side by side: a quad, where the vectors are four pixels of one panel.
+CUTIS_INLINE __m512i InQuads(__m512i packed) {
+  return _mm512_shuffle_epi8(packed, _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400));
+}
+
+// Four vectors of sums, of which sum i takes the multipliers of panel i % kPanels, to 64 bytes, packed. Sums are passed by
+// value, so that nothing has their address.
 template <size_t kPanels>
 CUTIS_INLINE __m512i Requantize4(__m512i sums0, __m512i sums1, __m512i sums2, __m512i sums3, const float* multiplier,
                                  const Output& out) {
@@ -77,11 +89,11 @@ CUTIS_INLINE __m512i Requantize4(__m512i sums0, __m512i sums1, __m512i sums2, __
   const __m512 m2 = kPanels > 2 ? _mm512_loadu_ps(multiplier + 32) : m0;
   const __m512 m3 = kPanels > 3 ? _mm512_loadu_ps(multiplier + 48) : kPanels == 2 ? m1 : m0;
   if (out.bounded) {
-    return Bytes(Scale<true>(sums0, m0, out), Scale<true>(sums1, m1, out), Scale<true>(sums2, m2, out),
-                 Scale<true>(sums3, m3, out), out);
+    return Packed(Scale<true>(sums0, m0, out), Scale<true>(sums1, m1, out), Scale<true>(sums2, m2, out),
+                  Scale<true>(sums3, m3, out), out);
   }
-  return Bytes(Scale<false>(sums0, m0, out), Scale<false>(sums1, m1, out), Scale<false>(sums2, m2, out),
-               Scale<false>(sums3, m3, out), out);
+  return Packed(Scale<false>(sums0, m0, out), Scale<false>(sums1, m1, out), Scale<false>(sums2, m2, out),
+                Scale<false>(sums3, m3, out), out);
 }
 
 // The first bits of a 64-bit mask.
@@ -128,8 +140,8 @@ CUTIS_INLINE void StoreTile(const __m512i (&sums)[kPixels][kPanels], const float
       constexpr size_t kPanel = kTogether == 1 ? decltype(n)::kIndex : decltype(n)::kIndex % kPanels;
       return sums[kPixel < kLast ? kPixel : kLast][kPanel < kPanels ? kPanel : 0];
     };
-    const __m512i bytes = Requantize4<kPanels>(sum(UnrolledIndex<0>()), sum(UnrolledIndex<1>()), sum(UnrolledIndex<2>()),
-                                               sum(UnrolledIndex<3>()), multiplier, out);
+    const __m512i bytes = InRows(Requantize4<kPanels>(sum(UnrolledIndex<0>()), sum(UnrolledIndex<1>()), sum(UnrolledIndex<2>()),
+                                                      sum(UnrolledIndex<3>()), multiplier, out));
     uint8_t* to = y + kFirst * y_stride;
     if constexpr (kPanels > 2) {
       _mm512_mask_storeu_epi8(to, live, bytes);

@@ -84,7 +84,8 @@ CUTIS_INLINE void Tile(const Block& block, const Output& out, size_t at, uint8_t
     } while (++next != end);
   }
   Unroll<kOutputs / 4>([&](auto q) CUTIS_UNROLLED {
-    const __m512i bytes = Requantize4<1>(sums[4 * q], sums[4 * q + 1], sums[4 * q + 2], sums[4 * q + 3], block.multiplier, out);
+    const __m512i bytes =
+        InRows(Requantize4<1>(sums[4 * q], sums[4 * q + 1], sums[4 * q + 2], sums[4 * q + 3], block.multiplier, out));
     StoreRows16(bytes, y + 4 * q * block.y_stride, block.y_stride, count - 4 * q, block.live);
   });
 }
@@ -123,7 +124,7 @@ template <size_t kStride, size_t kVectors, size_t kRows>
         sum = _mm512_dpbusd_epi32(sum, Load(block.rows[r] + at + 2 * v * kVector), Load(weights + v * kVector));
       }
     }
-    const __m512i bytes = Requantize4<1>(sum, sum, sum, sum, block.multiplier, out);
+    const __m512i bytes = InRows(Requantize4<1>(sum, sum, sum, sum, block.multiplier, out));
     StoreRows16(bytes, y + ox * block.y_stride, block.y_stride, 1, block.live);
   }
 }

@@ -132,10 +132,6 @@ std::vector<CpuFeatures> Masks() {
   return masks;
 }
 
-KernelFn KernelOfNode(const Node* node, CpuFeatures mask) {
-  return node == nullptr ? nullptr : ChooseKernel(KernelKindOf(*FindOp(node->kind, DataType::kU8), *node), mask)->fn;
-}
-
 // As two threads do it that share the groups at `cut` and the panels as far from the end.
 void ShareChannels(const BlockNodes& block, const BlockArgs& args, int64_t images, int64_t cut, Random& random) {
   const auto bytes = static_cast<size_t>(BlockScratchBytes(block, args.rows));
@@ -167,14 +163,8 @@ void CheckBlock(const Shapes& shapes, uint64_t seed) {
   REQUIRE(units == int64_t{height} * shapes.batch);
   for (const CpuFeatures mask : Masks()) {
     for (int32_t rows = 1; rows <= height; ++rows) {
-      BlockArgs args = {KernelOfNode(block.expand, mask),
-                        KernelOfNode(block.depthwise, mask),
-                        KernelOfNode(block.project, mask),
-                        KernelOfNode(block.add, mask),
-                        chain.input(),
-                        block.add != nullptr ? chain.residual() : nullptr,
-                        nullptr,
-                        rows};
+      BlockArgs args = {ChooseBlockKernels(block, mask), chain.input(), block.add != nullptr ? chain.residual() : nullptr,
+                        nullptr, rows};
       for (int64_t cut = 0; cut < units; cut += 1 + units / 5) {
         const GuardedBuffer y(before.size());
         std::copy(before.begin(), before.end(), y.data());

@@ -30,6 +30,28 @@ namespace {
   return simde_mm512_loadu_si512(to);
 }
 
+// Each lane of `high` and `low`, shifted right as one number of 64 bits.
+[[maybe_unused]] simde__m512i ShiftPairs(simde__m512i low, simde__m512i high, unsigned bits) {
+  uint32_t a[16], b[16];
+  simde_mm512_storeu_si512(a, low);
+  simde_mm512_storeu_si512(b, high);
+  for (int i = 0; i < 16; ++i) a[i] = static_cast<uint32_t>((uint64_t{b[i]} << 32 | a[i]) >> bits);
+  return simde_mm512_loadu_si512(a);
+}
+
+[[maybe_unused]] simde__m512i WidenBytes(simde__m128i a) {
+  uint8_t from[16];
+  int32_t to[16];
+  simde_mm_storeu_si128(from, a);
+  for (int i = 0; i < 16; ++i) to[i] = from[i];
+  return simde_mm512_loadu_si512(to);
+}
+
+[[maybe_unused]] simde__m512i FourWords(int32_t d, int32_t c, int32_t b, int32_t a) {
+  const int32_t words[16] = {a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d};
+  return simde_mm512_loadu_si512(words);
+}
+
 [[maybe_unused]] simde__m128i LoadMasked16(uint64_t mask, const void* from) {
   uint8_t bytes[16] = {};
   for (size_t i = 0; i < 16; ++i) {
@@ -63,6 +85,9 @@ void StoreMasked(void* to, uint64_t mask, const Vector& a) {
 #define _mm512_and_si512 simde_mm512_and_si512
 #define _mm512_castsi512_si128 simde_mm512_castsi512_si128
 #define _mm512_castsi512_si256 simde_mm512_castsi512_si256
+#undef _mm512_shrdi_epi32
+#undef _mm512_set4_epi32
+#define _mm512_cvtepu8_epi32 ::cutis::test::WidenBytes
 #define _mm512_cvtepi32_ps ::cutis::test::ConvertToFloat
 #define _mm512_cvtps_epi32 ::cutis::test::ConvertToInt
 #define _mm512_dpbusd_epi32 simde_mm512_dpbusd_epi32
@@ -72,10 +97,12 @@ void StoreMasked(void* to, uint64_t mask, const Vector& a) {
 #define _mm512_loadu_ps simde_mm512_loadu_ps
 #define _mm512_loadu_si512 simde_mm512_loadu_si512
 #define _mm512_mask_storeu_epi8 ::cutis::test::StoreMasked
+#define _mm512_mask_blend_epi8 simde_mm512_mask_blend_epi8
 #define _mm512_max_epu8 simde_mm512_max_epu8
 #define _mm512_min_epu8 simde_mm512_min_epu8
 #define _mm512_min_ps simde_mm512_min_ps
 #define _mm512_mul_ps simde_mm512_mul_ps
+#define _mm512_mullo_epi32 simde_mm512_mullo_epi32
 #define _mm512_or_si512 simde_mm512_or_si512
 #define _mm512_packs_epi32 simde_mm512_packs_epi32
 #define _mm512_packus_epi16 simde_mm512_packus_epi16
@@ -85,6 +112,9 @@ void StoreMasked(void* to, uint64_t mask, const Vector& a) {
 #define _mm512_set1_epi32 simde_mm512_set1_epi32
 #define _mm512_set1_epi8 simde_mm512_set1_epi8
 #define _mm512_set1_ps simde_mm512_set1_ps
+#define _mm512_set4_epi32 ::cutis::test::FourWords
+#define _mm512_shrdi_epi32 ::cutis::test::ShiftPairs
+#define _mm512_shuffle_epi8 simde_mm512_shuffle_epi8
 #define _mm512_setr_epi32 simde_mm512_setr_epi32
 #define _mm512_setzero_si512 simde_mm512_setzero_si512
 #define _mm512_sll_epi32 simde_mm512_sll_epi32
