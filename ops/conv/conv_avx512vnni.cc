@@ -6,6 +6,7 @@
 // the channels run out. Two dot products and two loads can start in a cycle, so only the last is bound by loads. The ends of a
 // tile cost 5 operations a sum, as much as 5 k-groups (requant_avx512.h).
 #include "ops/conv/conv.h"
+#include "ops/conv/prefetch.h"
 #include "ops/conv/requant_avx512.h"
 #include "ops/unroll.h"
 
@@ -47,7 +48,9 @@ void Panels(const ConvU8Args& args, size_t n, const Output& out) {
   const uint8_t* x = args.x;
   uint8_t* y = args.y + n;
   size_t left = args.pixels;
+  WeightPrefetch prefetch(w, kPanels * static_cast<size_t>(args.k_groups) * 64, left / kPixels);
   for (; left >= kPixels; left -= kPixels, x += kPixels * args.x_stride, y += kPixels * args.y_stride) {
+    prefetch.Step();
     Tile<kPixels, kPanels>(args, x, w, bias, multiplier, out, y, live);
   }
   for (; left >= kPixels / 2; left -= kPixels / 2, x += kPixels / 2 * args.x_stride, y += kPixels / 2 * args.y_stride) {

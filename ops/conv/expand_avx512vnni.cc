@@ -4,6 +4,7 @@
 // A tile is two quads times 3 panels: 8 broadcasts and 3 loads of weights for 24 dot products. Where panels are left over, or
 // one quad of a row, it is smaller; so it is with pruned weights, since each panel has rows of its own.
 #include "ops/conv/expand.h"
+#include "ops/conv/prefetch.h"
 #include "ops/conv/requant_avx512.h"
 #include "ops/quads_avx512.h"
 #include "ops/unroll.h"
@@ -88,14 +89,19 @@ template <size_t kPanels, bool kSparse>
   const uint8_t* padding = args.padding + panel * 16;
   const uint8_t* row = args.x;
   uint8_t* y = args.y + panel * args.y_panel_stride;
+  WeightPrefetch prefetch(weights.w, kPanels * weights.rows * 64, static_cast<size_t>(args.rows) * ((width + 7) / 8));
   for (int32_t i = 0; i < args.rows; ++i, row += args.x_row_stride, y += args.y_row_stride) {
     const uint8_t* x = row;
     uint8_t* to = y;
     size_t left = width;
     for (; left > 4; left -= left < 8 ? left : 8, x += 8 * args.x_stride, to += 2 * kQuadBytes) {
+      prefetch.Step();
       Tile<2, kPanels, kSparse>(args, out, weights, x, left < 8 ? left - 4 : 4, padding, to);
     }
-    if (left > 0) Tile<1, kPanels, kSparse>(args, out, weights, x, left, padding, to);
+    if (left > 0) {
+      prefetch.Step();
+      Tile<1, kPanels, kSparse>(args, out, weights, x, left, padding, to);
+    }
     for (size_t v = 0; v < kPanels; ++v) {
       const __m512i quad = PaddingQuad(padding + 16 * v);
       uint8_t* first = y + v * args.y_panel_stride;
