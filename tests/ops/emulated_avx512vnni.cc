@@ -3,16 +3,20 @@
 #include "tests/ops/kernel_test.h"
 #include "tests/ops/simde_avx512.h"
 
+#define AddU8_64_avx512vnni AddU8_64_avx512vnni_emulated
 #define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated
 #define ConvSparseU8_12x16k4_avx512vnni ConvSparseU8_12x16k4_avx512vnni_emulated
 #define DepthwiseU8_8x16k4_avx512vnni DepthwiseU8_8x16k4_avx512vnni_emulated
 
+#include "ops/add/add_avx512vnni.cc"
 #include "ops/conv/conv_avx512vnni.cc"
 #include "ops/conv/convs_avx512vnni.cc"
 #include "ops/depthwise/depthwise_avx512vnni.cc"
 
 namespace cutis::test {
 
+static ExtraKernel add_u8({KernelKind::kAddU8, "AddU8_64_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
+                           reinterpret_cast<KernelFn>(&AddU8_64_avx512vnni_emulated)});
 static ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_6x64k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
                             reinterpret_cast<KernelFn>(&ConvU8_6x64k4_avx512vnni_emulated)});
 static ExtraKernel conv_sparse_u8({KernelKind::kConvSparseU8, "ConvSparseU8_12x16k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,

@@ -81,6 +81,7 @@ void StoreMasked(void* to, uint64_t mask, const Vector& a) {
 #undef _mm512_extracti32x4_epi32
 #undef _mm512_extracti64x4_epi64
 #define _mm256_mask_storeu_epi8 ::cutis::test::StoreMasked
+#define _mm512_add_ps simde_mm512_add_ps
 #define _mm512_adds_epi16 simde_mm512_adds_epi16
 #define _mm512_and_si512 simde_mm512_and_si512
 #define _mm512_castsi512_si128 simde_mm512_castsi512_si128
@@ -120,6 +121,8 @@ void StoreMasked(void* to, uint64_t mask, const Vector& a) {
 #define _mm512_sll_epi32 simde_mm512_sll_epi32
 #define _mm512_srl_epi32 simde_mm512_srl_epi32
 #define _mm512_store_si512 simde_mm512_store_si512
+#define _mm512_storeu_si512 simde_mm512_storeu_si512
+#define _mm512_sub_epi32 simde_mm512_sub_epi32
 #define _mm_cvtsi32_si128 simde_mm_cvtsi32_si128
 #define _mm_load_si128 simde_mm_load_si128
 #define _mm_loadu_si128 simde_mm_loadu_si128
