@@ -1,5 +1,6 @@
 #include "ops/cpu.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -129,6 +130,39 @@ CpuFeatures DetectCpu() {
   static const CpuFeatures features = Detect();
   return features;
 }
+
+#if defined(CUTIS_ARCH_X86)
+void DescribeCpu(char* to, size_t size) {
+  char name[49] = {};
+  if (Cpuid(0x80000000u, 0).a >= 0x80000004u) {
+    for (unsigned i = 0; i < 3; ++i) {
+      const CpuidLeaf leaf = Cpuid(0x80000002u + i, 0);
+      std::memcpy(name + 16 * i, &leaf, 16);
+    }
+  }
+  const char* begin = name;
+  while (*begin == ' ') ++begin;
+  size_t length = std::strlen(begin);
+  while (length > 0 && begin[length - 1] == ' ') --length;
+  std::snprintf(to, size, "%.*s (x86 %08x)", static_cast<int>(length), begin, Cpuid(1, 0).a);
+}
+#elif defined(CUTIS_ARCH_ARM64) || defined(CUTIS_ARCH_ARM)
+void DescribeCpu(char* to, size_t size) {
+  std::snprintf(to, size, "unknown");
+  std::FILE* file = std::fopen("/proc/cpuinfo", "r");
+  if (file == nullptr) return;
+  // The first core's: "CPU implementer : 0x41", "CPU part : 0xd0b".
+  char line[256];
+  unsigned implementer = 0, part = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "CPU part : %x", &part) != 1) {
+    std::sscanf(line, "CPU implementer : %x", &implementer);
+  }
+  std::fclose(file);
+  if (part != 0) std::snprintf(to, size, "ARM implementer 0x%x part 0x%x", implementer, part);
+}
+#else
+void DescribeCpu(char* to, size_t size) { std::snprintf(to, size, "unknown"); }
+#endif
 
 Result<CpuFeatures> MaskCpu(CpuFeatures have, const char* name) {
   bool known = false;

@@ -2,6 +2,7 @@
 #ifndef CUTIS_OPS_CPU_H_
 #define CUTIS_OPS_CPU_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "ops/status.h"
@@ -30,6 +31,10 @@ inline constexpr CpuFeatures kVbmiFeature = CpuFeatures{1} << 17;  // AVX512_VBM
 // getauxval(AT_MINSIGSTKSZ), and the operating system allocates room for the tiles when a thread first uses them. If it
 // refuses, kAmx is not among the features.
 CpuFeatures DetectCpu();
+
+// What the processor calls itself, with the numbers that tell its model: "AMD EPYC (x86 00a10f11)", "ARM implementer 0x41 part
+// 0xd0b"; "unknown" where nothing can be found out. Cut to `size` bytes with the final zero; no line breaks.
+void DescribeCpu(char* to, size_t size);
 
 // `have` without everything that comes after `name` in this architecture's order. kUsage when the name is unknown, belongs to
 // another architecture, or names what the machine lacks.

@@ -76,6 +76,7 @@ Status ReadOpenOptions(const cutis_open_options* from, cutis::OpenOptions* to) {
   cutis_open_options options = CUTIS_OPEN_OPTIONS_INIT;
   CUTIS_TRY(ReadStruct(from, &options));
   to->copy = options.copy != 0;
+  to->tune_file = options.tune_file;
   if (options.isa != nullptr) {
     CUTIS_ASSIGN(to->cpu, cutis::MaskCpu(cutis::DetectCpu(), options.isa));
   }

@@ -69,9 +69,12 @@ typedef struct cutis_open_options {
   const char* isa; /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm"; NULL: the environment
                       variable CUTIS_ISA if set, else all that the machine has. Results are the same bits for each. */
   int copy;        /* not 0: take a private copy of the bytes before they are checked (for removable media) */
+  const char* tune_file; /* what cutis bench --autotune has measured on this CPU for this model, or NULL: which instruction set
+                            computes which step. Changes neither results nor memory; CUTIS_ERROR_USAGE when it belongs to
+                            another CPU or model */
 } cutis_open_options;
 #define CUTIS_OPEN_OPTIONS_INIT \
-  { sizeof(cutis_open_options), NULL, 0 }
+  { sizeof(cutis_open_options), NULL, 0, NULL }
 
 /* Maps the file and checks all of it. `options` may be NULL. Without `copy` the file must not be altered while the model lives
  * (replace it by renaming another one over it). Close the model with cutis_model_close. */

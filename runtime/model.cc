@@ -6,6 +6,7 @@
 #include "runtime/file.h"
 #include "runtime/fpenv.h"
 #include "runtime/memory.h"
+#include "runtime/tuning.h"
 #include "runtime/verify.h"
 
 namespace cutis {
@@ -17,12 +18,12 @@ struct Model::Impl {
   ModelData data;
 
   // The file's bytes are there; checks all of them.
-  Status Load() {
+  Status Load(const char* tune_file) {
     const FloatEnvironment environment;  // a caller's flush-to-zero must not turn a tiny scale into zero
     CUTIS_TRY(file.Check(cpu));
     CUTIS_TRY(LoadModel(file.graph(), file.segment(), cpu, memory, &data));
     file.DropGraph();
-    return {};
+    return tune_file == nullptr ? Status() : ApplyTuning(tune_file, cpu, std::span(file.header().sha256), &data);
   }
 
   static Result<CpuFeatures> ChooseCpu(CpuFeatures wanted) {
@@ -45,7 +46,7 @@ Result<std::unique_ptr<Model>> Model::Open(const char* path, const OpenOptions& 
     return Status::Error(Code::kNoMemory, "out of memory while opening %s", path);
   CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
   Status status = model->impl_->file.Open(path, options.copy);
-  if (status.ok()) status = model->impl_->Load();
+  if (status.ok()) status = model->impl_->Load(options.tune_file);
   if (!status.ok()) return Status::Error(status.code(), "%s: %s", path, status.text());
   return model;
 }
@@ -56,7 +57,7 @@ Result<std::unique_ptr<Model>> Model::OpenMemory(const void* bytes, size_t size,
   if (model == nullptr || model->impl_ == nullptr) return Status::Error(Code::kNoMemory, "out of memory while opening a model");
   CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
   CUTIS_TRY(model->impl_->file.OpenMemory(bytes, size, options.copy));
-  CUTIS_TRY(model->impl_->Load());
+  CUTIS_TRY(model->impl_->Load(options.tune_file));
   return model;
 }
 

@@ -17,6 +17,7 @@ namespace cutis {
 struct OpenOptions {
   CpuFeatures cpu = 0;  // 0: what the machine has, under CUTIS_ISA
   bool copy = false;    // take the bytes into private memory before they are hashed (removable media; see SECURITY.md)
+  const char* tune_file = nullptr;  // which instruction set computes which step (runtime/tuning.h); no change of bits or memory
 };
 
 struct ModelTensor {

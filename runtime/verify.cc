@@ -52,9 +52,9 @@ Status LoadTensor(const format::Tensor& from, size_t index, Segment& segment, Me
   return {};
 }
 
-// Indices of a node, its op, its options, what the op says of it, its kernel. `produced` tells which tensors exist so far.
-Status LoadNode(const format::Node& from, int32_t index, CpuFeatures cpu, Segment& segment, Memory& memory,
-                std::span<bool> produced, ModelData* out) {
+// Indices of a node, its op, its options, what the op says of it. `produced` tells which tensors exist so far.
+Status LoadNode(const format::Node& from, int32_t index, Segment& segment, Memory& memory, std::span<bool> produced,
+                ModelData* out) {
   ModelNode& node = out->nodes[static_cast<size_t>(index)];
   CUTIS_TRY(CopyText(from.name(), kMaxName, "a node's name", memory, &node.name));
   if (node.name[0] == '\0') return Status::Error(Code::kBadInput, "node %d has no name", index);
@@ -100,8 +100,6 @@ Status LoadNode(const format::Node& from, int32_t index, CpuFeatures cpu, Segmen
   Status status = LoadOptions(from, segment, memory, &node.node);
   if (status.ok()) status = node.op->check(node.node);
   if (!status.ok()) return Status::Error(status.code(), "node %d \"%s\": %s", index, node.name, status.text());
-  node.kernel = ChooseKernel(KernelKindOf(*node.op, node.node), cpu);
-  if (node.kernel == nullptr) return Status::Error(Code::kInternal, "no kernel for operator %s", node.op->name);
   return {};
 }
 
@@ -143,7 +141,7 @@ Status LoadOutputs(const format::Graph& graph, std::span<const bool> produced, M
 }
 
 // A block is one step: what it reads lives to its end, what it makes from its beginning, and what lies inside takes no arena.
-Status LoadBlock(const format::Block& from, int32_t index, CpuFeatures cpu, ModelData* out) {
+Status LoadBlock(const format::Block& from, int32_t index, ModelData* out) {
   const auto error = [&](const char* what) { return Status::Error(Code::kBadInput, "block %d: %s", index, what); };
   if (from.nodes() < 2 || from.nodes() > kMostBlockNodes || from.first() >= out->nodes.size() ||
       from.nodes() > out->nodes.size() - from.first()) {
@@ -173,11 +171,7 @@ Status LoadBlock(const format::Block& from, int32_t index, CpuFeatures cpu, Mode
   if (from.rows() < 1 || from.rows() > static_cast<uint32_t>(shape.height))
     return error("its strips have no rows, or too many");
   block.rows = static_cast<int32_t>(from.rows());
-  block.kernels = ChooseBlockKernels(block.parts, cpu);
   for (int32_t i = block.first; i <= block.last; ++i) {
-    ModelNode& node = out->nodes[static_cast<size_t>(i)];
-    if (&node.node == block.parts.expand) node.kernel = block.kernels.expand;
-    if (&node.node == block.parts.depthwise) node.kernel = block.kernels.depthwise;
     for (const int32_t input : out->nodes[static_cast<size_t>(i)].inputs) {
       ModelTensor& tensor = out->tensors[static_cast<size_t>(input)];
       if (!tensor.inside && tensor.last_step < block.last) tensor.last_step = block.last;
@@ -187,12 +181,12 @@ Status LoadBlock(const format::Block& from, int32_t index, CpuFeatures cpu, Mode
   return {};
 }
 
-Status LoadBlocks(const format::Graph& graph, CpuFeatures cpu, Memory& memory, ModelData* out) {
+Status LoadBlocks(const format::Graph& graph, Memory& memory, ModelData* out) {
   const auto* blocks = graph.blocks();
   if (blocks == nullptr) return {};
   if (blocks->size() > kMaxNodes) return Status::Error(Code::kBadInput, "the graph has more blocks than nodes");
   CUTIS_TRY(memory.Array(blocks->size(), &out->blocks));
-  for (uint32_t i = 0; i < blocks->size(); ++i) CUTIS_TRY(LoadBlock(*blocks->Get(i), static_cast<int32_t>(i), cpu, out));
+  for (uint32_t i = 0; i < blocks->size(); ++i) CUTIS_TRY(LoadBlock(*blocks->Get(i), static_cast<int32_t>(i), out));
   return {};
 }
 
@@ -278,7 +272,7 @@ Status LoadScratch(const format::Plan& from, Memory& memory, ModelData* out) {
   return {};
 }
 
-Status LoadPlan(const format::Graph& graph, CpuFeatures cpu, Memory& memory, ModelData* out) {
+Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
   const format::Plan& from = *graph.plan();
   out->plan.activation_bytes = from.activation_bytes();
   if (out->plan.activation_bytes > kMaxActivationBytes)
@@ -292,7 +286,7 @@ Status LoadPlan(const format::Graph& graph, CpuFeatures cpu, Memory& memory, Mod
     }
     macs += more;
   }
-  CUTIS_TRY(LoadBlocks(graph, cpu, memory, out));
+  CUTIS_TRY(LoadBlocks(graph, memory, out));
   CUTIS_TRY(LoadScratch(from, memory, out));
   return CheckPlaces(out);
 }
@@ -318,13 +312,15 @@ Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, Cpu
   }
   CUTIS_TRY(LoadInputs(graph, produced, memory, out));
   for (uint32_t i = 0; i < nodes.size(); ++i) {
-    CUTIS_TRY(LoadNode(*nodes.Get(i), static_cast<int32_t>(i), cpu, segment, memory, produced, out));
+    CUTIS_TRY(LoadNode(*nodes.Get(i), static_cast<int32_t>(i), segment, memory, produced, out));
   }
   for (size_t i = 0; i < produced.size(); ++i) {
     if (!produced[i]) return Status::Error(Code::kBadInput, "tensor %zu \"%s\" is made by no node", i, out->tensors[i].name);
   }
   CUTIS_TRY(LoadOutputs(graph, produced, memory, out));
-  return LoadPlan(graph, cpu, memory, out);
+  CUTIS_TRY(LoadPlan(graph, memory, out));
+  for (size_t i = 0; i < out->nodes.size(); ++i) ChooseStepKernels(cpu, static_cast<int32_t>(i), out);
+  return {};
 }
 
 // Bytes of the well-formed UTF-8 sequence at `text` (of `left` bytes), or 0. Overlong forms, surrogates and numbers beyond
@@ -364,6 +360,23 @@ Status CopyText(const flatbuffers::String* from, size_t limit, const char* what,
   std::memcpy(copy.data(), bytes, size);
   *out = copy.data();
   return {};
+}
+
+void ChooseStepKernels(CpuFeatures cpu, int32_t node, ModelData* out) {
+  ModelNode& last = out->nodes[static_cast<size_t>(node)];
+  if (last.block < 0) {
+    last.kernel = ChooseKernel(KernelKindOf(*last.op, last.node), cpu);
+    return;
+  }
+  ModelBlock& block = out->blocks[static_cast<size_t>(last.block)];
+  block.kernels = ChooseBlockKernels(block.parts, cpu);
+  for (int32_t i = block.first; i <= block.last; ++i) {
+    ModelNode& now = out->nodes[static_cast<size_t>(i)];
+    if (&now.node == block.parts.expand) now.kernel = block.kernels.expand;
+    if (&now.node == block.parts.depthwise) now.kernel = block.kernels.depthwise;
+    if (&now.node == block.parts.project) now.kernel = block.kernels.project;
+    if (&now.node == block.parts.add) now.kernel = block.kernels.add;
+  }
 }
 
 Status LoadModel(std::span<const uint8_t> graph, std::span<const uint8_t> segment, CpuFeatures cpu, Memory& memory,

@@ -66,6 +66,9 @@ struct ModelData {
 Status LoadModel(std::span<const uint8_t> graph, std::span<const uint8_t> segment, CpuFeatures cpu, Memory& memory,
                  ModelData* out);
 
+// Gives the step that `node` belongs to the best kernels within `cpu`.
+void ChooseStepKernels(CpuFeatures cpu, int32_t node, ModelData* out);
+
 // -- parts of the above, in files of their own
 // ------------------------------------------------------------------------------------
 

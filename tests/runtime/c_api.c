@@ -39,6 +39,10 @@ static void TestErrors(const char* path) {
   options.isa = "abacus";
   EXPECT(cutis_model_open(path, &options, &model, error, sizeof error) == CUTIS_ERROR_USAGE);
   options.isa = NULL;
+  options.tune_file = "/nonexistent.txt";
+  EXPECT(cutis_model_open(path, &options, &model, error, sizeof error) == CUTIS_ERROR_BAD_INPUT);
+  EXPECT(strstr(error, "/nonexistent.txt") != NULL);
+  options.tune_file = NULL;
   options.struct_size = sizeof options + 8;
   EXPECT(cutis_model_open(path, &options, &model, error, sizeof error) == CUTIS_ERROR_USAGE);
   EXPECT(strstr(error, "struct_size") != NULL);

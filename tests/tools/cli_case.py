@@ -27,8 +27,8 @@ ISAS = "scalar sse4 avx2 avxvnni avx512vnni amx neon dotprod i8mm".split()
 
 
 def run(*command, env=None, **options):
-    """Runs a program without a terminal; CUTIS_ISA of the caller stays out of it."""
-    environment = {key: value for key, value in os.environ.items() if key != "CUTIS_ISA"} | (env or {})
+    """Runs a program without a terminal; CUTIS_ISA and the cache of the caller stay out of it."""
+    environment = {key: value for key, value in os.environ.items() if key != "CUTIS_ISA"} | {"XDG_CACHE_HOME": "/nonexistent"} | (env or {})
     return subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, timeout=900, env=environment, check=False, **options)
 

@@ -357,6 +357,64 @@ class Bench(CliTest):
                 hashes[isa, threads, batch] = result["output_hash"]
             self.assertEqual(len(set(hashes.values())), 1, hashes)
 
+    def test_autotune(self):
+        """What is measured is kept, used from then on, and changes neither bits nor memory."""
+        model, cache = SMALL / "small_u8.cutis", self.folder / "cache"
+        plain = self.bench("--runs", 1, model=model)
+        self.assertNotIn("tuning", plain)
+        tuned = json.loads(self.good(CUTIS, "bench", model, "--autotune", "--json", "--runs", 1, env={"XDG_CACHE_HOME": str(cache)}))
+        self.assertEqual((tuned["output_hash"], tuned["arena_bytes"]), (plain["output_hash"], plain["arena_bytes"]))
+        file = pathlib.Path(tuned["tuning"]["file"])
+        self.assertEqual([path for path in cache.rglob("*") if path.is_file()], [file])
+        self.assertEqual(cache.stat().st_mode & 0o777, 0o700)
+        text = file.read_text(encoding="utf-8")
+        self.assertEqual(text.count("\nstep "), len(tuned["tuning"]["steps"]))
+        self.assertIn("tuning: ", self.good(CUTIS, "bench", model, "--autotune", "--tune-file", self.folder / "t", "--runs", 1))
+        # The lowest set for every step that there is, from the cache and by name.
+        head = "\n".join(text.splitlines()[:3]) + "\n"
+        nodes = json.loads(self.good(CUTIS, "inspect", model, "--json"))["nodes"]
+        lasts = [i for i, node in enumerate(nodes) if node.get("block") is None or i + 1 == len(nodes)
+                 or nodes[i + 1].get("block") != node["block"]]
+        file.write_text(head + "".join(f"step {i} scalar\n" for i in lasts), encoding="utf-8")
+        for options, env in ((("--tune-file", file), None), ((), {"XDG_CACHE_HOME": str(cache)})):
+            slow = json.loads(self.good(CUTIS, "inspect", model, "--json", *options, env=env))["nodes"]
+            self.assertTrue(all(node["kernel"].endswith("_scalar") for node in slow), slow)
+            result = json.loads(self.good(CUTIS, "bench", model, "--json", "--runs", 1, *options, env=env))
+            self.assertEqual((result["output_hash"], result["arena_bytes"]), (plain["output_hash"], plain["arena_bytes"]))
+        # Said otherwise, the cache is left alone.
+        for options in (["--no-tune"], ["--isa", plain["isa"]]):
+            again = json.loads(self.good(CUTIS, "inspect", model, "--json", *options, env={"XDG_CACHE_HOME": str(cache)}))["nodes"]
+            self.assertEqual(again, json.loads(self.good(CUTIS, "inspect", model, "--json", *options))["nodes"])
+
+    def test_tunings_of_others(self):
+        model, file = SMALL / "small_u8.cutis", self.folder / "tuning"
+        self.good(CUTIS, "bench", model, "--autotune", "--tune-file", file, "--runs", 1)
+        head = file.read_text(encoding="utf-8").splitlines()[:3]
+        def refused(code, fragment, *lines, isa=(), model=model):
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            self.assert_error(run(CUTIS, "bench", model, "--runs", 1, "--tune-file", file, *isa), code, file, fragment)
+        refused(2, "another CPU", head[0], head[1] + "x", head[2])
+        refused(2, "another model", *head, model=MODEL)
+        refused(3, "line 1", "cutis-tuning 2", *head[1:])
+        refused(3, "too early", *head[:2])
+        for line in ("step 99999 scalar", "step -1 scalar", "step 0", "step 0 ", "step scalar 0", "step 1e scalar", "x" * 300):
+            refused(3, "line 4", *head, line)
+        refused(2, "unknown instruction set", *head, f"step {len(json.loads(self.good(CUTIS, 'inspect', model, '--json'))['nodes']) - 1} sse9")
+        best = self.bench("--runs", 1, model=model)["isa"]
+        if best != "scalar":
+            refused(2, best, *head, f"step {len(json.loads(self.good(CUTIS, 'inspect', model, '--json'))['nodes']) - 1} {best}",
+                    isa=("--isa", "scalar"))
+        self.assert_error(run(CUTIS, "bench", model, "--tune-file", self.folder / "none"), 3, "none", "cannot be opened")
+        self.assert_error(run(CUTIS, "bench", model, "--autotune", "--no-tune"), 2, "--no-tune")
+        self.assertEqual(run(CUTIS, "bench", model, "--tune-file", file, "--no-tune").returncode, 2)
+        # A damaged one in the cache is no obstacle, and is spoken of.
+        cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        kept = json.loads(self.good(CUTIS, "bench", model, "--autotune", "--json", "--runs", 1, env=cache))["tuning"]["file"]
+        pathlib.Path(kept).write_text("rubbish\n", encoding="utf-8")
+        result = run(CUTIS, "bench", model, "--runs", 1, env=cache)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("no tuning is used", result.stderr)
+
     def test_all_tensors_the_same(self):
         def tensors(*options, model=MODEL):
             return self.bench("--runs", 1, "--hash", "all", *options, model=model)["tensor_hashes"]

@@ -5,12 +5,14 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ops/hash/sha256.h"
 #include "runtime/golden.h"
 #include "runtime/session.h"
+#include "tools/cutis/autotune.h"
 #include "tools/cutis/common.h"
 
 namespace cutis::cli {
@@ -19,7 +21,7 @@ namespace {
 struct BenchOptions {
   ModelOptions model;
   int32_t threads = 1, batch = 1, runs = 50;
-  bool profile = false, json = false;
+  bool profile = false, json = false, autotune = false;
   std::string hash = "output";
 };
 
@@ -181,7 +183,17 @@ Json ProfileJson(const Model& model, const Measurement& result) {
   return json;
 }
 
-void PrintBenchJson(const Model& model, const BenchOptions& options, const Measurement& result) {
+Json TuningJson(const TuneResult& tuning) {
+  Json json = {{"file", tuning.file}, {"best_ms", tuning.best_ms}, {"tuned_ms", tuning.tuned_ms}, {"steps", Json::array()}};
+  for (const TunedStep& step : tuning.steps) {
+    json["steps"].push_back(
+        {{"step", step.node}, {"node", step.name}, {"isa", NameOf(step.isa)}, {"ms", step.ms}, {"best_ms", step.best_ms}});
+  }
+  return json;
+}
+
+void PrintBenchJson(const Model& model, const BenchOptions& options, const Measurement& result,
+                    const std::optional<TuneResult>& tuning) {
   Json json;
   json["model"] = options.model.path;
   json["model_sha256"] = Hex(model.sha256());
@@ -208,6 +220,7 @@ void PrintBenchJson(const Model& model, const BenchOptions& options, const Measu
       json["tensor_hashes"].push_back({{"tensor", hash.name}, {"sha256", Hex(hash.digest)}});
     }
   }
+  if (tuning.has_value()) json["tuning"] = TuningJson(*tuning);
   if (options.profile) json["profile"] = ProfileJson(model, result);
   PrintJson(json);
 }
@@ -270,7 +283,27 @@ Status MeasureHash(const Model& model, const std::string& path, Measurement& res
   return {};
 }
 
-int RunBench(const BenchOptions& options) {
+void PrintTuning(const TuneResult& tuning) {
+  std::printf("tuning: %.3f ms with the best instruction set throughout, %.3f ms as tuned; written to %s\n", tuning.best_ms,
+              tuning.tuned_ms, PrintableLine(tuning.file).c_str());
+  for (const TunedStep& step : tuning.steps) {
+    std::printf("  step %d: %s, %.4f ms instead of %.4f  %s\n", step.node, NameOf(step.isa), step.ms, step.best_ms,
+                PrintableLine(step.name).c_str());
+  }
+  if (tuning.steps.empty()) std::printf("  no step is faster with a lesser set\n");
+}
+
+int RunBench(const BenchOptions& given) {
+  BenchOptions options = given;
+  std::optional<TuneResult> tuning;
+  if (options.autotune) {
+    if (options.model.no_tune) return Fail(Status::Error(Code::kUsage, "--autotune: has no meaning with --no-tune"));
+    Result<TuneResult> tuned = Autotune(options.model, options.threads, options.batch);
+    if (!tuned.ok()) return Fail(tuned.status());
+    tuning = tuned.value();
+    options.model.tune_file = tuning->file;
+    if (!options.json) PrintTuning(*tuning);
+  }
   Measurement result;
   const Stopwatch load;
   Result<std::unique_ptr<Model>> opened = OpenModel(options.model);
@@ -294,7 +327,7 @@ int RunBench(const BenchOptions& options) {
     }
   }
   if (options.json) {
-    PrintBenchJson(model, options, result);
+    PrintBenchJson(model, options, result, tuning);
   } else {
     PrintBench(model, options, result);
   }
@@ -307,6 +340,7 @@ Command AddBench(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* sub = app.add_subcommand("bench", "Measure time, memory and the output hash on generated inputs");
   AddModelOptions(*sub, options->model);
+  AddTuneOptions(*sub, options->model);
   AddThreads(*sub, options->threads);
   sub->add_option("--batch", options->batch, "Images of one run")
       ->type_name("N")
@@ -321,6 +355,9 @@ Command AddBench(CLI::App& app) {
       ->type_name("output|all")
       ->capture_default_str()
       ->check(CLI::IsMember({"output", "all"}));
+  sub->add_flag(
+      "--autotune", options->autotune,
+      "Measure which instruction set is fastest for each step, and keep it in --tune-file or the user's cache folder");
   sub->add_flag("--json", options->json, "One JSON object");
   return {sub, [options] { return RunBench(*options); }};
 }

@@ -211,6 +211,7 @@ Command AddClassify(CLI::App& app) {
   auto options = std::make_shared<ClassifyOptions>();
   CLI::App* sub = app.add_subcommand("classify", "Judge images (JPEG or PNG): bcc, not_bcc, refer or unusable");
   AddModelOptions(*sub, options->model);
+  AddTuneOptions(*sub, options->model);
   sub->add_option("IMAGES", options->images, "The image files")->required()->type_name("");
   sub->add_option("--operating-point", options->operating_point,
                   "The threshold to judge at (default: the model's own choice; see inspect)")

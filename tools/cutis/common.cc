@@ -6,9 +6,11 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "ops/cpu.h"
+#include "tools/cutis/autotune.h"
 #include "tools/exit_code.h"
 
 namespace cutis::cli {
@@ -28,6 +30,15 @@ void AddThreads(CLI::App& app, int32_t& threads) {
       ->check(CLI::Range(1, kMaxThreads));
 }
 
+void AddTuneOptions(CLI::App& app, ModelOptions& options) {
+  CLI::Option* file =
+      app.add_option("--tune-file", options.tune_file,
+                     "What bench --autotune has measured. Default: the one in the cache folder, if there is one "
+                     "and neither --isa nor CUTIS_ISA is given")
+          ->type_name("FILE");
+  app.add_flag("--no-tune", options.no_tune, "Use no tuning")->excludes(file);
+}
+
 Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options) {
   OpenOptions open;
   if (options.isa.empty()) {
@@ -35,7 +46,20 @@ Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options) {
   } else {
     CUTIS_ASSIGN(open.cpu, MaskCpu(DetectCpu(), options.isa.c_str()));
   }
-  return Model::Open(options.path.c_str(), open);
+  std::string tuning = options.tune_file;
+  const char* environment = std::getenv("CUTIS_ISA");
+  const bool said = !options.isa.empty() || (environment != nullptr && environment[0] != '\0');
+  if (tuning.empty() && !options.no_tune && !said) tuning = CachedTuning(options.path);
+  if (!tuning.empty()) open.tune_file = tuning.c_str();
+  Result<std::unique_ptr<Model>> model = Model::Open(options.path.c_str(), open);
+  // A tuning from the cache is a matter of speed: without it all is as before.
+  if (!model.ok() && open.tune_file != nullptr && options.tune_file.empty()) {
+    open.tune_file = nullptr;
+    Result<std::unique_ptr<Model>> plain = Model::Open(options.path.c_str(), open);
+    if (plain.ok()) PrintError("note: no tuning is used: " + std::string(model.status().text()));
+    return plain;
+  }
+  return model;
 }
 
 void PrintError(const std::string& text) {

@@ -37,12 +37,16 @@ Command AddBench(CLI::App& app);
 // Options that mean the same everywhere.
 struct ModelOptions {
   std::string path;
-  std::string isa;  // empty: what the machine has, under CUTIS_ISA
+  std::string isa;        // empty: what the machine has, under CUTIS_ISA
+  std::string tune_file;  // empty: the one in the cache folder, if there is one
+  bool no_tune = false;
 };
 void AddModelOptions(CLI::App& app, ModelOptions& options);
+void AddTuneOptions(CLI::App& app, ModelOptions& options);
 void AddThreads(CLI::App& app, int32_t& threads);
 
-// Opens and checks a model for the instruction sets asked for.
+// Opens and checks a model for the instruction sets asked for, with a tuning if one is named, or lies in the cache folder and
+// nothing was said of instruction sets.
 Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options);
 
 // One line on stderr, "cutis: ...", whatever bytes the text holds. Returns the exit code of the status.

@@ -341,6 +341,7 @@ Command AddInspect(CLI::App& app) {
   CLI::App* sub =
       app.add_subcommand("inspect", "Show a model file: graph, quantisation, kernels, memory plan, recipe, labels, provenance");
   AddModelOptions(*sub, options->model);
+  AddTuneOptions(*sub, options->model);
   sub->add_flag("--json", options->json, "The same as one JSON object, with every tensor of the plan");
   return {sub, [options] { return RunInspect(*options); }};
 }
