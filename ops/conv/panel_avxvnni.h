@@ -14,21 +14,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ops/conv/dot_avxvnni.h"
 #include "ops/conv/requant_avx2.h"
 #include "ops/unroll.h"
 
 namespace cutis {
 namespace {
-
-// Adds to each sum 4 products of an unsigned and a signed byte. Left to itself, gcc 12 keeps two registers for some of the
-// sums, and the stack for others.
-CUTIS_INLINE void AddDotProducts(__m256i& sum, __m256i x, __m256i w) {
-#if defined(CUTIS_EMULATED)
-  sum = test::DotProducts(sum, x, w);
-#else
-  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
-#endif
-}
 
 // A panel: what its rows are, what they begin with and what becomes of the sums.
 struct Panel {

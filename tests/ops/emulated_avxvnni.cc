@@ -40,8 +40,14 @@ namespace {
 #define ConvU8_6x16k4_avxvnni ConvU8_6x16k4_avxvnni_emulated
 #define ConvSparseU8_6x16k4_avxvnni ConvSparseU8_6x16k4_avxvnni_emulated
 
+#define ExpandU8_4x16k4_avxvnni ExpandU8_4x16k4_avxvnni_emulated
+#define ExpandSparseU8_4x16k4_avxvnni ExpandSparseU8_4x16k4_avxvnni_emulated
+#define DepthwiseQuadsU8_8x8k4_avxvnni DepthwiseQuadsU8_8x8k4_avxvnni_emulated
+
 #include "ops/conv/conv_avxvnni.cc"
 #include "ops/conv/convs_avxvnni.cc"
+#include "ops/conv/expand_avxvnni.cc"
+#include "ops/depthwise/quads_avxvnni.cc"
 
 namespace cutis::test {
 
@@ -49,5 +55,11 @@ static ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_6x16k4_avxvnni (emulate
                             reinterpret_cast<KernelFn>(&ConvU8_6x16k4_avxvnni_emulated)});
 static ExtraKernel conv_sparse_u8({KernelKind::kConvSparseU8, "ConvSparseU8_6x16k4_avxvnni (emulated)", Isa::kAvxVnni, 0,
                                    reinterpret_cast<KernelFn>(&ConvSparseU8_6x16k4_avxvnni_emulated)});
+static ExtraKernel expand_u8({KernelKind::kExpandU8, "ExpandU8_4x16k4_avxvnni (emulated)", Isa::kAvxVnni, 0,
+                              reinterpret_cast<KernelFn>(&ExpandU8_4x16k4_avxvnni_emulated)});
+static ExtraKernel expand_sparse_u8({KernelKind::kExpandSparseU8, "ExpandSparseU8_4x16k4_avxvnni (emulated)", Isa::kAvxVnni, 0,
+                                     reinterpret_cast<KernelFn>(&ExpandSparseU8_4x16k4_avxvnni_emulated)});
+static ExtraKernel depthwise_quads_u8({KernelKind::kDepthwiseQuadsU8, "DepthwiseQuadsU8_8x8k4_avxvnni (emulated)",
+                                       Isa::kAvxVnni, 0, reinterpret_cast<KernelFn>(&DepthwiseQuadsU8_8x8k4_avxvnni_emulated)});
 
 }  // namespace cutis::test
