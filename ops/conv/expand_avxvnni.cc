@@ -12,7 +12,7 @@ namespace cutis {
 namespace {
 
 // A panel: what its rows are, what they begin with and what becomes of the sums.
-struct Panel {
+struct ExpandPanel {
   const int8_t* w;
   const uint16_t* live;  // null: all k-groups in their order
   size_t rows;           // of w
@@ -29,7 +29,7 @@ CUTIS_INLINE __m256i PaddingHalf(const uint8_t* bytes) {
 
 // One quad. `filled`: its pixels that exist; the others become padding.
 template <bool kSparse>
-CUTIS_INLINE void Tile(const ExpandU8Args& args, const Output& out, const Panel& panel, const uint8_t* x, size_t filled,
+CUTIS_INLINE void Tile(const ExpandU8Args& args, const Output& out, const ExpandPanel& panel, const uint8_t* x, size_t filled,
                        uint8_t* y) {
   const uint8_t* pixels[4];
   Unroll<4>([&](auto p) CUTIS_UNROLLED {
@@ -72,10 +72,11 @@ CUTIS_INLINE void Tile(const ExpandU8Args& args, const Output& out, const Panel&
 }
 
 template <bool kSparse>
-[[gnu::noinline]] void RunPanel(const ExpandU8Args& shared, const Output& shared_out, const Panel& shared_panel, uint8_t* y) {
+[[gnu::noinline]] void RunPanel(const ExpandU8Args& shared, const Output& shared_out, const ExpandPanel& shared_panel,
+                                uint8_t* y) {
   const ExpandU8Args args = shared;  // copies: stores of bytes might change the others
   const Output out = shared_out;
-  const Panel panel = shared_panel;
+  const ExpandPanel panel = shared_panel;
   const size_t width = static_cast<size_t>(args.width), quads = (width + 3) / 4;
   const __m256i padding[2] = {PaddingHalf(panel.padding), PaddingHalf(panel.padding + 8)};
   const auto fill = [&](uint8_t* from, size_t count) CUTIS_UNROLLED {
@@ -101,8 +102,8 @@ void ExpandU8_4x16k4_avxvnni(const ExpandU8Args& args) {
   const size_t groups = static_cast<size_t>(args.k_groups);
   const Output out = MakeOutput(args.out);
   for (size_t i = 0; i < static_cast<size_t>(args.panels); ++i) {
-    const Panel panel = {args.w + i * groups * 64, nullptr, groups, args.bias + 16 * i, args.multiplier + 16 * i,
-                         args.padding + 16 * i};
+    const ExpandPanel panel = {args.w + i * groups * 64, nullptr, groups, args.bias + 16 * i, args.multiplier + 16 * i,
+                               args.padding + 16 * i};
     RunPanel<false>(args, out, panel, args.y + i * args.y_panel_stride);
   }
 }
@@ -111,8 +112,8 @@ void ExpandSparseU8_4x16k4_avxvnni(const ExpandSparseU8Args& args) {
   const Output out = MakeOutput(args.out);
   for (size_t i = 0; i < static_cast<size_t>(args.panels); ++i) {
     const size_t first = args.panel_starts[i], rows = args.panel_starts[i + 1] - first;
-    const Panel panel = {args.w + first * 64, args.live + first,        rows,
-                         args.bias + 16 * i,  args.multiplier + 16 * i, args.padding + 16 * i};
+    const ExpandPanel panel = {args.w + first * 64, args.live + first,        rows,
+                               args.bias + 16 * i,  args.multiplier + 16 * i, args.padding + 16 * i};
     RunPanel<true>(args, out, panel, args.y + i * args.y_panel_stride);
   }
 }
