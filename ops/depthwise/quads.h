@@ -11,7 +11,7 @@
 
 namespace cutis {
 
-// The formula of DepthwiseU8Args, for a window without dilation along x, where
+// The formula of DepthwiseU8Args, for a window that TakesQuads(), where
 //   x        [panel][row][quad]: the first quad of row 0 of the first panel, 64-byte aligned, x_row_stride and x_panel_stride
 //            bytes from one to the next; around each row the border that PlanQuadRows() asks for holds padding. Of the in_h
 //            rows only some need be in memory: row r lies in place r % x_rows
@@ -37,16 +37,19 @@ struct DepthwiseQuadsU8Args {
   std::byte* scratch;
 };
 
-// Whether these kernels take the window.
-[[gnu::always_inline]] static inline bool TakesQuads(const Window& window) { return window.dilation_w == 1; }
+// The windows that these kernels take: 3x3 and 5x5 with the padding that is usual for them, any dilation along y. Each has
+// code of its own, for which the others, rare behind an expansion, would not repay.
+[[gnu::always_inline]] static inline bool TakesQuads(const Window& window) {
+  if (window.kernel_h != window.kernel_w || window.dilation_w != 1 || window.stride_w < 1 || window.stride_w > 2) return false;
+  return (window.kernel_w == 3 && window.pad_left <= 1) ||
+         (window.kernel_w == 5 && (window.pad_left == 1 || window.pad_left == 2));
+}
 
 // The parts of the working memory: the taps of a panel, for outputs that begin at an even and at an odd pixel, in fours; a
 // pointer to each row of the window; a row of padding.
-[[gnu::always_inline]] static inline size_t QuadTapVectors(const Window& window) {
-  return (static_cast<size_t>(window.kernel_w) + 4) / 4;
-}
+[[gnu::always_inline]] static inline constexpr size_t QuadTapVectors(size_t kernel_w) { return (kernel_w + 4) / 4; }
 [[gnu::always_inline]] static inline size_t QuadTapBytes(const Window& window) {
-  return static_cast<size_t>(window.kernel_h) * 2 * QuadTapVectors(window) * kQuadBytes;
+  return static_cast<size_t>(window.kernel_h) * 2 * QuadTapVectors(static_cast<size_t>(window.kernel_w)) * kQuadBytes;
 }
 [[gnu::always_inline]] static inline size_t QuadPointerBytes(const Window& window) {
   return (static_cast<size_t>(window.kernel_h) * sizeof(void*) + 63) / 64 * 64;

@@ -30,7 +30,7 @@ struct QuadIsa {
     const uint8_t* at = quads + index / 2 * kQuadBytes;
     return index % 2 == 0 ? Load(at) : _mm512_shrdi_epi32(Load(at), Load(at + kQuadBytes), 16);
   }
-  CUTIS_INLINE void AddDotProducts(Vector& sum, Vector pixels, Vector taps) { sum = _mm512_dpbusd_epi32(sum, pixels, taps); }
+  CUTIS_INLINE Vector AddDotProducts(Vector sum, Vector pixels, Vector taps) { return _mm512_dpbusd_epi32(sum, pixels, taps); }
   CUTIS_INLINE void StoreOutputs(Vector sum0, Vector sum1, Vector sum2, Vector sum3, const float* multiplier, const Output& out,
                                  uint8_t* y, size_t stride, size_t count, uint64_t live) {
     StoreRows16(InRows(Requantize4<1>(sum0, sum1, sum2, sum3, multiplier, out)), y, stride, count, live);

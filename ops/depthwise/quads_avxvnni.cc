@@ -27,7 +27,10 @@ struct QuadIsa {
     return index % 2 == 0 ? Load(at) : _mm256_blend_epi16(Turned(Load(at)), Turned(Load(at + kQuadBytes)), 0xaa);
   }
 
-  CUTIS_INLINE void AddDotProducts(Vector& sum, Vector pixels, Vector taps) { cutis::AddDotProducts(sum, pixels, taps); }
+  CUTIS_INLINE Vector AddDotProducts(Vector sum, Vector pixels, Vector taps) {
+    cutis::AddDotProducts(sum, pixels, taps);
+    return sum;
+  }
 
   CUTIS_INLINE void StoreOutputs(Vector sum0, Vector sum1, Vector sum2, Vector sum3, const float* multiplier, const Output& out,
                                  uint8_t* y, size_t stride, size_t count, uint64_t live) {

@@ -29,9 +29,7 @@ namespace {
 // What stays the same for all outputs of a panel, or of the part of one that fills a vector.
 struct QuadPanel {
   const uint8_t* const* rows;  // of the window: the quads that the first output of a row begins in
-  size_t kernel_h;
-  const int8_t* taps;  // [kernel_h][even, odd][vectors][16 channels][4]
-  size_t vectors;
+  const int8_t* taps;          // [row][even, odd][vectors][16 channels][4]
   const int32_t* bias;
   const float* multiplier;
   size_t width, y_stride;
@@ -77,107 +75,74 @@ class WindowRows {
 };
 
 // `count` of kOutputs neighbouring outputs, of which the first begins at pixel kPhase of the quad that lies `at` bytes behind
-// the pointers to the rows.
-template <class Isa, size_t kOutputs, size_t kStride, size_t kPhase, size_t kVectors>
+// the pointers to the rows. kSize: of the window. kWhole: all of the outputs exist, and all channels.
+template <class Isa, size_t kOutputs, size_t kStride, size_t kPhase, size_t kSize, bool kWhole>
 [[gnu::always_inline]] static inline void QuadTile(const QuadPanel& panel, const typename Isa::Output& out, size_t at,
                                                    uint8_t* y, size_t count) {
   using Vector = typename Isa::Vector;
-  constexpr size_t kOdd = kPhase % 2, kFirst = kPhase / 2;
+  constexpr size_t kOdd = kPhase % 2, kFirst = kPhase / 2, kVectors = QuadTapVectors(kSize);
   constexpr size_t kEach = kStride == 1 ? (kOdd + kOutputs - 1) / 2 + 1 : kOutputs;  // halves that outputs begin in
   Vector sums[kOutputs];
   const Vector bias = Isa::Biases(panel.bias);
   Unroll<kOutputs>([&](auto o) CUTIS_UNROLLED { sums[o] = bias; });
-  // Tested at its end: see Tile() in ops/conv/conv_avx512vnni.cc.
-  const int8_t* taps = panel.taps;
-  const uint8_t* const* next = panel.rows;
-  const uint8_t* const* const end = next + panel.kernel_h;
-  do {
-    const uint8_t* from = *next + at;
+  Unroll<kSize>([&](auto r) CUTIS_UNROLLED {
+    const uint8_t* from = panel.rows[r] + at;
+    const int8_t* taps = panel.taps + r * (2 * kVectors * kQuadBytes);
     Unroll<kVectors>([&](auto v) CUTIS_UNROLLED {
       const Vector even = Isa::Load(taps + v * kQuadBytes), odd = Isa::Load(taps + (kVectors + v) * kQuadBytes);
       Unroll<kEach>([&](auto h) CUTIS_UNROLLED {
         const Vector pixels = Isa::Half(from, kFirst + h + 2 * v);
         if constexpr (kStride == 1) {
           constexpr size_t kSecond = 2 * decltype(h)::kIndex + 1 - kOdd;  // the output that begins at the odd pixel
-          if constexpr (kSecond >= 1 && kSecond - 1 < kOutputs) Isa::AddDotProducts(sums[kSecond - 1], pixels, even);
-          if constexpr (kSecond < kOutputs) Isa::AddDotProducts(sums[kSecond], pixels, odd);
+          if constexpr (kSecond >= 1 && kSecond - 1 < kOutputs) {
+            sums[kSecond - 1] = Isa::AddDotProducts(sums[kSecond - 1], pixels, even);
+          }
+          if constexpr (kSecond < kOutputs) sums[kSecond] = Isa::AddDotProducts(sums[kSecond], pixels, odd);
         } else {
-          Isa::AddDotProducts(sums[h], pixels, kOdd == 0 ? even : odd);
+          sums[h] = Isa::AddDotProducts(sums[h], pixels, kOdd == 0 ? even : odd);
         }
       });
     });
-    taps += 2 * kVectors * kQuadBytes;
-  } while (++next != end);
+  });
   Unroll<kOutputs / 4>([&](auto q) CUTIS_UNROLLED {
     Isa::StoreOutputs(sums[4 * q], sums[4 * q + 1], sums[4 * q + 2], sums[4 * q + 3], panel.multiplier, out,
-                      y + 4 * q * panel.y_stride, panel.y_stride, count - 4 * q, panel.live);
+                      y + 4 * q * panel.y_stride, panel.y_stride, kWhole ? 4 : count - 4 * q,
+                      kWhole ? (uint64_t{1} << Isa::kLanes) - 1 : panel.live);
   });
 }
 
 // `count` rows of outputs, each 8 and at its end 4 at a time. The last ones may not exist.
-template <class Isa, size_t kStride, size_t kPhase, size_t kVectors>
+template <class Isa, size_t kStride, size_t kPhase, size_t kSize>
 [[gnu::noinline]] static void QuadOutputRows(const QuadPanel& shared, const typename Isa::Output& shared_out, WindowRows& rows,
                                              size_t count, uint8_t* y) {
   const QuadPanel panel = shared;  // copies: stores of bytes might change the others
   const typename Isa::Output out = shared_out;
   constexpr size_t kStep = kStride * kQuadBytes / 4;  // from an output to the next, four at a time
+  const bool whole = panel.live == (uint64_t{1} << Isa::kLanes) - 1;
   for (; count > 0; --count) {
     rows.Next();
     size_t at = 0, left = panel.width;
+    for (; whole && left >= 8; at += 8 * kStep, y += 8 * panel.y_stride, left -= 8) {
+      QuadTile<Isa, 8, kStride, kPhase, kSize, true>(panel, out, at, y, 8);
+    }
     for (; left > 4; at += 8 * kStep) {
       const size_t outputs = left < 8 ? left : 8;
-      QuadTile<Isa, 8, kStride, kPhase, kVectors>(panel, out, at, y, outputs);
+      QuadTile<Isa, 8, kStride, kPhase, kSize, false>(panel, out, at, y, outputs);
       y += outputs * panel.y_stride;
       left -= outputs;
     }
-    if (left > 0) QuadTile<Isa, 4, kStride, kPhase, kVectors>(panel, out, at, y, left);
+    if (left > 0) QuadTile<Isa, 4, kStride, kPhase, kSize, false>(panel, out, at, y, left);
     y += left * panel.y_stride;
   }
 }
 
-// Any width and stride, an output at a time. `phase` is the first output's.
-template <class Isa>
-[[gnu::noinline]] static void QuadAnyRows(const QuadPanel& panel, const typename Isa::Output& out, size_t stride, size_t phase,
-                                          WindowRows& rows, size_t count, uint8_t* y) {
-  for (; count > 0; --count) {
-    rows.Next();
-    for (size_t ox = 0; ox < panel.width; ++ox, y += panel.y_stride) {
-      const size_t begin = ox * stride + phase;
-      const int8_t* taps = panel.taps + begin % 2 * panel.vectors * kQuadBytes;
-      typename Isa::Vector sum = Isa::Biases(panel.bias);
-      for (size_t r = 0; r < panel.kernel_h; ++r, taps += 2 * panel.vectors * kQuadBytes) {
-        for (size_t v = 0; v < panel.vectors; ++v) {
-          Isa::AddDotProducts(sum, Isa::Half(panel.rows[r], begin / 2 + 2 * v), Isa::Load(taps + v * kQuadBytes));
-        }
-      }
-      Isa::StoreOutputs(sum, sum, sum, sum, panel.multiplier, out, y, panel.y_stride, 1, panel.live);
-    }
-  }
-}
-
-template <class Isa, size_t kStride, size_t kVectors>
-[[gnu::always_inline]] static inline void QuadPhaseRows(const QuadPanel& panel, const typename Isa::Output& out, size_t phase,
-                                                        WindowRows& rows, size_t count, uint8_t* y) {
-  switch (phase) {
-    case 0:
-      return QuadOutputRows<Isa, kStride, 0, kVectors>(panel, out, rows, count, y);
-    case 1:
-      return QuadOutputRows<Isa, kStride, 1, kVectors>(panel, out, rows, count, y);
-    case 2:
-      return QuadOutputRows<Isa, kStride, 2, kVectors>(panel, out, rows, count, y);
-    default:
-      return QuadOutputRows<Isa, kStride, 3, kVectors>(panel, out, rows, count, y);
-  }
-}
-
-template <class Isa>
-[[gnu::always_inline]] static inline void QuadRunRows(const QuadPanel& panel, const typename Isa::Output& out, size_t stride,
-                                                      size_t phase, WindowRows& rows, size_t count, uint8_t* y) {
-  if (stride == 1 && panel.vectors == 1) return QuadPhaseRows<Isa, 1, 1>(panel, out, phase, rows, count, y);
-  if (stride == 1 && panel.vectors == 2) return QuadPhaseRows<Isa, 1, 2>(panel, out, phase, rows, count, y);
-  if (stride == 2 && panel.vectors == 1) return QuadPhaseRows<Isa, 2, 1>(panel, out, phase, rows, count, y);
-  if (stride == 2 && panel.vectors == 2) return QuadPhaseRows<Isa, 2, 2>(panel, out, phase, rows, count, y);
-  QuadAnyRows<Isa>(panel, out, stride, phase, rows, count, y);
+template <class Isa, size_t kStride>
+[[gnu::always_inline]] static inline void QuadStrideRows(const QuadPanel& panel, const typename Isa::Output& out, size_t size,
+                                                         size_t phase, WindowRows& rows, size_t count, uint8_t* y) {
+  if (size == 3 && phase == 0) return QuadOutputRows<Isa, kStride, 0, 3>(panel, out, rows, count, y);
+  if (size == 3) return QuadOutputRows<Isa, kStride, 3, 3>(panel, out, rows, count, y);
+  if (phase == 2) return QuadOutputRows<Isa, kStride, 2, 5>(panel, out, rows, count, y);
+  QuadOutputRows<Isa, kStride, 3, 5>(panel, out, rows, count, y);
 }
 
 // The taps of each row of the window in fours, from the first on and one later. A lane is a channel.
@@ -190,9 +155,9 @@ template <class Isa>
   };
   const auto store = [](Lanes lanes, int8_t* at)
                          CUTIS_UNROLLED { __builtin_memcpy(__builtin_assume_aligned(at, 64), &lanes, sizeof lanes); };
-  const size_t width = static_cast<size_t>(window.kernel_w), vectors = QuadTapVectors(window);
+  const size_t width = static_cast<size_t>(window.kernel_w), vectors = QuadTapVectors(width);
   const size_t count = DepthwiseU8PanelBytes(window) / 64;
-  for (size_t ky = 0; ky < static_cast<size_t>(window.kernel_h); ++ky, to += 2 * vectors * kQuadBytes) {
+  for (size_t ky = 0; ky < width; ++ky, to += 2 * vectors * kQuadBytes) {
     Lanes before = {};
     for (size_t v = 0; v < vectors; ++v) {
       const size_t left = width > 4 * v ? width - 4 * v : 0, first = ky * width + 4 * v;
@@ -222,8 +187,6 @@ template <class Isa>
                phase = before * 4 - static_cast<size_t>(window.pad_left);
   QuadPanel panel = {};
   panel.rows = rows;
-  panel.kernel_h = static_cast<size_t>(window.kernel_h);
-  panel.vectors = QuadTapVectors(window);
   panel.width = static_cast<size_t>(args.out_w);
   panel.y_stride = args.y_stride;
   const uint8_t* x = args.x - before * kQuadBytes;
@@ -239,8 +202,13 @@ template <class Isa>
       panel.bias = args.bias + c + part;
       panel.multiplier = args.multiplier + c + part;
       WindowRows window_rows(args, x + 4 * part, padding + 4 * part, rows);
-      QuadRunRows<Isa>(panel, out, static_cast<size_t>(window.stride_w), phase, window_rows,
-                       static_cast<size_t>(args.row_end - args.row_begin), args.y + c + part);
+      const size_t size = static_cast<size_t>(window.kernel_w), count = static_cast<size_t>(args.row_end - args.row_begin);
+      uint8_t* y = args.y + c + part;
+      if (window.stride_w == 1) {
+        QuadStrideRows<Isa, 1>(panel, out, size, phase, window_rows, count, y);
+      } else {
+        QuadStrideRows<Isa, 2>(panel, out, size, phase, window_rows, count, y);
+      }
     }
   }
 }
