@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "ops/cpu.h"
 #include "ops/status.h"
 #include "runtime/recipe.h"
 
@@ -31,14 +32,15 @@ struct Image {
 // kUnsupported: CMYK, 16-bit grey, arithmetic coding and the like; kNoMemory. Thread-safe.
 Result<Image> DecodeImage(std::span<const uint8_t> encoded, const char* decoder);
 
-// Runs the recipe's steps and writes width x height RGB pixels, `pixel_stride` (>= 3) bytes apart and rows without gaps, to
-// `out`. Refuses an image that does not end at exactly that size.
-Status PreprocessImage(const Preprocess& recipe, const Image& image, int32_t width, int32_t height, int32_t pixel_stride,
-                       uint8_t* out);
+// Runs the recipe's steps, with the best kernels within `cpu`, and writes width x height RGB pixels, `pixel_stride` (>= 3)
+// bytes apart and rows without gaps, to `out`. Refuses an image that does not end at exactly that size. The last resize writes
+// there row by row, and only what later crops leave of it.
+Status PreprocessImage(const Preprocess& recipe, const Image& image, CpuFeatures cpu, int32_t width, int32_t height,
+                       int32_t pixel_stride, uint8_t* out);
 
 // Antialiased resize of 8-bit RGB, bit-equal to Pillow's Image.resize((width, height), filter). Rows are resampled first, then
 // columns, as in every Pillow until 12; Pillow 13 turns the order round where the height shrinks more than the width.
-Result<Image> ResizeImage(const Image& image, int32_t width, int32_t height, Filter filter);
+Result<Image> ResizeImage(const Image& image, int32_t width, int32_t height, Filter filter, CpuFeatures cpu);
 
 // The centred width x height rectangle, offsets floored (kBadInput when it does not fit).
 Result<Image> CropCenter(const Image& image, int32_t width, int32_t height);

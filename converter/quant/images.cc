@@ -39,7 +39,7 @@ Result<std::vector<uint8_t>> LoadImage(const std::string& path, const Preprocess
   auto image = DecodeImage({reinterpret_cast<const uint8_t*>(encoded.data()), encoded.size()}, recipe.decoder);
   if (!image.ok()) return named(image.status());
   std::vector<uint8_t> pixels(static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * 3);
-  const Status status = PreprocessImage(recipe, image.value(), shape.width, shape.height, 3, pixels.data());
+  const Status status = PreprocessImage(recipe, image.value(), DetectCpu(), shape.width, shape.height, 3, pixels.data());
   if (!status.ok()) return named(status);
   return pixels;
 }

@@ -86,6 +86,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const int32_t stride = 3 + (choice[3] & 3);
   std::vector<uint8_t> out(static_cast<size_t>(steps[2].width) * static_cast<size_t>(steps[2].height) *
                            static_cast<size_t>(stride));
-  if (!cutis::PreprocessImage(recipe, image.value(), steps[2].width, steps[2].height, stride, out.data()).ok()) std::abort();
+  // By the reference and by the best kernels.
+  std::vector<uint8_t> best = out;
+  for (std::vector<uint8_t>* to : {&out, &best}) {
+    const cutis::CpuFeatures cpu = to == &out ? cutis::FeatureOf(cutis::Isa::kScalar) : cutis::DetectCpu();
+    if (!cutis::PreprocessImage(recipe, image.value(), cpu, steps[2].width, steps[2].height, stride, to->data()).ok())
+      std::abort();
+  }
+  if (best != out) std::abort();
   return 0;
 }
