@@ -16,6 +16,7 @@
 #include "ops/pool/pool.h"
 #include "ops/quantize/quantize.h"
 #include "ops/reduce/reduce.h"
+#include "ops/resample/resample.h"
 #include "ops/reshape/reshape.h"
 #include "ops/resize/resize.h"
 #include "ops/select/select.h"

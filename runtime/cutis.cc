@@ -107,21 +107,6 @@ double Milliseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-// The recipe's pixels into image 0 of the session's input: in place for a uint8 network, through a tight copy for a float one.
-Status PreprocessInto(const cutis::Preprocess& recipe, const cutis::Image& image, Session* session) {
-  const cutis::TensorInfo& info = session->model().tensors()[static_cast<size_t>(session->model().input())].info;
-  const cutis::Shape& shape = info.shape;
-  if (info.type == cutis::DataType::kU8) {
-    return PreprocessImage(recipe, image, shape.width, shape.height, info.channel_stride,
-                           static_cast<uint8_t*>(session->input(0)));
-  }
-  const size_t bytes = static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * 3;
-  const std::unique_ptr<uint8_t[], cutis::MallocDeleter> pixels = cutis::AllocateAligned(bytes);
-  if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the preprocessed image", bytes);
-  CUTIS_TRY(PreprocessImage(recipe, image, shape.width, shape.height, 3, pixels.get()));
-  return session->SetInputU8(0, pixels.get(), bytes);
-}
-
 Status Classify(Session* session, const void* encoded, size_t size, const char* operating_point, cutis_result* result) {
   const cutis::Preprocess* recipe = session->model().preprocess();
   const cutis::VerdictRecipe* verdict = session->model().verdict();
@@ -138,9 +123,9 @@ Status Classify(Session* session, const void* encoded, size_t size, const char* 
   float* probabilities = values.get() + labels;
 
   const Clock::time_point start = Clock::now();
-  CUTIS_ASSIGN(const cutis::Image image, cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, recipe->decoder));
+  CUTIS_ASSIGN(const cutis::Image image, cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, *recipe));
   const Clock::time_point decoded = Clock::now();
-  CUTIS_TRY(PreprocessInto(*recipe, image, session));
+  CUTIS_TRY(session->SetInputImage(0, image));
   const Clock::time_point preprocessed = Clock::now();
   CUTIS_TRY(session->Run(1));
   CUTIS_TRY(session->GetOutputF32(0, 0, values.get(), labels));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ops/cpu.h"
 #include "runtime/image.h"
 
 namespace cutis {
@@ -19,8 +20,19 @@ struct PixelView {
 // An image of that size with undefined pixels. kBadInput for a size that is not 1 .. kMaxPixels, kNoMemory.
 Result<Image> AllocateImage(int32_t width, int32_t height);
 
-// ResizeImage (runtime/image.h) of a view.
-Result<Image> ResizeView(const PixelView& view, int32_t width, int32_t height, Filter filter);
+// A resize, and which rectangle of its result is wanted. Nothing outside that is computed.
+struct Resize {
+  int32_t width = 0, height = 0;
+  Filter filter = Filter::kBilinear;
+  int32_t left = 0, top = 0, part_width = 0, part_height = 0;
+};
+
+// Writes that rectangle of the resized view to `out`, its pixels `pixel_stride` (>= 3) bytes apart and its rows without gaps.
+// Takes memory for the resampled rows of the rectangle, 3 bytes a pixel, and for the windows: both known from the sizes.
+Status ResizeView(const PixelView& view, const Resize& resize, CpuFeatures cpu, size_t pixel_stride, uint8_t* out);
+
+// Copies pixels to where they are `pixel_stride` bytes apart; the bytes between stay what they were.
+void SpreadPixels(const uint8_t* from, int32_t pixels, size_t pixel_stride, uint8_t* to);
 
 }  // namespace cutis
 

@@ -9,6 +9,7 @@
 #include "ops/xnnpack.h"
 #include "runtime/file.h"
 #include "runtime/fpenv.h"
+#include "runtime/image.h"
 #include "runtime/memory.h"
 #include "runtime/threads.h"
 
@@ -320,6 +321,24 @@ Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
     }
   }
   return {};
+}
+
+Status Session::SetInputImage(int32_t image, const Image& picture) {
+  CUTIS_TRY(impl_->CheckImage(image));
+  const Model& model = *impl_->model;
+  const Preprocess* recipe = model.preprocess();
+  if (recipe == nullptr) return Status::Error(Code::kUsage, "this model says nothing about images: give it tensors");
+  const TensorInfo& info = impl_->Tensor(model.input()).info;
+  const Shape& shape = info.shape;
+  if (info.type == DataType::kU8) {
+    return PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, info.channel_stride,
+                           reinterpret_cast<uint8_t*>(impl_->Data(model.input(), image)));
+  }
+  const size_t bytes = Elements(info);
+  const std::unique_ptr<uint8_t[], MallocDeleter> pixels = AllocateAligned(bytes);
+  if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the preprocessed image", bytes);
+  CUTIS_TRY(PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, 3, pixels.get()));
+  return SetInputU8(image, pixels.get(), bytes);
 }
 
 Status Session::SetInputF32(int32_t index, int32_t image, const float* values, size_t count) {

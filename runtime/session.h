@@ -11,6 +11,8 @@
 
 namespace cutis {
 
+struct Image;  // runtime/image.h
+
 enum class FloatBackend : uint8_t { kOwn, kXnnpack };
 
 struct SessionOptions {
@@ -46,6 +48,9 @@ class Session {
 
   // Tight NHWC pixels (3 bytes a pixel for RGB) into image i. For a float32 network (byte - mean) / std is taken by the recipe.
   Status SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes);
+  // What the recipe's steps make of a decoded image, into image i: straight into the place of a uint8 network's input, by way
+  // of tight pixels for a float32 network. kUsage without a recipe.
+  Status SetInputImage(int32_t image, const Image& picture);
   // Tight NHWC real values, the network's own input; for a uint8 network clamp(rne(value * std + mean)) by the recipe (without
   // a recipe: by the scale and zero point of the input).
   Status SetInputF32(int32_t image, const float* values, size_t count) { return SetInputF32(0, image, values, count); }

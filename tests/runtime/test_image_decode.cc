@@ -9,7 +9,11 @@
 namespace cutis {
 namespace {
 
-Result<Image> Decode(const std::vector<uint8_t>& file) { return DecodeImage(file, "stb"); }
+Result<Image> Decode(const std::vector<uint8_t>& file, const char* decoder = "stb") {
+  Preprocess recipe;
+  recipe.decoder = decoder;
+  return DecodeImage(file, recipe);
+}
 
 struct Expected {
   std::string name;
@@ -143,7 +147,7 @@ TEST_CASE("what cannot be decoded is refused with the reason") {
   refused(ReadData("png_bomb.png"), Code::kBadInput, "unpacks to more");
   refused(ReadData("jpg_cmyk.jpg"), Code::kUnsupported, "CMYK");
   refused(std::vector<uint8_t>(kMaxEncodedBytes + 1), Code::kBadInput, "too large");
-  CHECK(DecodeImage(ReadData("jpg_420.jpg"), "turbo").status().code() == Code::kUnsupported);
+  CHECK(Decode(ReadData("jpg_420.jpg"), "turbo").status().code() == Code::kUnsupported);
 
   std::vector<uint8_t> jpeg = ReadData("jpg_420.jpg");
   size_t frame = 0;
@@ -221,11 +225,11 @@ TEST_CASE("preprocessing ends at Pillow's bytes") {
     const Result<Image> image = Decode(ReadData(name));
     REQUIRE(image.ok());
     std::vector<uint8_t> tight(160 * 160 * 3), wide(160 * 160 * 4, 0xa5);
-    REQUIRE(PreprocessImage(recipe, image.value(), 160, 160, 3, tight.data()).ok());
+    REQUIRE(PreprocessImage(recipe, image.value(), DetectCpu(), 160, 160, 3, tight.data()).ok());
     char crc[16];
     std::snprintf(crc, sizeof crc, "%08x", Crc(tight.data(), tight.size()));
     CHECK(expected == crc);
-    REQUIRE(PreprocessImage(recipe, image.value(), 160, 160, 4, wide.data()).ok());
+    REQUIRE(PreprocessImage(recipe, image.value(), DetectCpu(), 160, 160, 4, wide.data()).ok());
     bool equal = true;
     for (size_t i = 0; i < 160 * 160; ++i) {
       equal = equal && std::memcmp(&wide[i * 4], &tight[i * 3], 3) == 0 && wide[i * 4 + 3] == 0xa5;
@@ -242,12 +246,12 @@ TEST_CASE("preprocessing refuses what does not fit") {
   const PreprocessStep crop = {PreprocessStep::Kind::kCenterCrop, 90, 81, Filter::kBilinear};
   Preprocess recipe;
   recipe.steps = {&crop, 1};
-  CHECK(PreprocessImage(recipe, image, 90, 81, 3, out.data()).code() == Code::kBadInput);
+  CHECK(PreprocessImage(recipe, image, DetectCpu(), 90, 81, 3, out.data()).code() == Code::kBadInput);
   recipe.steps = {};
-  CHECK(PreprocessImage(recipe, image, 100, 80, 3, out.data()).ok());
-  CHECK(PreprocessImage(recipe, image, 80, 100, 3, out.data()).code() == Code::kBadInput);
-  CHECK(PreprocessImage(recipe, image, 100, 80, 2, out.data()).code() == Code::kUsage);
-  CHECK(PreprocessImage(recipe, Image(), 1, 1, 3, out.data()).code() == Code::kUsage);
+  CHECK(PreprocessImage(recipe, image, DetectCpu(), 100, 80, 3, out.data()).ok());
+  CHECK(PreprocessImage(recipe, image, DetectCpu(), 80, 100, 3, out.data()).code() == Code::kBadInput);
+  CHECK(PreprocessImage(recipe, image, DetectCpu(), 100, 80, 2, out.data()).code() == Code::kUsage);
+  CHECK(PreprocessImage(recipe, Image(), DetectCpu(), 1, 1, 3, out.data()).code() == Code::kUsage);
 }
 
 TEST_CASE("a centred crop floors its offsets") {

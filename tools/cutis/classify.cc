@@ -31,7 +31,6 @@ struct Classifier {
   const Model* model = nullptr;
   Session* session = nullptr;
   const char* operating_point = nullptr;
-  std::vector<uint8_t> pixels;  // of one input, tight
   std::vector<float> outputs, probabilities;
 };
 
@@ -62,17 +61,15 @@ Status CheckModel(const Model& model, const std::string& path, const std::string
 
 Result<Outcome> ClassifyFile(Classifier& classifier, const std::string& path) {
   const Model& model = *classifier.model;
-  const Shape& shape = model.tensors()[static_cast<size_t>(model.input())].info.shape;
   Outcome outcome;
   CUTIS_ASSIGN(const std::vector<uint8_t> encoded, ReadFile(path, kMaxEncodedBytes));
 
   const Stopwatch decode;
-  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, model.preprocess()->decoder));
+  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *model.preprocess()));
   outcome.ms.decode = decode.Milliseconds();
 
   const Stopwatch preprocess;
-  CUTIS_TRY(PreprocessImage(*model.preprocess(), image, shape.width, shape.height, 3, classifier.pixels.data()));
-  CUTIS_TRY(classifier.session->SetInputU8(0, classifier.pixels.data(), classifier.pixels.size()));
+  CUTIS_TRY(classifier.session->SetInputImage(0, image));
   outcome.ms.preprocess = preprocess.Milliseconds();
 
   const Stopwatch inference;
@@ -178,8 +175,6 @@ int RunClassify(const ClassifyOptions& options) {
   classifier.model = model.value().get();
   classifier.session = session.value().get();
   classifier.operating_point = options.operating_point.empty() ? nullptr : options.operating_point.c_str();
-  const Shape& input = model.value()->tensors()[static_cast<size_t>(model.value()->input())].info.shape;
-  classifier.pixels.resize(static_cast<size_t>(input.height) * static_cast<size_t>(input.width) * 3);
   classifier.outputs.resize(model.value()->verdict()->labels.size());
   classifier.probabilities.resize(classifier.outputs.size());
 
