@@ -36,7 +36,8 @@ ONEDNN = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "avxvnni": {"ONEDNN_MAX_CPU_IS
           "avx512vnni": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}}
 HELD = {"openvino": ONEDNN,
         "deepsparse": {"avx2": {"NM_ARCH": "avx2"}, "avx512vnni": {"NM_ARCH": "avx512"}},
-        "pytorch": {"avx2": {**ONEDNN["avx2"], "ATEN_CPU_CAPABILITY": "avx2"}, "avx512vnni": {**ONEDNN["avx512vnni"], "ATEN_CPU_CAPABILITY": "avx512"}}}
+        "pytorch": {"avx2": {**ONEDNN["avx2"], "ATEN_CPU_CAPABILITY": "avx2"},
+                    "avx512vnni": {**ONEDNN["avx512vnni"], "ATEN_CPU_CAPABILITY": "avx512"}}}
 
 
 def say(text):
@@ -281,7 +282,7 @@ def main():
     parser.add_argument("--cpus", type=lambda text: list(map(int, text.split(","))), default=sorted(os.sched_getaffinity(0)),
                         help="to run on, the first ones first (default: all)")
     parser.add_argument("--isa", type=lambda text: [None if name == "native" else name for name in text.split(",")], default=[None],
-                        help="instruction sets, as cutis bench has them or native, all cases for each: Cutis is held to it and so are the peers that can be")
+                        help="instruction sets, as cutis bench has them or native: all cases for each, with Cutis held to it and the peers that can be")
     parser.add_argument("--no-float", action="store_true", help="leave the float32 row out")
     options = parser.parse_args()
     options.build = options.build.resolve()

@@ -85,7 +85,8 @@ def mobilenet_v2(images):
     """Sandler et al., 2018, table 2, of width 1."""
     net = Random(images)
     x = net.relu6(net.conv("image", 32, 3, 2))
-    for expansion, channels, count, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)):
+    blocks = (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)
+    for expansion, channels, count, stride in blocks:
         for index in range(count):
             start, width, step = x, net.values[x].shape[1], stride if index == 0 else 1
             if expansion > 1:

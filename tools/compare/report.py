@@ -77,5 +77,9 @@ def table(result):
     lines += ["", f"{result['network']}: medians (and least) of {result['rounds']} rounds that ran in turn; {result['machine']}, instruction set "
               f"{result['isa']}. " + "; ".join(f"{name}: {version}" for name, version in result["versions"].items()) + "."]
     lines += footnotes(result)
-    lines += [f"\n{name} failed ({case['what']}): {text}" for case in result["cases"] for name, text in case["failed"].items()]
+    failures = {}
+    for case in result["cases"]:
+        for failure in case["failed"].items():
+            failures.setdefault(failure, []).append(case["what"])
+    lines += [f"\n{name} failed ({'; '.join(cases)}): {text}" for (name, text), cases in failures.items()]
     return "\n".join(lines) + "\n"
