@@ -75,6 +75,7 @@ def with_openvino(model, calibration, images, work):
 def with_litert(model, calibration, images, work):
     import importlib.metadata
 
+    import frameworks
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
@@ -101,7 +102,7 @@ def with_litert(model, calibration, images, work):
             rows.append(y)
         return np.concatenate(rows)
 
-    keras = quantize.keras_of(model)
+    keras = frameworks.keras_of(model)
     quantize.with_tensorflow(keras, work / "float.tflite", None)
     quantize.with_tensorflow(keras, work / "int8.tflite", [nhwc(image) for image in calibration])
     version = f"{importlib.metadata.version('ai-edge-litert')}, model by TensorFlow {tf.__version__}"

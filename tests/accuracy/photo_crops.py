@@ -61,8 +61,8 @@ def splitmix(seed):
         yield z ^ z >> 31
 
 
-def crops(path, count, seed):
-    """`count` square parts of a picture, each with a side of 60 to 100 % of the shorter one, as SIZE x SIZE RGB; every other one is
+def crops(path, count, seed, size=SIZE):
+    """`count` square parts of a picture, each with a side of 60 to 100 % of the shorter one, as size x size RGB; every other one is
     mirrored. The first is the centre square."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
@@ -72,16 +72,16 @@ def crops(path, count, seed):
         side = shorter if index == 0 else shorter * (60 + next(numbers) % 41) // 100
         left = (width - side) // 2 if index == 0 else next(numbers) % (width - side + 1)
         top = (height - side) // 2 if index == 0 else next(numbers) % (height - side + 1)
-        crop = image.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+        crop = image.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
         yield crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if index % 2 else crop
 
 
-def write(paths, count, folder):
+def write(paths, count, folder, size=SIZE):
     """Writes `count` crops of each picture as PNG; [(file, number of the picture)] in the order of the names."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for number, path in enumerate(paths):
-        for index, crop in enumerate(crops(path, count, number)):
+        for index, crop in enumerate(crops(path, count, number, size)):
             target = folder / f"{number:03}_{path.stem}_{index:02}.png"
             crop.save(target)
             written.append((target, number))

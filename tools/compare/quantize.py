@@ -1,12 +1,15 @@
 """Post-training int8 by other runtimes, each as its documentation recommends for a CNN: weights per channel, activations per tensor, every
 operator in int8, no fine-tuning. `inputs` are batches of one image as the network takes them, by which activations are calibrated. For
 peers.py and tests/accuracy/int8_peers.py."""
+import json
 import pathlib
 import tempfile
 
+import numpy as np
 
-def with_onnxruntime(model, target, name, inputs, reduce_range=False):
-    """Writes `target`, a QDQ model of uint8 activations. `name`: of the network's input."""
+
+def with_onnxruntime(model, target, name, inputs, reduce_range=False, per_channel=True, operators=False):
+    """Writes `target`, a QDQ model of uint8 activations, or one of quantised operators. `name`: of the network's input."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -21,8 +24,8 @@ def with_onnxruntime(model, target, name, inputs, reduce_range=False):
     with tempfile.TemporaryDirectory() as folder:
         prepared = pathlib.Path(folder) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
-        quantize_static(str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=reduce_range,
-                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+        quantize_static(str(prepared), str(target), Reader(), quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
+                        per_channel=per_channel, reduce_range=reduce_range, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
 
 
 def with_nncf(network, inputs, **options):
@@ -44,43 +47,18 @@ def with_tensorflow(keras, target, inputs):
     target.write_bytes(converter.convert())
 
 
-def keras_of(model):
-    """The ONNX model of tests/converter/lite0_onnx.py as a Keras model, node by node; NHWC, SAME padding as TensorFlow has it."""
-    import onnx
-    import tensorflow as tf
-    from onnx import numpy_helper
-    graph = onnx.load(model).graph
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    image = tf.keras.Input(batch_shape=(1, 224, 224, 3), name="image")
-    values = {"image": image}
-    for node in graph.node:
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        x = values[node.input[0]]
-        if node.op_type == "Conv":
-            weights, group = constants[node.input[1]], attributes["group"]
-            same = any(attributes["pads"])
-            options = dict(kernel_size=attributes["kernel_shape"], strides=attributes["strides"], padding="same" if same else "valid", use_bias=False)
-            layer = tf.keras.layers.DepthwiseConv2D(**options) if group > 1 else tf.keras.layers.Conv2D(weights.shape[0], **options)
-            y = layer(x)
-            layer.set_weights([weights.transpose(2, 3, 0, 1) if group > 1 else weights.transpose(2, 3, 1, 0)])
-        elif node.op_type == "BatchNormalization":
-            layer = tf.keras.layers.BatchNormalization(epsilon=attributes["epsilon"])
-            y = layer(x)
-            layer.set_weights([constants[name] for name in node.input[1:]])
-        elif node.op_type == "Clip":
-            y = tf.keras.layers.ReLU(max_value=6)(x)
-        elif node.op_type == "Add":
-            y = tf.keras.layers.Add()([x, values[node.input[1]]])
-        elif node.op_type == "GlobalAveragePool":
-            y = tf.keras.layers.GlobalAveragePooling2D()(x)
-        elif node.op_type == "Flatten":
-            y = x
-        elif node.op_type == "Gemm":
-            weights = constants[node.input[1]]
-            layer = tf.keras.layers.Dense(weights.shape[0])
-            y = layer(x)
-            layer.set_weights([weights.T, constants[node.input[2]]])
-        else:
-            raise ValueError(f"no {node.op_type} here")
-        values[node.output[0]] = y
-    return tf.keras.Model(image, values[graph.output[0].name])
+def with_mnn(source, target, name, inputs):
+    """Writes `target` from an MNN model in float32. `name`: of the network's input."""
+    # Not by MNN.tools, which installs a package to report its use.
+    from _tools import mnnquant
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for number, row in enumerate(inputs):
+            part = folder / "inputs" / f"{number:04}"
+            part.mkdir(parents=True)
+            (part / "input.json").write_text(json.dumps({"inputs": [{"name": name, "shape": row.shape}]}), encoding="utf-8")
+            np.savetxt(part / f"{name}.txt", row.ravel(), fmt="%.8g")
+        settings = {"path": f"{folder / 'inputs'}/", "input_type": "sequence", "used_sample_num": len(inputs), "batch_size": 1,
+                    "feature_quantize_method": "KL", "weight_quantize_method": "MAX_ABS"}
+        (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+        mnnquant(["mnnquant", str(source), str(target), str(folder / "settings.json")])
