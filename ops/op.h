@@ -82,6 +82,8 @@ enum class KernelKind : uint8_t {
   kResizeLinearU8,
   kResizeLinearF32,
   kQuantizeF32,
+  kPeakU8,
+  kPeakF32,
   kSha256,
 };
 

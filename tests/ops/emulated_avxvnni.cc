@@ -39,9 +39,11 @@ namespace {
 #define _mm256_cvtps_epi32 ::cutis::test::ConvertToInt
 #define ConvU8_6x16k4_avxvnni ConvU8_6x16k4_avxvnni_emulated
 #define ConvSparseU8_6x16k4_avxvnni ConvSparseU8_6x16k4_avxvnni_emulated
+#define PeakU8_quads_avxvnni PeakU8_quads_avxvnni_emulated
 
 #include "ops/conv/conv_avxvnni.cc"
 #include "ops/conv/convs_avxvnni.cc"
+#include "ops/peak/peak_avxvnni.cc"
 
 namespace cutis::test {
 
@@ -49,5 +51,7 @@ static ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_6x16k4_avxvnni (emulate
                             reinterpret_cast<KernelFn>(&ConvU8_6x16k4_avxvnni_emulated)});
 static ExtraKernel conv_sparse_u8({KernelKind::kConvSparseU8, "ConvSparseU8_6x16k4_avxvnni (emulated)", Isa::kAvxVnni, 0,
                                    reinterpret_cast<KernelFn>(&ConvSparseU8_6x16k4_avxvnni_emulated)});
+static ExtraKernel peak_u8({KernelKind::kPeakU8, "PeakU8_quads_avxvnni (emulated)", Isa::kAvxVnni, 0,
+                            reinterpret_cast<KernelFn>(&PeakU8_quads_avxvnni_emulated)});
 
 }  // namespace cutis::test
