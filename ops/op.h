@@ -84,6 +84,8 @@ enum class KernelKind : uint8_t {
   kQuantizeF32,
   kResampleRowsU8,
   kResampleColumnsU8,
+  kPeakU8,
+  kPeakF32,
   kSha256,
 };
 

@@ -13,6 +13,7 @@
 #include "ops/matmul/matmul.h"
 #include "ops/move/move.h"
 #include "ops/op.h"
+#include "ops/peak/peak.h"
 #include "ops/pool/pool.h"
 #include "ops/quantize/quantize.h"
 #include "ops/reduce/reduce.h"

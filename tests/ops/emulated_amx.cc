@@ -1,4 +1,4 @@
-// The AMX kernel compiled a second time over a model of the tile registers (palette 1), written from the operation sections of
+// The AMX kernels compiled a second time over a model of the tile registers (palette 1), written from the operation sections of
 // Intel's Software Developer's Manual, and over SIMDe for AVX-512. What the processor would answer with a fault fails the test,
 // and so does a kernel that leaves tiles configured. The instructions themselves are not tested: that needs a CPU that has
 // them.
@@ -116,18 +116,28 @@ void LoadTileConfigEmulated(const TileConfig& config) { tiles.Load(config); }
 #define LoadTileConfig ::cutis::test::LoadTileConfigEmulated
 #define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated  // of emulated_avx512vnni.cc
 #define ConvU8_32x32k64_amx ConvU8_32x32k64_amx_emulated
+#define PeakU8_tiles_amx PeakU8_tiles_amx_emulated
 
 #include "ops/conv/conv_amx.cc"
+#include "ops/peak/peak_amx.cc"
 
 namespace cutis::test {
 namespace {
 
+void CheckReleased() {
+  if (tiles.configured()) tiles.Fault("the kernel leaves tiles configured");
+}
 void ConvU8(const ConvU8Args& args) {
   ConvU8_32x32k64_amx_emulated(args);
-  if (tiles.configured()) tiles.Fault("the kernel leaves tiles configured");
+  CheckReleased();
+}
+void PeakU8(const PeakU8Args& args) {
+  PeakU8_tiles_amx_emulated(args);
+  CheckReleased();
 }
 
 ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_32x32k64_amx (emulated)", Isa::kAmx, 0, reinterpret_cast<KernelFn>(&ConvU8)});
+ExtraKernel peak_u8({KernelKind::kPeakU8, "PeakU8_tiles_amx (emulated)", Isa::kAmx, 0, reinterpret_cast<KernelFn>(&PeakU8)});
 
 }  // namespace
 }  // namespace cutis::test

@@ -7,11 +7,14 @@
 #define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated
 #define ConvSparseU8_12x16k4_avx512vnni ConvSparseU8_12x16k4_avx512vnni_emulated
 #define DepthwiseU8_8x16k4_avx512vnni DepthwiseU8_8x16k4_avx512vnni_emulated
+#define PeakF32_avx512vnni PeakF32_avx512vnni_emulated
+#define PeakU8_quads_avx512vnni PeakU8_quads_avx512vnni_emulated
 
 #include "ops/add/add_avx512vnni.cc"
 #include "ops/conv/conv_avx512vnni.cc"
 #include "ops/conv/convs_avx512vnni.cc"
 #include "ops/depthwise/depthwise_avx512vnni.cc"
+#include "ops/peak/peak_avx512vnni.cc"
 
 namespace cutis::test {
 
@@ -23,5 +26,9 @@ static ExtraKernel conv_sparse_u8({KernelKind::kConvSparseU8, "ConvSparseU8_12x1
                                    reinterpret_cast<KernelFn>(&ConvSparseU8_12x16k4_avx512vnni_emulated)});
 static ExtraKernel depthwise_u8({KernelKind::kDepthwiseU8, "DepthwiseU8_8x16k4_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
                                  reinterpret_cast<KernelFn>(&DepthwiseU8_8x16k4_avx512vnni_emulated)});
+static ExtraKernel peak_f32({KernelKind::kPeakF32, "PeakF32_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
+                             reinterpret_cast<KernelFn>(&PeakF32_avx512vnni_emulated)});
+static ExtraKernel peak_u8({KernelKind::kPeakU8, "PeakU8_quads_avx512vnni (emulated)", Isa::kAvx512Vnni, 0,
+                            reinterpret_cast<KernelFn>(&PeakU8_quads_avx512vnni_emulated)});
 
 }  // namespace cutis::test

@@ -39,6 +39,7 @@ namespace {
 #define _mm256_cvtps_epi32 ::cutis::test::ConvertToInt
 #define ConvU8_6x16k4_avxvnni ConvU8_6x16k4_avxvnni_emulated
 #define ConvSparseU8_6x16k4_avxvnni ConvSparseU8_6x16k4_avxvnni_emulated
+#define PeakU8_quads_avxvnni PeakU8_quads_avxvnni_emulated
 
 #define ExpandU8_4x16k4_avxvnni ExpandU8_4x16k4_avxvnni_emulated
 #define ExpandSparseU8_4x16k4_avxvnni ExpandSparseU8_4x16k4_avxvnni_emulated
@@ -48,6 +49,7 @@ namespace {
 #include "ops/conv/convs_avxvnni.cc"
 #include "ops/conv/expand_avxvnni.cc"
 #include "ops/depthwise/quads_avxvnni.cc"
+#include "ops/peak/peak_avxvnni.cc"
 
 namespace cutis::test {
 
@@ -61,5 +63,7 @@ static ExtraKernel expand_sparse_u8({KernelKind::kExpandSparseU8, "ExpandSparseU
                                      reinterpret_cast<KernelFn>(&ExpandSparseU8_4x16k4_avxvnni_emulated)});
 static ExtraKernel depthwise_quads_u8({KernelKind::kDepthwiseQuadsU8, "DepthwiseQuadsU8_8x8k4_avxvnni (emulated)",
                                        Isa::kAvxVnni, 0, reinterpret_cast<KernelFn>(&DepthwiseQuadsU8_8x8k4_avxvnni_emulated)});
+static ExtraKernel peak_u8({KernelKind::kPeakU8, "PeakU8_quads_avxvnni (emulated)", Isa::kAvxVnni, 0,
+                            reinterpret_cast<KernelFn>(&PeakU8_quads_avxvnni_emulated)});
 
 }  // namespace cutis::test

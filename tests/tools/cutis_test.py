@@ -333,10 +333,47 @@ class Bench(CliTest):
         self.assertLess(len(rows), len(nodes))
         self.assertEqual([{key: row[key] for key in ("node", "kernel", "macs")} for row in result["profile"]], rows)
 
+    def assert_close(self, a, b):
+        """Equal but for the rounding of printed reals to float32."""
+        self.assertLess(abs(a - b), 1e-4 * abs(b) + 1e-9)
+
+    def test_roofs(self):
+        """Each step against the measured roofs, and the bytes that cross its border."""
+        for batch, model in ((1, MODEL), (3, MODEL), (2, SMALL / "small_f32.cutis")):
+            result = self.bench("--runs", 2, "--batch", batch, "--threads", 2, "--profile", model=model)
+            inspected = json.loads(self.good(CUTIS, "inspect", model, "--json"))
+            tensors, nodes = inspected["tensors"], inspected["nodes"]
+            roofs = result["roofs"]
+            self.assertEqual((roofs["threads"], roofs["memory_bytes"]), (2, os.path.getsize(model)))
+            self.assertTrue(roofs["u8_kernel"].startswith("PeakU8") and roofs["f32_kernel"].startswith("PeakF32"), roofs)
+            first = 0
+            for row in result["profile"]:
+                last = next(i for i in range(first, len(nodes)) if nodes[i]["name"] == row["node"])
+                step = nodes[first:last + 1]
+                first = last + 1
+                outside = {i for node in step for i in node["inputs"] + [node["output"]] if not tensors[i].get("inside_block")}
+                moved = sum(tensors[i]["bytes"] * (1 if tensors[i].get("constant") else batch) for i in outside)
+                stored = sum(node["weight_bytes"] + node["other_bytes"] for node in step)
+                runs = not (step[0]["op"] in ("move", "reshape") and "in_place" in step[0])
+                self.assertEqual(row["bytes"], moved + stored if runs else 0, row)
+                peak = roofs[step[0]["type"] + "_gops"]
+                self.assert_close(row["peak_share"], row["gops"] / peak)
+                if not runs:
+                    self.assertIsNone(row["bound"])
+                    continue
+                self.assert_close(row["intensity"], 2 * row["macs"] / row["bytes"])
+                compute_ms, memory_ms = 2e-6 * row["macs"] / peak, 1e-6 * row["bytes"] / roofs["memory_gbs"]
+                self.assertEqual(row["bound"], "compute" if compute_ms >= memory_ms else "memory", row)
+                self.assert_close(row["roof_share"], max(compute_ms, memory_ms) / row["ms"])
+            self.assertEqual(first, len(nodes))
+        self.assertNotIn("roofs", self.bench("--runs", 1))
+
     def test_for_people(self):
         text = self.good(CUTIS, "bench", MODEL, "--runs", 2, "--profile")
-        for fragment in ("median", "arena", "output", "block", "GOP/s"):
+        for fragment in ("median", "arena", "output", "block", "GOP/s", "op/byte", "GB/s"):
             self.assertIn(fragment, text)
+        # The first line holds a path.
+        self.assertLessEqual(max(len(line) for line in text.splitlines()[1:]), 120, text)
 
     def test_same_bits_everywhere(self):
         """One output hash for every instruction set, thread count and batch."""

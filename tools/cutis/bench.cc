@@ -14,6 +14,7 @@
 #include "runtime/session.h"
 #include "tools/cutis/autotune.h"
 #include "tools/cutis/common.h"
+#include "tools/cutis/profile.h"
 
 namespace cutis::cli {
 namespace {
@@ -25,17 +26,12 @@ struct BenchOptions {
   std::string hash = "output";
 };
 
-struct NodeTime {
-  double ms = 0;      // median over the runs
-  uint64_t macs = 0;  // of the whole batch
-  double GigaOps() const { return ms > 0 ? 2e-6 * static_cast<double>(macs) / ms : 0; }
-};
-
 struct Measurement {
   double load_ms = 0, first_ms = 0;
-  double hash_ms = 0;          // what SHA-256 takes of load_ms, measured apart
-  std::vector<double> run_ms;  // sorted
-  std::vector<NodeTime> nodes;
+  double hash_ms = 0;           // what SHA-256 takes of load_ms, measured apart
+  std::vector<double> run_ms;   // sorted
+  std::vector<double> node_ms;  // medians
+  Profile profile;
   uint64_t peak_rss_bytes = 0;
   uint8_t output_hash[32] = {};
   std::vector<TensorHash> tensor_hashes;
@@ -111,76 +107,12 @@ Status MeasureRuns(const Model& model, const BenchOptions& options, const Sessio
   }
   result.peak_rss_bytes = PeakRssBytes();
   std::sort(result.run_ms.begin(), result.run_ms.end());
-  result.nodes.resize(nodes);
+  result.node_ms.resize(nodes);
   for (size_t n = 0; n < nodes; ++n) {
     std::sort(node_ms[n].begin(), node_ms[n].end());
-    const ModelNode& node = model.nodes()[n];
-    result.nodes[n] = {Percentile(node_ms[n], 0.5), MacsOf(*node.op, node.node) * static_cast<uint64_t>(options.batch)};
-    // The time of a block stands at its last node; so do all its products.
-    if (node.block < 0 || static_cast<int32_t>(n) == model.blocks()[static_cast<size_t>(node.block)].first) continue;
-    result.nodes[n].macs += result.nodes[n - 1].macs;
-    result.nodes[n - 1].macs = 0;
+    result.node_ms[n] = Percentile(node_ms[n], 0.5);
   }
   return Status();
-}
-
-struct OpTotal {
-  std::string op;
-  size_t nodes = 0;
-  NodeTime time;
-};
-
-// False for the nodes of a block that are not its last.
-bool IsStep(const Model& model, size_t n) {
-  const int32_t block = model.nodes()[n].block;
-  return block < 0 || static_cast<size_t>(model.blocks()[static_cast<size_t>(block)].last) == n;
-}
-
-// What is computed in a step, and by which kernels.
-struct StepText {
-  std::string op, kernel;
-};
-StepText TextOfStep(const Model& model, size_t n) {
-  const ModelNode& node = model.nodes()[n];
-  if (node.block < 0) return {node.op->name, node.kernel->name};
-  StepText text = {"block", ""};
-  for (int32_t i = model.blocks()[static_cast<size_t>(node.block)].first; i <= static_cast<int32_t>(n); ++i) {
-    text.kernel += (text.kernel.empty() ? "" : " ") + std::string(model.nodes()[static_cast<size_t>(i)].kernel->name);
-  }
-  return text;
-}
-
-// Per kind of operator, the slowest first.
-std::vector<OpTotal> Totals(const Model& model, const Measurement& result) {
-  std::vector<OpTotal> totals;
-  for (size_t n = 0; n < result.nodes.size(); ++n) {
-    const ModelNode& node = model.nodes()[n];
-    if (!IsStep(model, n)) continue;
-    const char* name = node.block >= 0 ? "block" : node.op->name;
-    auto at = std::find_if(totals.begin(), totals.end(), [name](const OpTotal& total) { return total.op == name; });
-    if (at == totals.end()) at = totals.insert(totals.end(), {name, 0, {}});
-    ++at->nodes;
-    at->time.ms += result.nodes[n].ms;
-    at->time.macs += result.nodes[n].macs;
-  }
-  std::stable_sort(totals.begin(), totals.end(), [](const OpTotal& a, const OpTotal& b) { return a.time.ms > b.time.ms; });
-  return totals;
-}
-
-Json ProfileJson(const Model& model, const Measurement& result) {
-  Json json = Json::array();
-  for (size_t n = 0; n < result.nodes.size(); ++n) {
-    if (!IsStep(model, n)) continue;
-    const ModelNode& node = model.nodes()[n];
-    const StepText text = TextOfStep(model, n);
-    json.push_back({{"node", node.name},
-                    {"op", text.op},
-                    {"kernel", text.kernel},
-                    {"ms", result.nodes[n].ms},
-                    {"macs", result.nodes[n].macs},
-                    {"gops", result.nodes[n].GigaOps()}});
-  }
-  return json;
 }
 
 Json TuningJson(const TuneResult& tuning) {
@@ -221,31 +153,11 @@ void PrintBenchJson(const Model& model, const BenchOptions& options, const Measu
     }
   }
   if (tuning.has_value()) json["tuning"] = TuningJson(*tuning);
-  if (options.profile) json["profile"] = ProfileJson(model, result);
+  if (options.profile) {
+    json["roofs"] = RoofsJson(result.profile.roofs);
+    json["profile"] = StepsJson(model, result.profile);
+  }
   PrintJson(json);
-}
-
-void PrintProfile(const Model& model, const Measurement& result) {
-  double all = 0;
-  for (const NodeTime& node : result.nodes) all += node.ms;
-  std::printf("\n%4s  %-12s %9s %14s %8s %6s  %-28s %s\n", "step", "op", "ms", "MACs", "GOP/s", "share", "kernel", "node");
-  for (size_t n = 0; n < result.nodes.size(); ++n) {
-    if (!IsStep(model, n)) continue;
-    const ModelNode& node = model.nodes()[n];
-    const NodeTime& time = result.nodes[n];
-    const StepText text = TextOfStep(model, n);
-    std::printf("%4zu  %-12s %9.4f %14s %8.1f %5.1f%%  %-28s %s\n", n, text.op.c_str(), time.ms, Grouped(time.macs).c_str(),
-                time.GigaOps(), all > 0 ? 100 * time.ms / all : 0, text.kernel.c_str(), PrintableLine(node.name).c_str());
-  }
-  std::printf("\n%6s %-12s %9s %14s %8s %6s\n", "nodes", "op", "ms", "MACs", "GOP/s", "share");
-  for (const OpTotal& total : Totals(model, result)) {
-    std::printf("%6zu %-12s %9.4f %14s %8.1f %5.1f%%\n", total.nodes, total.op.c_str(), total.time.ms,
-                Grouped(total.time.macs).c_str(), total.time.GigaOps(), all > 0 ? 100 * total.time.ms / all : 0);
-  }
-  std::printf(
-      "Medians of each node over the runs, for the whole batch; their sum is %.4f ms. An operation is a multiplication or an "
-      "addition.\n",
-      all);
 }
 
 void PrintBench(const Model& model, const BenchOptions& options, const Measurement& result) {
@@ -263,7 +175,7 @@ void PrintBench(const Model& model, const BenchOptions& options, const Measureme
   std::printf("  output     %s\n", Hex(result.output_hash).c_str());
   for (const TensorHash& hash : result.tensor_hashes)
     std::printf("  tensor     %s  %s\n", Hex(hash.digest).c_str(), PrintableLine(hash.name).c_str());
-  if (options.profile) PrintProfile(model, result);
+  if (options.profile) PrintProfile(model, result.profile);
 }
 
 // The least of some runs of the hash alone, over as many bytes as the file has.
@@ -316,6 +228,11 @@ int RunBench(const BenchOptions& given) {
   session_options.profile = options.profile;
   if (Status status = MeasureRuns(model, options, session_options, result); !status.ok()) return Fail(status);
   session_options.profile = false;
+  if (options.profile) {
+    const Result<Roofs> roofs = MeasureRoofs(model.cpu(), model.file_bytes(), options.threads);
+    if (!roofs.ok()) return Fail(roofs.status());
+    result.profile = MakeProfile(model, options.batch, result.node_ms, roofs.value());
+  }
   if (Status status = MeasureHash(model, options.model.path, result); !status.ok()) return Fail(status);
   if (Status status = OutputHash(model, session_options, result.output_hash); !status.ok()) return Fail(status);
   if (options.hash == "all") {
@@ -350,7 +267,7 @@ Command AddBench(CLI::App& app) {
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(1, kMaxRuns));
-  sub->add_flag("--profile", options->profile, "Time every node, and print a row for each");
+  sub->add_flag("--profile", options->profile, "Time every step, and print a row for each beside what the machine could do");
   sub->add_option("--hash", options->hash, "What to hash over the generated inputs: the outputs, or all tensors too")
       ->type_name("output|all")
       ->capture_default_str()
