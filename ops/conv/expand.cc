@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/conv/conv.h"
 #include "ops/conv/geometry.h"
 #include "ops/conv/layer.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 // Padded rows that are copied at a time, near the first-level cache, if one output row does not need more.
 constexpr int64_t kPaddedBytes = 16 * 1024;
+// So that a block needs no more scratch for its quads than the convolution would need by itself, but for huge patches.
+static_assert(kExpandU8KernelBytes < ConvU8ScratchBytes(1));
 
 struct Patches {
   const ConvU8Layer layer;
@@ -90,15 +93,15 @@ uint64_t ExpandU8ScratchBytes(const Node& node) {
   const uint64_t padded = patches.PaddedBytes();
   const uint64_t patch = SaturatingMultiply(static_cast<uint64_t>(patches.reach), static_cast<uint64_t>(patches.row_bytes));
   if (padded > UINT32_MAX || patch > UINT32_MAX) return UINT64_MAX;
-  return patches.OffsetBytes() + RoundUp(static_cast<size_t>(padded), kAlignment);
+  return patches.OffsetBytes() + RoundUp(static_cast<size_t>(padded), kAlignment) + kExpandU8KernelBytes;
 }
 
 void RunExpandU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, int32_t row_begin, int32_t row_end,
                      int32_t first_panel, int32_t panels, const QuadTarget& to, std::byte* scratch) {
   const Patches patches(node);
   const ConvU8Options& options = *patches.layer.options;
-  uint32_t* offsets = reinterpret_cast<uint32_t*>(scratch);
-  uint8_t* padded = reinterpret_cast<uint8_t*>(scratch + patches.OffsetBytes());
+  uint32_t* offsets = reinterpret_cast<uint32_t*>(scratch + kExpandU8KernelBytes);
+  uint8_t* padded = reinterpret_cast<uint8_t*>(scratch + kExpandU8KernelBytes + patches.OffsetBytes());
   patches.WriteOffsets(offsets);
   ExpandU8Args args = {};
   args.x_stride = static_cast<size_t>(patches.window.stride_w * patches.stride);
@@ -122,6 +125,7 @@ void RunExpandU8Rows(const Node& node, KernelFn kernel, const uint8_t* image, in
   args.border = to.rows.border;
   args.panels = panels;
   args.out = options.out;
+  args.scratch = scratch;
   const int32_t step = patches.padded ? static_cast<int32_t>(std::min<int64_t>(patches.RowsAtATime(), row_end - row_begin))
                                       : row_end - row_begin;
   for (int32_t row = row_begin; row < row_end; row += args.rows) {

@@ -11,6 +11,9 @@
 
 namespace cutis {
 
+// The working memory of a kernel: what conv_amx.cc needs of its scratch.
+inline constexpr size_t kExpandU8KernelBytes = size_t{10} * 1024;
+
 // y[row][p][n] = requantize(bias[n] + sum over the k-groups g, j < 4 of x[offsets[g] + j] * w[n][g][j]), where x is the patch
 // of pixel p of that row, for all channels n of `panels` panels of 16:
 //   x        the patch of pixel 0 of row 0; x_stride bytes from a pixel to the next, x_row_stride from a row to the next
@@ -20,6 +23,7 @@ namespace cutis {
 //   bias, multiplier, padding [16 * panels]
 //   y        [panel][row][quad] as ops/quads.h has them: the first quad of row 0 of panel 0, 64-byte aligned; y_row_stride and
 //            y_panel_stride bytes from one to the next
+//   scratch  kExpandU8KernelBytes, 64-byte aligned
 // A kernel writes the quads of these rows, the padding that fills the last one, and `border` quads of padding before and behind
 // each row. It reads the k-groups of the patches and nothing else of x.
 struct ExpandU8Args {
@@ -39,6 +43,7 @@ struct ExpandU8Args {
   size_t border;
   int32_t panels;
   OutputU8 out;
+  std::byte* scratch;
 };
 using ExpandSparseU8Args = ExpandU8Args;
 

@@ -69,10 +69,7 @@ CUTIS_INLINE void Tile(const ExpandU8Args& args, const Output& out, const Weight
       const float* multiplier = weights.multiplier + 16 * v;
       __m512i quad =
           InQuads(Requantize4<1>(sums[4 * q][v], sums[4 * q + 1][v], sums[4 * q + 2][v], sums[4 * q + 3][v], multiplier, out));
-      if (decltype(q)::kIndex == kQuads - 1 && filled < 4) {
-        const __mmask64 absent = ~(FirstBits(filled) * 0x1111111111111111u);
-        quad = _mm512_mask_blend_epi8(absent, quad, PaddingQuad(padding + 16 * v));
-      }
+      if (decltype(q)::kIndex == kQuads - 1 && filled < 4) quad = PadQuad(quad, filled, padding + 16 * v);
       _mm512_store_si512(y + v * args.y_panel_stride + q * kQuadBytes, quad);
     });
   });
@@ -85,7 +82,7 @@ template <size_t kPanels, bool kSparse>
   const ExpandU8Args args = shared;  // copies: stores of bytes might change the others
   const Output out = shared_out;
   const Weights weights = shared_weights;
-  const size_t width = static_cast<size_t>(args.width), row_bytes = (width + 3) / 4 * kQuadBytes;
+  const size_t width = static_cast<size_t>(args.width), quads = (width + 3) / 4;
   const uint8_t* padding = args.padding + panel * 16;
   const uint8_t* row = args.x;
   uint8_t* y = args.y + panel * args.y_panel_stride;
@@ -102,14 +99,7 @@ template <size_t kPanels, bool kSparse>
       prefetch.Step();
       Tile<1, kPanels, kSparse>(args, out, weights, x, left, padding, to);
     }
-    for (size_t v = 0; v < kPanels; ++v) {
-      const __m512i quad = PaddingQuad(padding + 16 * v);
-      uint8_t* first = y + v * args.y_panel_stride;
-      for (size_t b = 0; b < args.border; ++b) {
-        _mm512_store_si512(first - (b + 1) * kQuadBytes, quad);
-        _mm512_store_si512(first + row_bytes + b * kQuadBytes, quad);
-      }
-    }
+    for (size_t v = 0; v < kPanels; ++v) StoreBorders(y + v * args.y_panel_stride, quads, args.border, padding + 16 * v);
   }
 }
 

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "tests/ops/conv_u8_node.h"
+#include "tests/ops/kernel_test.h"
 
 namespace cutis::test {
 namespace {
@@ -122,14 +124,19 @@ class Chain {
   std::unique_ptr<GuardedBuffer> residual_;
 };
 
-// The kernels of every instruction set that this machine has.
-std::vector<CpuFeatures> Masks() {
-  std::vector<CpuFeatures> masks;
+// The kernels of every instruction set that this machine has, and emulated ones of AMX that write quads.
+std::vector<BlockKernels> AllKernels(const BlockNodes& block) {
+  std::vector<BlockKernels> all;
   for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon,
                         Isa::kDotprod, Isa::kI8mm}) {
-    if (const auto mask = MaskCpu(DetectCpu(), NameOf(isa)); mask.ok()) masks.push_back(mask.value());
+    if (const auto mask = MaskCpu(DetectCpu(), NameOf(isa)); mask.ok()) all.push_back(ChooseBlockKernels(block, mask.value()));
   }
-  return masks;
+  for (const ExtraKernel* extra = FirstExtraKernel(); extra != nullptr; extra = extra->next) {
+    if (!all[0].quads || extra->kernel.kind != all[0].expand->kind || extra->kernel.isa != Isa::kAmx) continue;
+    all.push_back(all[0]);
+    all.back().expand = &extra->kernel;
+  }
+  return all;
 }
 
 // As two threads do it that share the groups at `cut` and the panels as far from the end.
@@ -161,10 +168,10 @@ void CheckBlock(const Shapes& shapes, uint64_t seed) {
   const int64_t units = BlockUnits(block, shapes.batch);
   const int32_t height = chain.output().shape.height;
   REQUIRE(units == int64_t{height} * shapes.batch);
-  for (const CpuFeatures mask : Masks()) {
+  for (const BlockKernels& kernels : AllKernels(block)) {
+    const std::string first = kernels.expand != nullptr ? kernels.expand->name : kernels.depthwise->name;
     for (int32_t rows = 1; rows <= height; ++rows) {
-      BlockArgs args = {ChooseBlockKernels(block, mask), chain.input(), block.add != nullptr ? chain.residual() : nullptr,
-                        nullptr, rows};
+      BlockArgs args = {kernels, chain.input(), block.add != nullptr ? chain.residual() : nullptr, nullptr, rows};
       for (int64_t cut = 0; cut < units; cut += 1 + units / 5) {
         const GuardedBuffer y(before.size());
         std::copy(before.begin(), before.end(), y.data());
@@ -174,7 +181,7 @@ void CheckBlock(const Shapes& shapes, uint64_t seed) {
           random.Fill(scratch.bytes());
           RunBlock(block, args, begin, end, reinterpret_cast<std::byte*>(scratch.data()));
         }
-        INFO("seed " << seed << ", rows " << rows << ", cut " << cut << ", mask " << mask);
+        INFO("seed " << seed << ", rows " << rows << ", cut " << cut << ", " << first);
         REQUIRE(std::memcmp(expected.data(), y.data(), expected.size()) == 0);
       }
       REQUIRE(CanShareChannels(block, rows) == (rows == height && block.project != nullptr));
@@ -184,7 +191,7 @@ void CheckBlock(const Shapes& shapes, uint64_t seed) {
         std::copy(before.begin(), before.end(), y.data());
         args.output = reinterpret_cast<std::byte*>(y.data());
         ShareChannels(block, args, shapes.batch, cut, random);
-        INFO("seed " << seed << ", channels shared at " << cut << ", mask " << mask);
+        INFO("seed " << seed << ", channels shared at " << cut << ", " << first);
         REQUIRE(std::memcmp(expected.data(), y.data(), expected.size()) == 0);
       }
     }
@@ -204,6 +211,7 @@ TEST_CASE("blocks equal their nodes") {
     CheckBlock({1, 9, 9, 6, 0, 0, {}, window, true}, seed++);                // a depthwise one and a sum
     CheckBlock({1, 17, 15, 3, 32, 16, kThreeBy2, window, false}, seed++);    // the stem
     CheckBlock({1, 8, 8, 40, 130, 33, {}, window, true, 0, 0, 75}, seed++);  // pruned
+    CheckBlock({1, 7, 7, 68, 80, 8, {}, window, false}, seed++);             // more than a tile's 16 k-groups
   }
   CheckBlock({1, 12, 9, 8, 16, 8, {}, {3, 3, 1, 1, 2, 2, 2, 2, 2, 2}, true}, seed++);   // dilation
   CheckBlock({1, 12, 9, 8, 16, 8, {}, {2, 3, 4, 3, 1, 1, 0, 1, 0, 1}, false}, seed++);  // rows that no output needs

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ops/conv/conv.h"
+#include "ops/conv/expand.h"
 #include "ops/conv/tiles_amx.h"
 #include "tests/ops/kernel_test.h"
 
@@ -114,30 +115,35 @@ void LoadTileConfigEmulated(const TileConfig& config) { tiles.Load(config); }
 #define _tile_release() ::cutis::test::tiles.Release()
 #define _tile_stored(tile, to, stride) ::cutis::test::tiles.StoreTile(tile, to, stride)
 #define LoadTileConfig ::cutis::test::LoadTileConfigEmulated
-#define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated  // of emulated_avx512vnni.cc
+// Those that take over small calls are of emulated_avx512vnni.cc and emulated_quads_avx512vnni.cc.
+#define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated
 #define ConvU8_32x32k64_amx ConvU8_32x32k64_amx_emulated
+#define ExpandU8_8x48k4_avx512vnni ExpandU8_8x48k4_avx512vnni_emulated
+#define ExpandU8_32x32k64_amx ExpandU8_32x32k64_amx_emulated
 #define PeakU8_tiles_amx PeakU8_tiles_amx_emulated
 
 #include "ops/conv/conv_amx.cc"
+#include "ops/conv/expand_amx.cc"
 #include "ops/peak/peak_amx.cc"
 
 namespace cutis::test {
 namespace {
 
-void CheckReleased() {
+template <class Args, void (*kKernel)(const Args&)>
+void Run(const Args& args) {
+  kKernel(args);
   if (tiles.configured()) tiles.Fault("the kernel leaves tiles configured");
 }
-void ConvU8(const ConvU8Args& args) {
-  ConvU8_32x32k64_amx_emulated(args);
-  CheckReleased();
-}
-void PeakU8(const PeakU8Args& args) {
-  PeakU8_tiles_amx_emulated(args);
-  CheckReleased();
+
+template <class Args, void (*kKernel)(const Args&)>
+Kernel Emulated(KernelKind kind, const char* name) {
+  return {kind, name, Isa::kAmx, 0, reinterpret_cast<KernelFn>(&Run<Args, kKernel>)};
 }
 
-ExtraKernel conv_u8({KernelKind::kConvU8, "ConvU8_32x32k64_amx (emulated)", Isa::kAmx, 0, reinterpret_cast<KernelFn>(&ConvU8)});
-ExtraKernel peak_u8({KernelKind::kPeakU8, "PeakU8_tiles_amx (emulated)", Isa::kAmx, 0, reinterpret_cast<KernelFn>(&PeakU8)});
+ExtraKernel conv_u8(Emulated<ConvU8Args, ConvU8_32x32k64_amx_emulated>(KernelKind::kConvU8, "ConvU8_32x32k64_amx (emulated)"));
+ExtraKernel expand_u8(Emulated<ExpandU8Args, ExpandU8_32x32k64_amx_emulated>(KernelKind::kExpandU8,
+                                                                             "ExpandU8_32x32k64_amx (emulated)"));
+ExtraKernel peak_u8(Emulated<PeakU8Args, PeakU8_tiles_amx_emulated>(KernelKind::kPeakU8, "PeakU8_tiles_amx (emulated)"));
 
 }  // namespace
 }  // namespace cutis::test

@@ -12,6 +12,8 @@ struct Case {
   int32_t panels, k_groups, rows, width;
   size_t border;
   bool extreme = false, ties = false;
+  bool whole = false;     // the k-groups of a patch follow each other
+  bool sequence = false;  // each row's pixels go on in the next row
 };
 
 // A patch is runs of k-groups with gaps between them, as the rows of a window are.
@@ -19,7 +21,7 @@ class ExpandCase {
  public:
   ExpandCase(const Case& c, bool sparse, uint64_t seed) : random_(seed), case_(c) {
     const size_t groups = static_cast<size_t>(c.k_groups), channels = static_cast<size_t>(c.panels) * 16;
-    const size_t run = static_cast<size_t>(random_.Between(1, c.k_groups));
+    const size_t run = c.whole ? groups : static_cast<size_t>(random_.Between(1, c.k_groups));
     size_t patch = 0;
     for (size_t g = 0; g < groups; ++g) {
       if (g > 0 && g % run == 0) patch += static_cast<size_t>(random_.Between(0, 50));
@@ -29,7 +31,9 @@ class ExpandCase {
     args.rows = c.rows;
     args.width = c.width;
     args.x_stride = static_cast<size_t>(random_.Between(1, 70));
-    args.x_row_stride = static_cast<size_t>(random_.Between(0, 300));
+    if (c.whole && random_.OneIn(2)) args.x_stride = groups * 4;  // else patches overlap or have gaps
+    args.x_row_stride =
+        c.sequence ? static_cast<size_t>(c.width) * args.x_stride : static_cast<size_t>(random_.Between(0, 300));
     const size_t x_bytes =
         static_cast<size_t>(c.rows - 1) * args.x_row_stride + static_cast<size_t>(c.width - 1) * args.x_stride + patch;
     x_ = std::make_unique<GuardedBuffer>(x_bytes, random_.OneIn(3) ? GuardedBuffer::kAtStart : GuardedBuffer::kAtEnd);
@@ -40,6 +44,7 @@ class ExpandCase {
     bias_ = std::make_unique<GuardedBuffer>(channels * 4);
     multiplier_ = std::make_unique<GuardedBuffer>(channels * 4);
     random_.Fill(padding_->bytes());
+    random_.Fill(scratch_.bytes());
     Fill();
     args.x = x_->data();
     args.offsets = offsets_.data();
@@ -50,6 +55,7 @@ class ExpandCase {
     args.padding = padding_->data();
     args.border = c.border;
     args.panels = c.panels;
+    args.scratch = reinterpret_cast<std::byte*>(scratch_.data());
     // Rows and panels may lie farther apart than they must.
     const size_t quads = (static_cast<size_t>(c.width) + 3) / 4;
     args.y_row_stride = (quads + c.border * (random_.OneIn(2) ? 1 : 2)) * kQuadBytes;
@@ -65,8 +71,9 @@ class ExpandCase {
     reference(args);
     args.y = y.actual() + begin_;
     kernel(args);
-    y.Check(name, "panels=%d k_groups=%d rows=%d width=%d border=%zu x_stride=%zu extreme=%d ties=%d", case_.panels,
-            case_.k_groups, case_.rows, case_.width, case_.border, args.x_stride, case_.extreme, case_.ties);
+    y.Check(name, "panels=%d k_groups=%d rows=%d width=%d border=%zu x_stride=%zu extreme=%d ties=%d whole=%d sequence=%d",
+            case_.panels, case_.k_groups, case_.rows, case_.width, case_.border, args.x_stride, case_.extreme, case_.ties,
+            case_.whole, case_.sequence);
   }
 
   ExpandU8Args args = {};
@@ -110,6 +117,7 @@ class ExpandCase {
   std::vector<uint32_t> offsets_, starts_;
   std::vector<uint16_t> live_;
   std::unique_ptr<GuardedBuffer> x_, w_, padding_, bias_, multiplier_;
+  const GuardedBuffer scratch_{kExpandU8KernelBytes};
   size_t begin_, bytes_;
 };
 
@@ -123,7 +131,21 @@ void RunAll(KernelOf<ExpandU8Args> reference, KernelOf<ExpandU8Args> kernel, con
       }
     }
   }
-  for (const int32_t panels : {4, 20}) run({panels, 3, 2, 13, 1, false, true});
+  // Pixels of several rows in one tile, quads that begin in one block of pixels and end in the next, rows by themselves.
+  for (const int32_t panels : {1, 2, 3, 4}) {
+    for (const int32_t groups : {7, 8, 10, 15, 16, 17, 28, 33}) {
+      for (const int32_t width : {1, 3, 4, 7, 14, 16, 17, 28, 56}) {
+        for (const int32_t rows : {1, 2, 3, 7}) {
+          const bool sequence = seed % 3 != 0;
+          run({panels, groups, rows, width, seed % 3, seed % 4 == 0, false, true, sequence});
+        }
+      }
+    }
+  }
+  for (const int32_t panels : {4, 20}) {
+    run({panels, 3, 2, 13, 1, false, true});
+    run({panels, 9, 5, 13, 1, false, true, true, true});
+  }
 }
 
 void RunBench(KernelOf<ExpandU8Args> kernel, Bench& bench, bool sparse) {
