@@ -282,7 +282,7 @@ def main():
     parser.add_argument("--cpus", type=lambda text: list(map(int, text.split(","))), default=sorted(os.sched_getaffinity(0)),
                         help="to run on, the first ones first (default: all)")
     parser.add_argument("--isa", type=lambda text: [None if name == "native" else name for name in text.split(",")], default=[None],
-                        help="instruction sets, as cutis bench has them or native: all cases for each, with Cutis held to it and the peers that can be")
+                        help="instruction sets (native, avx2, ...): all cases for each, with Cutis held to it and the peers that can be")
     parser.add_argument("--no-float", action="store_true", help="leave the float32 row out")
     options = parser.parse_args()
     options.build = options.build.resolve()

@@ -8,9 +8,11 @@ import tempfile
 import numpy as np
 
 
-def with_onnxruntime(model, target, name, inputs, reduce_range=False, per_channel=True, operators=False):
-    """Writes `target`, a QDQ model of uint8 activations, or one of quantised operators. `name`: of the network's input."""
+def with_onnxruntime(model, target, name, inputs, reduce_range=False, per_channel=True, operators=False, leave=()):
+    """Writes `target`, a QDQ model of uint8 activations, or one of quantised operators (QOperator) but for those of `leave`. `name`: of the
+    network's input."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.registry import QLinearOpsRegistry
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
@@ -21,11 +23,13 @@ def with_onnxruntime(model, target, name, inputs, reduce_range=False, per_channe
             row = next(self.rows, None)
             return None if row is None else {name: row}
 
+    kinds = [kind for kind in QLinearOpsRegistry if kind not in leave] if operators else None
     with tempfile.TemporaryDirectory() as folder:
         prepared = pathlib.Path(folder) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
         quantize_static(str(prepared), str(target), Reader(), quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
-                        per_channel=per_channel, reduce_range=reduce_range, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+                        per_channel=per_channel, reduce_range=reduce_range, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                        op_types_to_quantize=kinds)
 
 
 def with_nncf(network, inputs, **options):
