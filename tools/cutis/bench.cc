@@ -19,7 +19,7 @@ namespace {
 
 struct BenchOptions {
   ModelOptions model;
-  int32_t threads = 1, batch = 1, runs = 50;
+  int32_t threads = 0, batch = 1, runs = 50;
   bool profile = false, json = false;
   std::string hash = "output";
 };
@@ -182,13 +182,14 @@ Status MeasureHash(const Model& model, const std::string& path, Measurement& res
   return {};
 }
 
-int RunBench(const BenchOptions& options) {
+int RunBench(BenchOptions options) {
   Measurement result;
   const Stopwatch load;
   Result<std::unique_ptr<Model>> opened = OpenModel(options.model);
   result.load_ms = load.Milliseconds();
   if (!opened.ok()) return Fail(opened.status());
   const Model& model = *opened.value();
+  options.threads = ThreadsOf(options.threads, "cutis");
   SessionOptions session_options;
   session_options.batch = options.batch;
   session_options.threads = options.threads;
