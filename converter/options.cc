@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/exit_code.h"
+#include "tools/threads.h"
 
 namespace cutis::convert {
 namespace {
@@ -85,8 +86,11 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("--min-cosine", options.min_cosine,
                  "with --check: exit with code 4 when the mean cosine of the outputs is below this")
       ->check(CLI::Range(-1.0, 1.0));
-  app.add_option("--threads", options.threads, "threads for calibrating and comparing; never changes the result")
-      ->check(CLI::Range(1, 256));
+  app.add_option(
+         "--threads", options.threads,
+         "threads for calibrating and comparing; never changes the result; default, and 0: as many as the affinity mask and "
+         "the CPU quota of the process allow")
+      ->check(CLI::Range(0, kMaxThreads));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -107,6 +111,7 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
     *exit_code = kExitUsage;
     return std::nullopt;
   }
+  options.threads = ThreadsOf(options.threads, "cutis-convert");
   return options;
 }
 

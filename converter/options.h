@@ -21,7 +21,7 @@ struct Options {
   bool mixed = false;
   bool fuse = true;  // layers run together in blocks where they can (plan/blocks.h)
   Effort effort = Effort::kDefault;
-  int32_t threads = 1;
+  int32_t threads = 0;  // ParseOptions makes a number of the default
   PruneOptions prune;
   std::string sensitivity;           // the JSON file to write; empty: not given
   std::vector<std::string> reports;  // to write, .html or .json

@@ -1,11 +1,12 @@
 #include "runtime/threads.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <new>
+
+#include "runtime/cpus.h"
 
 namespace cutis {
 namespace {
@@ -29,7 +30,7 @@ Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
   std::span<Worker> workers;
   CUTIS_TRY(team->memory_.Array(static_cast<size_t>(threads - 1), &workers));
   // Spinning on a core that a peer needs only keeps the peer from finishing.
-  team->spins_ = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? kSpins : 0;
+  team->spins_ = threads > 1 && threads <= AvailableCpus() ? kSpins : 0;
 
   // Signals are for the program's own threads.
   sigset_t all, before;

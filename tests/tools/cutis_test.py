@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import unittest
@@ -22,9 +23,9 @@ class Usage(CliTest):
         sample = SAMPLES[0]
         for arguments in ([], ["frobnicate"], ["classify"], ["classify", MODEL], ["classify", MODEL, sample, "--frobnicate"],
                           ["inspect"], ["inspect", MODEL, "--frobnicate"], ["bench", MODEL, "extra"],
-                          ["classify", MODEL, sample, "--threads", "0"], ["classify", MODEL, sample, "--threads", "257"],
+                          ["classify", MODEL, sample, "--threads", "-1"], ["classify", MODEL, sample, "--threads", "257"],
                           ["classify", MODEL, sample, "--threads", "two"], ["classify", MODEL, sample, "--threads"],
-                          ["bench", MODEL, "--threads", "0"], ["bench", MODEL, "--threads", "-1"],
+                          ["bench", MODEL, "--threads", "-1"],
                           ["bench", MODEL, "--threads", "99999999999999"], ["bench", MODEL, "--batch", "0"],
                           ["bench", MODEL, "--runs", "0"], ["bench", MODEL, "--hash", "some"]):
             with self.subTest(arguments=arguments):
@@ -332,6 +333,28 @@ class Bench(CliTest):
             last = block
         self.assertLess(len(rows), len(nodes))
         self.assertEqual([{key: row[key] for key in ("node", "kernel", "macs")} for row in result["profile"]], rows)
+
+    @unittest.skipUnless(shutil.which("taskset"), "no taskset")
+    def test_default_threads(self):
+        """As many as the process may have, which is not what the machine has."""
+        def threads(*options, cpus):
+            command = ["taskset", "-c", ",".join(map(str, cpus)), CUTIS, "bench", small, "--json", "--runs", 1, *options]
+            result = run(*command)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return json.loads(result.stdout)["threads"], result.stderr
+        small = SMALL / "small_u8.cutis"
+        cpus = sorted(os.sched_getaffinity(0))
+        every, stderr = threads(cpus=cpus)
+        self.assertTrue(1 <= every <= len(cpus), every)  # fewer under a quota
+        self.assertEqual(stderr, "")
+        self.assertEqual(threads(cpus=cpus[:1]), (1, ""))
+        self.assertEqual(threads("--threads", 0, cpus=cpus[:1]), (1, ""))
+        if every >= 2:
+            self.assertEqual(threads("--threads", 2, cpus=cpus), (2, ""))
+        # More than that is done, and said.
+        count, stderr = threads("--threads", 3, cpus=cpus[:1])
+        self.assertEqual(count, 3)
+        self.assertRegex(stderr, r"\Acutis: note: 3 threads, but .* allow this process 1: .*\n\Z")
 
     def assert_close(self, a, b):
         """Equal but for the rounding of printed reals to float32."""

@@ -21,7 +21,7 @@ namespace {
 
 struct BenchOptions {
   ModelOptions model;
-  int32_t threads = 1, batch = 1, runs = 50;
+  int32_t threads = 0, batch = 1, runs = 50;
   bool profile = false, json = false, autotune = false;
   std::string hash = "output";
 };
@@ -205,8 +205,8 @@ void PrintTuning(const TuneResult& tuning) {
   if (tuning.steps.empty()) std::printf("  no step is faster with a lesser set\n");
 }
 
-int RunBench(const BenchOptions& given) {
-  BenchOptions options = given;
+int RunBench(BenchOptions options) {
+  options.threads = ThreadsOf(options.threads, "cutis");
   std::optional<TuneResult> tuning;
   if (options.autotune) {
     if (options.model.no_tune) return Fail(Status::Error(Code::kUsage, "--autotune: has no meaning with --no-tune"));

@@ -18,7 +18,7 @@ struct ClassifyOptions {
   ModelOptions model;
   std::vector<std::string> images;
   std::string operating_point;  // empty: the model's default
-  int32_t threads = 1;
+  int32_t threads = 0;
   bool json = false;
 };
 
@@ -167,7 +167,7 @@ int RunClassify(const ClassifyOptions& options) {
   if (Status status = CheckModel(*model.value(), options.model.path, options.operating_point); !status.ok())
     return Fail(status);
   SessionOptions session_options;
-  session_options.threads = options.threads;
+  session_options.threads = ThreadsOf(options.threads, "cutis");
   Result<std::unique_ptr<Session>> session = Session::Create(*model.value(), session_options);
   if (!session.ok()) return Fail(session.status());
 

@@ -24,10 +24,11 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
 }
 
 void AddThreads(CLI::App& app, int32_t& threads) {
-  app.add_option("--threads", threads, "Threads of one run")
+  app.add_option("--threads", threads,
+                 "Threads of one run; 0: as many as the affinity mask and the CPU quota of the process allow")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(1, kMaxThreads));
+      ->check(CLI::Range(0, kMaxThreads));
 }
 
 void AddTuneOptions(CLI::App& app, ModelOptions& options) {

@@ -14,6 +14,7 @@
 
 #include "ops/status.h"
 #include "runtime/model.h"
+#include "tools/threads.h"
 
 namespace cutis::cli {
 
@@ -21,7 +22,6 @@ namespace cutis::cli {
 // that read back as the same float.
 using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, int64_t, uint64_t, float>;
 
-inline constexpr int32_t kMaxThreads = 256;
 inline constexpr int32_t kMaxBatch = 1024;
 inline constexpr int32_t kMaxRuns = 1'000'000;
 
@@ -43,6 +43,7 @@ struct ModelOptions {
 };
 void AddModelOptions(CLI::App& app, ModelOptions& options);
 void AddTuneOptions(CLI::App& app, ModelOptions& options);
+// See ThreadsOf() for what becomes of the number.
 void AddThreads(CLI::App& app, int32_t& threads);
 
 // Opens and checks a model for the instruction sets asked for, with a tuning if one is named, or lies in the cache folder and
