@@ -117,6 +117,14 @@ CUTIS_INLINE void LoadBiases(const int32_t* bias) {
 }
 
 template <size_t kTiles, size_t kPanels>
+CUTIS_INLINE void LoadSums(const std::byte* const* from) {
+  _tile_loadd(0, from[0], SumRing::kPlaceBytes);
+  if constexpr (kPanels > 1) _tile_loadd(1, from[0] + kTileRowBytes, SumRing::kPlaceBytes);
+  if constexpr (kTiles > 1) _tile_loadd(2, from[1], SumRing::kPlaceBytes);
+  if constexpr (kTiles > 1 && kPanels > 1) _tile_loadd(3, from[1] + kTileRowBytes, SumRing::kPlaceBytes);
+}
+
+template <size_t kTiles, size_t kPanels>
 CUTIS_INLINE void StoreSums(std::byte* const* to) {
   _tile_stored(0, to[0], SumRing::kPlaceBytes);
   if constexpr (kPanels > 1) _tile_stored(1, to[0] + kTileRowBytes, SumRing::kPlaceBytes);
@@ -131,12 +139,13 @@ struct BlockTiles {
   std::byte* sums[2];
 };
 
-// The sums of a block; meanwhile the strips that wait become bytes, all of them.
+// The sums of a block, which begin as the bias, or without one as those that lie in the ring; meanwhile the strips that wait
+// become bytes, all of them.
 template <size_t kTiles, size_t kPanels, class Steps, class Waiting>
 [[gnu::noinline]] void RunTiles(const Steps& shared, const BlockTiles& tiles, const int32_t* bias, Waiting& waiting) {
   const Steps steps = shared;  // a copy: stores of bytes might change the other
   const uint8_t *x0 = tiles.x[0], *x1 = tiles.x[kTiles - 1];
-  LoadBiases<kTiles, kPanels>(bias);
+  bias != nullptr ? LoadBiases<kTiles, kPanels>(bias) : LoadSums<kTiles, kPanels>(tiles.sums);
   const size_t strips_a_step = (waiting.strips + steps.count - 1) / steps.count;
   for (size_t step = 0; step < steps.count; ++step) {
     Multiply<kTiles, kPanels>(x0, x1, tiles.x_stride, steps.At(step));

@@ -1,14 +1,18 @@
-// ConvU8 for AMX-INT8: the blocks of blocks_amx.h, whose sums become rows of bytes.
+// ConvU8 and ConvSparseU8 for AMX-INT8: the blocks of blocks_amx.h, whose sums become rows of bytes.
 #include "ops/conv/blocks_amx.h"
 #include "ops/conv/conv.h"
+#include "ops/conv/sparse_amx.h"
 
 namespace cutis {
 
 void ConvU8_6x64k4_avx512vnni(const ConvU8Args& args);
+void ConvSparseU8_12x16k4_avx512vnni(const ConvSparseU8Args& args);
 
 namespace {
 
-static_assert(kDenseScratchBytes <= ConvU8ScratchBytes(1));
+// Steps of pruned weights at a time: as many as the scratch holds. 192 k-groups are 768 channels.
+constexpr size_t kConvSteps = 12;
+static_assert(kDenseScratchBytes <= ConvU8ScratchBytes(1) && SparseScratchBytes(kConvSteps) <= ConvU8ScratchBytes(1));
 
 // Where the bytes go. A strip is 2 pixels of two panels or 4 of one, since four vectors become bytes together.
 struct RowTarget {
@@ -82,6 +86,18 @@ void ConvU8_32x32k64_amx(const ConvU8Args& args) {
   WaitingRows waiting({args.y, args.y_stride, channels, args.multiplier}, args.out, ring);
   RunDense({args.x, args.x_stride, args.pixels}, ring, args.w, static_cast<size_t>(args.k_groups), args.bias,
            (channels + 15) / 16, args.scratch, waiting);
+}
+
+void ConvSparseU8_32x32k64_amx(const ConvSparseU8Args& args) {
+  const size_t channels = static_cast<size_t>(args.channels);
+  const SparseWeights weights(args.w, args.panel_starts, args.live, (channels + 15) / 16);
+  if (!weights.PayForAmx(args.pixels)) {
+    ConvSparseU8_12x16k4_avx512vnni(args);
+    return;
+  }
+  const SumRing ring(args.scratch, args.pixels);
+  WaitingRows waiting({args.y, args.y_stride, channels, args.multiplier}, args.out, ring);
+  RunSparse<kConvSteps>({args.x, args.x_stride, args.pixels}, ring, weights, args.bias, args.scratch, waiting);
 }
 
 }  // namespace cutis

@@ -11,8 +11,8 @@
 
 namespace cutis {
 
-// The working memory of a kernel: what conv_amx.cc needs of its scratch.
-inline constexpr size_t kExpandU8KernelBytes = size_t{10} * 1024;
+// The working memory of a kernel: what expand_amx.cc needs.
+inline constexpr size_t kExpandU8KernelBytes = size_t{24} * 1024 + 64;
 
 // y[row][p][n] = requantize(bias[n] + sum over the k-groups g, j < 4 of x[offsets[g] + j] * w[n][g][j]), where x is the patch
 // of pixel p of that row, for all channels n of `panels` panels of 16:

@@ -1,4 +1,4 @@
-// ExpandU8 for AMX-INT8: the blocks of blocks_amx.h, whose sums become quads.
+// ExpandU8 and ExpandSparseU8 for AMX-INT8: the blocks of blocks_amx.h, whose sums become quads.
 //
 // The patches of a row are rows of a tile where their k-groups lie one behind the other: in all 1x1 convolutions, but not in
 // the stem. Where a row goes on in the next one, as it does without a stride, the pixels of all rows are one sequence: 14 rows
@@ -11,15 +11,19 @@
 // AMX takes 160 at 10 k-groups (40 channels), 1056 at 28 (112), 1696 at 48 (192: AMX 192).
 #include "ops/conv/blocks_amx.h"
 #include "ops/conv/expand.h"
+#include "ops/conv/sparse_amx.h"
 #include "ops/quads_avx512.h"
 
 namespace cutis {
 
 void ExpandU8_8x48k4_avx512vnni(const ExpandU8Args& args);
+void ExpandSparseU8_8x16k4_avx512vnni(const ExpandSparseU8Args& args);
 
 namespace {
 
-static_assert(kDenseScratchBytes <= kExpandU8KernelBytes);
+// Steps of pruned weights. They must hold all k-groups, since quads take pixels of two blocks: 128, which are 512 channels.
+constexpr size_t kExpandSteps = 8;
+static_assert(kDenseScratchBytes <= kExpandU8KernelBytes && SparseScratchBytes(kExpandSteps) <= kExpandU8KernelBytes);
 
 // A strip is one quad of each panel.
 class WaitingQuads {
@@ -129,6 +133,24 @@ void ExpandU8_32x32k64_amx(const ExpandU8Args& args) {
   WaitingQuads waiting(args, ring);
   RunDense(pixels, ring, args.w, static_cast<size_t>(args.k_groups), args.bias, static_cast<size_t>(args.panels), args.scratch,
            waiting);
+}
+
+void ExpandSparseU8_32x32k64_amx(const ExpandSparseU8Args& args) {
+  const bool sequence = InOneSequence(args);
+  const SparseWeights weights(args.w, args.panel_starts, args.live, static_cast<size_t>(args.panels));
+  const size_t together = sequence ? PixelsOf(args) : static_cast<size_t>(args.width);
+  if (!weights.PayForAmx(together) || weights.MostSteps() > kExpandSteps || !InOnePiece(args)) {
+    ExpandSparseU8_8x16k4_avx512vnni(args);
+    return;
+  }
+  if (!sequence) {
+    RowByRow(args, ExpandSparseU8_32x32k64_amx);
+    return;
+  }
+  const Pixels pixels = {args.x, args.x_stride, together};
+  const SumRing ring(args.scratch, pixels.count);
+  WaitingQuads waiting(args, ring);
+  RunSparse<kExpandSteps>(pixels, ring, weights, args.bias, args.scratch, waiting);
 }
 
 }  // namespace cutis

@@ -118,6 +118,10 @@ void LoadTileConfigEmulated(const TileConfig& config) { tiles.Load(config); }
 // Those that take over small calls are of emulated_avx512vnni.cc and emulated_quads_avx512vnni.cc.
 #define ConvU8_6x64k4_avx512vnni ConvU8_6x64k4_avx512vnni_emulated
 #define ConvU8_32x32k64_amx ConvU8_32x32k64_amx_emulated
+#define ConvSparseU8_12x16k4_avx512vnni ConvSparseU8_12x16k4_avx512vnni_emulated
+#define ConvSparseU8_32x32k64_amx ConvSparseU8_32x32k64_amx_emulated
+#define ExpandSparseU8_8x16k4_avx512vnni ExpandSparseU8_8x16k4_avx512vnni_emulated
+#define ExpandSparseU8_32x32k64_amx ExpandSparseU8_32x32k64_amx_emulated
 #define ExpandU8_8x48k4_avx512vnni ExpandU8_8x48k4_avx512vnni_emulated
 #define ExpandU8_32x32k64_amx ExpandU8_32x32k64_amx_emulated
 #define PeakU8_tiles_amx PeakU8_tiles_amx_emulated
@@ -141,8 +145,12 @@ Kernel Emulated(KernelKind kind, const char* name) {
 }
 
 ExtraKernel conv_u8(Emulated<ConvU8Args, ConvU8_32x32k64_amx_emulated>(KernelKind::kConvU8, "ConvU8_32x32k64_amx (emulated)"));
+ExtraKernel conv_sparse_u8(Emulated<ConvSparseU8Args, ConvSparseU8_32x32k64_amx_emulated>(
+    KernelKind::kConvSparseU8, "ConvSparseU8_32x32k64_amx (emulated)"));
 ExtraKernel expand_u8(Emulated<ExpandU8Args, ExpandU8_32x32k64_amx_emulated>(KernelKind::kExpandU8,
                                                                              "ExpandU8_32x32k64_amx (emulated)"));
+ExtraKernel expand_sparse_u8(Emulated<ExpandSparseU8Args, ExpandSparseU8_32x32k64_amx_emulated>(
+    KernelKind::kExpandSparseU8, "ExpandSparseU8_32x32k64_amx (emulated)"));
 ExtraKernel peak_u8(Emulated<PeakU8Args, PeakU8_tiles_amx_emulated>(KernelKind::kPeakU8, "PeakU8_tiles_amx (emulated)"));
 
 }  // namespace

@@ -142,6 +142,12 @@ void RunAll(KernelOf<ExpandU8Args> reference, KernelOf<ExpandU8Args> kernel, con
       }
     }
   }
+  for (const int32_t groups : {96, 127, 128, 129, 200}) {  // several steps of 16 k-groups; more than tiles of weights hold
+    for (const int32_t panels : {1, 2, 5}) {
+      run({panels, groups, 3, 14, 1, seed % 4 == 0, false, true, true});
+      run({panels, groups, 2, 50, 1, seed % 4 == 0, false, true, false});
+    }
+  }
   for (const int32_t panels : {4, 20}) {
     run({panels, 3, 2, 13, 1, false, true});
     run({panels, 9, 5, 13, 1, false, true, true, true});
