@@ -122,7 +122,7 @@ Status Classify(Session* session, const void* encoded, size_t size, const char* 
   float* probabilities = values.get() + labels;
 
   const Clock::time_point start = Clock::now();
-  CUTIS_ASSIGN(const cutis::Image image, cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, recipe->decoder));
+  CUTIS_ASSIGN(const cutis::Image image, cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, *recipe));
   const Clock::time_point decoded = Clock::now();
   CUTIS_TRY(session->SetInputImage(0, image));
   const Clock::time_point preprocessed = Clock::now();

@@ -6,11 +6,14 @@
 #include "runtime/image_check.h"
 #include "runtime/resize.h"
 #include "runtime/stb.h"
+#include "runtime/turbo.h"
 
 namespace cutis {
 namespace {
 
 constexpr uint8_t kPngSignature[kPngSignatureBytes] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+constexpr const char* kDecoders[] = {"stb", "libjpeg-turbo", "libjpeg-turbo-scaled"};
+
 constexpr size_t kSlack = 64 * 1024;  // the decoder's own tables
 
 size_t Pixels(const EncodedInfo& info) { return static_cast<size_t>(info.width) * static_cast<size_t>(info.height); }
@@ -142,10 +145,26 @@ Status CheckImageSize(uint32_t width, uint32_t height) {
   return {};
 }
 
-Result<Image> DecodeImage(std::span<const uint8_t> encoded, const char* decoder) {
-  if (decoder == nullptr || std::strcmp(decoder, "stb") != 0) {
-    return Status::Error(Code::kUnsupported, "the model asks for the image decoder \"%.40s\", and this build has only \"stb\"",
-                         decoder == nullptr ? "" : decoder);
+std::span<const char* const> DecoderNames() { return kDecoders; }
+
+const char* DecoderVersion(const char* name) {
+  if (std::strcmp(name, kDecoders[0]) == 0) return "";
+  return std::strcmp(name, kDecoders[1]) == 0 || std::strcmp(name, kDecoders[2]) == 0 ? TurboVersion() : nullptr;
+}
+
+Result<Image> DecodeImage(std::span<const uint8_t> encoded, const Preprocess& recipe) {
+  const char* const name = recipe.decoder == nullptr ? "" : recipe.decoder;
+  const bool scaled = std::strcmp(name, kDecoders[2]) == 0;
+  const bool turbo = scaled || std::strcmp(name, kDecoders[1]) == 0;
+  if (!turbo && std::strcmp(name, kDecoders[0]) != 0) {
+    return Status::Error(Code::kUnsupported, "the model asks for the image decoder \"%.40s\", which this version does not know",
+                         name);
+  }
+  if (turbo && TurboVersion() == nullptr) {
+    return Status::Error(Code::kUnsupported,
+                         "the model asks for the image decoder \"%s\", and this build has only \"stb\"; build Cutis with "
+                         "-Dturbojpeg=enabled",
+                         name);
   }
   if (encoded.empty()) return Status::Error(Code::kBadInput, "the image file is empty");
   if (encoded.size() > kMaxEncodedBytes) {
@@ -154,9 +173,18 @@ Result<Image> DecodeImage(std::span<const uint8_t> encoded, const char* decoder)
   }
   EncodedInfo info;
   Image image;
+  int eighths = 8;
   if (encoded.size() >= 3 && encoded[0] == 0xff && encoded[1] == 0xd8 && encoded[2] == 0xff) {
     CUTIS_ASSIGN(info, CheckJpeg(encoded));
-    CUTIS_ASSIGN(image, StbDecode(encoded, JpegLimit(info)));
+    if (turbo) {
+      const bool sideways = info.orientation >= 5;
+      if (scaled) {
+        eighths = DecodeEighths(recipe.steps, sideways ? info.height : info.width, sideways ? info.width : info.height);
+      }
+      CUTIS_ASSIGN(image, TurboDecode(encoded, info, eighths));
+    } else {
+      CUTIS_ASSIGN(image, StbDecode(encoded, JpegLimit(info)));
+    }
   } else if (encoded.size() >= kPngSignatureBytes && std::memcmp(encoded.data(), kPngSignature, kPngSignatureBytes) == 0) {
     CUTIS_ASSIGN(const PngInfo png, CheckPng(encoded));
     info = png.image;
@@ -164,7 +192,7 @@ Result<Image> DecodeImage(std::span<const uint8_t> encoded, const char* decoder)
   } else {
     return Status::Error(Code::kBadInput, "the file is neither JPEG nor PNG; save the image as one of these");
   }
-  if (image.width != info.width || image.height != info.height) {
+  if (image.width != ScaledSide(info.width, eighths) || image.height != ScaledSide(info.height, eighths)) {
     return Status::Error(Code::kInternal, "the decoder gave %d x %d pixels where the file says %d x %d", image.width,
                          image.height, info.width, info.height);
   }

@@ -68,6 +68,24 @@ Status CheckImage(const Image& image) {
 
 void FreeDeleter::operator()(void* memory) const { std::free(memory); }
 
+int DecodeEighths(std::span<const PreprocessStep> steps, int32_t width, int32_t height) {
+  bool square = false;
+  for (const PreprocessStep& step : steps) {
+    if (step.kind == PreprocessStep::Kind::kCenterCrop) return 8;
+    if (step.kind == PreprocessStep::Kind::kCenterSquare) {
+      square = true;
+      continue;
+    }
+    for (const int eighths : {1, 2, 4}) {
+      int32_t w = ScaledSide(width, eighths), h = ScaledSide(height, eighths);
+      if (square) w = h = w < h ? w : h;
+      if (w >= step.width && h >= step.height) return eighths;
+    }
+    return 8;
+  }
+  return 8;
+}
+
 Result<Image> CropCenter(const Image& image, int32_t width, int32_t height) {
   CUTIS_TRY(CheckImage(image));
   PixelView view = ViewOf(image);

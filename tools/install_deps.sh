@@ -9,6 +9,7 @@ packages=(
   flatbuffers-compiler libflatbuffers-dev     # the file format
   libhwy-dev                                  # portable SIMD (headers only)
   libstb-dev                                  # JPEG and PNG decoder (header only)
+  libjpeg62-turbo-dev                         # second JPEG decoder
   libcli11-dev nlohmann-json3-dev             # command lines, JSON
   libprotobuf-dev protobuf-compiler libonnx-dev  # ONNX import
   libzip-dev                                  # PyTorch import: .pth files are zip archives

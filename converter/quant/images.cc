@@ -36,7 +36,7 @@ Result<std::vector<std::string>> ListImages(const std::string& folder) {
 Result<std::vector<uint8_t>> LoadImage(const std::string& path, const Preprocess& recipe, const Shape& shape) {
   CUTIS_ASSIGN(const std::vector<std::byte> encoded, ReadFile(path, kMaxEncodedBytes));
   const auto named = [&](const Status& status) { return Status::Error(status.code(), "%s: %s", path.c_str(), status.text()); };
-  auto image = DecodeImage({reinterpret_cast<const uint8_t*>(encoded.data()), encoded.size()}, recipe.decoder);
+  auto image = DecodeImage({reinterpret_cast<const uint8_t*>(encoded.data()), encoded.size()}, recipe);
   if (!image.ok()) return named(image.status());
   std::vector<uint8_t> pixels(static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width) * 3);
   const Status status = PreprocessImage(recipe, image.value(), DetectCpu(), shape.width, shape.height, 3, pixels.data());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "converter/recipe/json.h"
+#include "runtime/image.h"
 
 namespace cutis::convert {
 
@@ -48,9 +49,15 @@ Result<PreprocessStep> ParseStep(const json& value, const std::string& where) {
 Result<PreprocessRecipe> ParsePreprocess(JsonObject& object) {
   PreprocessRecipe preprocess;
   CUTIS_ASSIGN(preprocess.decoder, object.String("decoder"));
-  if (preprocess.decoder != "stb") {
-    return Status::Error(Code::kUnsupported, "%s: this version knows only the decoder \"stb\"",
-                         object.Where("decoder").c_str());
+  std::string known;
+  bool found = false;
+  for (const char* name : DecoderNames()) {
+    found = found || preprocess.decoder == name;
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  if (!found) {
+    return Status::Error(Code::kUnsupported, "%s: \"%s\" is no decoder; there are %s", object.Where("decoder").c_str(),
+                         preprocess.decoder.c_str(), known.c_str());
   }
   CUTIS_ASSIGN(const json* steps, object.Array("steps"));
   for (const json& value : *steps) {

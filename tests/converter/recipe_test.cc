@@ -78,7 +78,8 @@ TEST_CASE("errors in a recipe name their place") {
   Refused(Edited(kRecipe, "\"name\"", "\"nmae\": 1, \"name\""), "nmae");
   Refused(Edited(kRecipe, "\"name\": \"n\"", "\"name\": 7"), "name");
   Refused(Edited(kRecipe, "\"name\": \"n\"", "\"name\": \"n\", \"name\": \"m\""), "twice");
-  Refused(Edited(kRecipe, "\"stb\"", "\"libjpeg\""), "decoder");
+  Refused(Edited(kRecipe, "\"stb\"", "\"libjpeg\""), "is no decoder; there are stb, libjpeg-turbo, libjpeg-turbo-scaled");
+  CHECK(ParseRecipe(Edited(kRecipe, "\"stb\"", "\"libjpeg-turbo-scaled\""), "r").ok());
   Refused(Edited(kRecipe, "\"decoder\": \"stb\",", ""), "decoder");
   Refused(Edited(kRecipe, "center_square", "center_triangle"), "steps[0]");
   Refused(Edited(kRecipe, "\"width\": 184", "\"width\": 0"), "steps[1]");

@@ -11,7 +11,8 @@ Writes into tests/runtime/data/:
   images.txt     name width height crc32 of what Pillow makes of each: ImageOps.exif_transpose, convert("RGB").
   recipe.txt     name crc32 of the 160 x 160 bytes after square, resize 184 bicubic, centre 160.
   png_bomb.png   a PNG that unpacks to far more than its one pixel; not in images.txt.
-  *.jpg.rgb      Pillow's pixels of the JPEG files, for a comparison within a tolerance.
+  *.jpg.rgb      Pillow's pixels of the JPEG files: for a comparison within a tolerance, and to the bit with libjpeg-turbo.
+  jpg_scaled.txt name eighths width height crc32 of what Pillow makes of a JPEG file at 4, 2 and 1 eighths of its size (draft).
 """
 
 import io
@@ -179,6 +180,18 @@ def jpeg_files():
     }
 
 
+def scaled_lines(files):
+    """Decoded at a reduced size by libjpeg-turbo, as stored (no orientation). Pillow must have been built with that."""
+    lines = []
+    for name, data in files.items():
+        for divisor in (2, 4, 8):
+            image = Image.open(io.BytesIO(data))
+            image.draft(image.mode, (image.width // divisor, image.height // divisor))
+            image = image.convert("RGB")
+            lines.append(f"{name} {8 // divisor} {image.width} {image.height} {zlib.crc32(image.tobytes()):08x}")
+    return lines
+
+
 def main():
     OUT.mkdir(exist_ok=True)
     kinds = ["noise", "edges", "smooth"]
@@ -205,7 +218,10 @@ def main():
     # One pixel, and 4 MB of compressed zeros behind it.
     bomb = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(bytes(1 << 22), 9))
     (OUT / "png_bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bomb + chunk(b"IEND", b""))
-    for name, data in jpeg_files().items():
+    jpegs = jpeg_files()
+    scaled = {name: data for name, data in jpegs.items() if name != "jpg_cmyk.jpg"}
+    (OUT / "jpg_scaled.txt").write_text("\n".join(scaled_lines(scaled)) + "\n")
+    for name, data in jpegs.items():
         (OUT / name).write_bytes(data)
         if name != "jpg_cmyk.jpg":
             image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")

@@ -9,7 +9,11 @@
 namespace cutis {
 namespace {
 
-Result<Image> Decode(const std::vector<uint8_t>& file) { return DecodeImage(file, "stb"); }
+Result<Image> Decode(const std::vector<uint8_t>& file, const char* decoder = "stb") {
+  Preprocess recipe;
+  recipe.decoder = decoder;
+  return DecodeImage(file, recipe);
+}
 
 struct Expected {
   std::string name;
@@ -143,7 +147,7 @@ TEST_CASE("what cannot be decoded is refused with the reason") {
   refused(ReadData("png_bomb.png"), Code::kBadInput, "unpacks to more");
   refused(ReadData("jpg_cmyk.jpg"), Code::kUnsupported, "CMYK");
   refused(std::vector<uint8_t>(kMaxEncodedBytes + 1), Code::kBadInput, "too large");
-  CHECK(DecodeImage(ReadData("jpg_420.jpg"), "turbo").status().code() == Code::kUnsupported);
+  CHECK(Decode(ReadData("jpg_420.jpg"), "turbo").status().code() == Code::kUnsupported);
 
   std::vector<uint8_t> jpeg = ReadData("jpg_420.jpg");
   size_t frame = 0;

@@ -227,6 +227,24 @@ class Prune(CliTest):
     def nodes(self, output):
         return {node["name"]: node for node in json.loads(self.good(CUTIS, "inspect", output, "--json"))["nodes"]}
 
+    def test_decoders(self):
+        seen = {}
+        for decoder in ("stb", "libjpeg-turbo", "libjpeg-turbo-scaled"):
+            path = self.source / "recipe.json"
+            recipe = json.loads(path.read_text(encoding="utf-8")) | {"decoder": decoder}
+            path.write_text(json.dumps(recipe), encoding="utf-8")
+            output = self.folder / "model.cutis"
+            result = run(CONVERT, self.source, "-o", output, "--calibrate", self.images)
+            if result.returncode != 0:  # a build without the library
+                self.assertNotEqual(decoder, "stb")
+                self.assertIn("-Dturbojpeg=enabled", result.stderr)
+                continue
+            shown = json.loads(self.good(CUTIS, "inspect", output, "--json"))["recipe"]
+            self.assertEqual(shown["decoder"], decoder)
+            self.assertRegex(shown["decoder_version"], "^$" if decoder == "stb" else r"^\d+\.\d+")
+            seen[decoder] = output.read_bytes()
+        self.assertEqual(len(set(seen.values())), len(seen))  # the decoder is part of the bytes, and decides about ranges
+
     def test_modes(self):
         whole = self.convert()[0].read_bytes()
         for mode in ("unstructured:0.5", "block:0.5", "channel:0.5"):

@@ -65,7 +65,7 @@ Result<Outcome> ClassifyFile(Classifier& classifier, const std::string& path) {
   CUTIS_ASSIGN(const std::vector<uint8_t> encoded, ReadFile(path, kMaxEncodedBytes));
 
   const Stopwatch decode;
-  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, model.preprocess()->decoder));
+  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *model.preprocess()));
   outcome.ms.decode = decode.Milliseconds();
 
   const Stopwatch preprocess;

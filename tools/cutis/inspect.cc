@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ops/stored.h"
+#include "runtime/image.h"
 #include "tools/cutis/common.h"
 
 namespace cutis::cli {
@@ -136,7 +137,9 @@ Json RecipeJson(const Preprocess& recipe) {
     if (step.kind == PreprocessStep::Kind::kResize) json["filter"] = NameOfFilter(step.filter);
     steps.push_back(json);
   }
+  const char* const version = DecoderVersion(recipe.decoder);
   return {{"decoder", recipe.decoder},
+          {"decoder_version", version == nullptr ? Json(nullptr) : Json(version)},
           {"steps", steps},
           {"mean", std::vector<float>(recipe.mean.begin(), recipe.mean.end())},
           {"std", std::vector<float>(recipe.std.begin(), recipe.std.end())}};
@@ -277,7 +280,9 @@ void PrintPlan(const Model& model) {
 }
 
 void PrintRecipe(const Preprocess& recipe) {
-  std::printf("\nImage: decoder %s, EXIF orientation", PrintableLine(recipe.decoder).c_str());
+  const char* const version = DecoderVersion(recipe.decoder);
+  const std::string note = version == nullptr ? " (not in this build)" : version[0] == '\0' ? "" : " " + std::string(version);
+  std::printf("\nImage: decoder %s%s, EXIF orientation", PrintableLine(recipe.decoder).c_str(), note.c_str());
   for (const PreprocessStep& step : recipe.steps) {
     switch (step.kind) {
       case PreprocessStep::Kind::kCenterSquare:
