@@ -261,7 +261,7 @@ bool JpegChecker::BlockSequential(Component* component) {
   int k = 1;
   while (k < 64) {
     uint8_t symbol = 0;
-    if (!reader_.Symbol(*component->ac_table, &symbol)) return false;
+    if (!reader_.Coefficient(*component->ac_table, &symbol)) return false;
     const int run = symbol >> 4, category = symbol & 15;
     if (category == 0) {
       if (run != 15) break;
@@ -269,8 +269,7 @@ bool JpegChecker::BlockSequential(Component* component) {
       continue;
     }
     k += run + 1;
-    uint32_t ignored = 0;
-    if (category > kMaxAcCategory || !reader_.Bits(category, &ignored)) return false;
+    if (category > kMaxAcCategory) return false;
   }
   return k <= 64;
 }

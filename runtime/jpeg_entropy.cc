@@ -16,7 +16,7 @@ bool HuffmanTable::Build(std::span<const uint8_t, 16> counts, std::span<const ui
     if (length <= kQuickBits) {
       const int shift = kQuickBits - length;
       for (int32_t i = 0; i < count; ++i) {
-        const uint16_t entry = static_cast<uint16_t>(length << 8 | symbols_[used + i]);
+        const Code entry = MakeCode(symbols_[used + i], length);
         const uint32_t begin = (code + static_cast<uint32_t>(i)) << shift;
         for (uint32_t k = 0; k < 1u << shift; ++k) quick_[begin + k] = entry;
       }
@@ -30,17 +30,16 @@ bool HuffmanTable::Build(std::span<const uint8_t, 16> counts, std::span<const ui
   return true;
 }
 
-int HuffmanTable::FindLong(uint32_t bits16, uint8_t* symbol) const {
+HuffmanTable::Code HuffmanTable::FindLong(uint32_t bits16) const {
   for (int length = kQuickBits + 1; length <= 16; ++length) {
     if (bits16 < end_[length]) {
-      *symbol = symbols_[static_cast<size_t>(static_cast<int32_t>(bits16 >> (16 - length)) + index_[length])];
-      return length;
+      return MakeCode(symbols_[static_cast<size_t>(static_cast<int32_t>(bits16 >> (16 - length)) + index_[length])], length);
     }
   }
-  return 0;
+  return {};
 }
 
-void EntropyReader::Fill() {
+void EntropyReader::FillSlowly() {
   while (!stopped_ && bits_ <= 48) {
     if (at_ >= file_.size()) {
       stopped_ = true;
@@ -61,18 +60,19 @@ void EntropyReader::Fill() {
       ++at_;
     }
     ++at_;
-    buffer_ = buffer_ << 8 | byte;
+    buffer_ |= uint64_t{byte} << (56 - bits_);
     bits_ += 8;
   }
 }
 
 bool EntropyReader::Finish() {
-  bits_ -= bits_ % 8;
+  Drop(bits_ % 8);
   for (;;) {
     if (bits_ == 0) Fill();
     if (bits_ == 0) return true;
-    bits_ -= 8;
-    if ((buffer_ >> bits_ & 255) != 0) return false;
+    const uint64_t byte = buffer_ >> 56;
+    Drop(8);
+    if (byte != 0) return false;
   }
 }
 
