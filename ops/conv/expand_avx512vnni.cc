@@ -12,15 +12,6 @@
 namespace cutis {
 namespace {
 
-// Left to itself, gcc 12 copies every sum in every step of some loops.
-CUTIS_INLINE void AddDotProducts(__m512i& sum, __m512i x, __m512i w) {
-#if defined(CUTIS_EMULATED)
-  sum = _mm512_dpbusd_epi32(sum, x, w);
-#else
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
-#endif
-}
-
 // Some panels that a tile takes together.
 struct Weights {
   const int8_t* w;
