@@ -3,10 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-<<<<<<< HEAD
-#include <tuple>
-=======
->>>>>>> image
 
 #include "runtime/image_check.h"
 #include "runtime/turbo.h"
@@ -132,14 +128,6 @@ TEST_CASE("an image that lies on its side is reduced for the upright steps") {
 TEST_CASE("the pixels of the samples do not change") {
   if (Skip()) return;
   const PreprocessStep step = ResizeTo(184, 184);
-<<<<<<< HEAD
-  for (const auto& [name, full, half] :
-       {std::tuple{"lesion.jpg", 1958852211u, 4264283543u}, std::tuple{"naevus.jpg", 1220438735u, 1883587538u}}) {
-    CAPTURE(name);
-    const std::vector<uint8_t> file = ReadData(std::string("../../../tools/samples/") + name);
-    CHECK(Crc(Decode(file, "libjpeg-turbo").value()) == full);
-    CHECK(Crc(Decode(file, "libjpeg-turbo-scaled", {&step, 1}).value()) == half);
-=======
   struct Sample {
     const char* name;
     uint32_t full, half;
@@ -150,7 +138,6 @@ TEST_CASE("the pixels of the samples do not change") {
     const std::vector<uint8_t> file = ReadData(std::string("../../../tools/samples/") + sample.name);
     CHECK(Crc(Decode(file, "libjpeg-turbo").value()) == sample.full);
     CHECK(Crc(Decode(file, "libjpeg-turbo-scaled", {&step, 1}).value()) == sample.half);
->>>>>>> image
   }
 }
 
