@@ -1,7 +1,7 @@
 // DepthwiseQuadsU8 for AVX-VNNI (quads_vnni.h): a quad is two registers of 8 channels, each computed by itself.
 //
-// A half between two quads is the pixels of both, turned by two (one shuffle a quad), and a blend. With 8 sums, the taps of an
-// output from memory and two quads at work, 14 of the 16 registers are in use.
+// A half between two quads is the pixels of both, turned by two (one shuffle a quad), and a blend. With 8 sums, two vectors of
+// taps and two quads at work the 16 registers just suffice for the products; what requantisation needs is loaded anew.
 #include "ops/conv/dot_avxvnni.h"
 #include "ops/depthwise/quads_vnni.h"
 
