@@ -199,7 +199,8 @@ void CheckBlock(const Shapes& shapes, uint64_t seed) {
 }
 
 constexpr Window kThree = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, kThreeBy2 = {3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
-                 kFive = {5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, kFiveBy2 = {5, 5, 2, 2, 1, 1, 1, 1, 2, 2};
+                 kFive = {5, 5, 1, 1, 1, 1, 2, 2, 2, 2}, kFiveBy2 = {5, 5, 2, 2, 1, 1, 1, 1, 2, 2},
+                 kWide = {7, 7, 1, 1, 1, 1, 3, 3, 3, 3};
 
 TEST_CASE("blocks equal their nodes") {
   uint64_t seed = 1;
@@ -217,7 +218,45 @@ TEST_CASE("blocks equal their nodes") {
   CheckBlock({1, 12, 9, 8, 16, 8, {}, {2, 3, 4, 3, 1, 1, 0, 1, 0, 1}, false}, seed++);  // rows that no output needs
   CheckBlock({1, 4, 4, 8, 16, 8, {}, {3, 3, 1, 1, 1, 1, 5, 5, 5, 5}, false}, seed++);   // windows wholly in the padding
   CheckBlock({1, 1, 1, 8, 16, 8, {}, kThree, true}, seed++);
+  CheckBlock({1, 9, 8, 8, 24, 12, {}, kWide, true}, seed++);  // no window for quads
 }
+
+#if defined(__x86_64__)
+// By the masks of machines that need not be this one: choosing runs nothing.
+TEST_CASE("blocks take quads where the instruction set multiplies them") {
+  constexpr CpuFeatures kScalar = FeatureOf(Isa::kScalar), kSse4 = kScalar | FeatureOf(Isa::kSse4),
+                        kAvx2 = kSse4 | FeatureOf(Isa::kAvx2), kAvxVnni = kAvx2 | FeatureOf(Isa::kAvxVnni),
+                        kCascadeLake = kAvx2 | FeatureOf(Isa::kAvx512Vnni), kIceLake = kCascadeLake | kVbmiFeature,
+                        kAmx = kIceLake | FeatureOf(Isa::kAvxVnni) | FeatureOf(Isa::kAmx);
+  struct Machine {
+    CpuFeatures mask;
+    bool quads;
+    Isa expand, depthwise;
+  };
+  constexpr Machine kMachines[] = {{kScalar, true, Isa::kScalar, Isa::kScalar},
+                                   {kSse4, false, Isa::kSse4, Isa::kSse4},
+                                   {kAvx2, false, Isa::kAvx2, Isa::kAvx2},
+                                   {kAvxVnni, true, Isa::kAvxVnni, Isa::kAvxVnni},
+                                   {kCascadeLake, false, Isa::kAvx512Vnni, Isa::kAvx2},
+                                   {kIceLake, true, Isa::kAvx512Vnni, Isa::kAvx512Vnni},
+                                   {kAmx, true, Isa::kAmx, Isa::kAvx512Vnni}};
+  for (const int dead : {0, 75}) {
+    Chain chain({1, 9, 8, 8, 24, 12, {}, kThree, true, 0, 0, dead}, 1), wide({1, 9, 9, 8, 24, 12, {}, kWide, true}, 1);
+    BlockNodes block, other;
+    REQUIRE(SortBlock(chain.nodes(), &block).ok());
+    REQUIRE(SortBlock(wide.nodes(), &other).ok());
+    for (const Machine& machine : kMachines) {
+      CAPTURE(machine.mask);
+      CAPTURE(dead);
+      const BlockKernels kernels = ChooseBlockKernels(block, machine.mask);
+      CHECK(kernels.quads == machine.quads);
+      CHECK(kernels.expand->isa == machine.expand);
+      CHECK(kernels.depthwise->isa == machine.depthwise);
+      CHECK(!ChooseBlockKernels(other, machine.mask).quads);
+    }
+  }
+}
+#endif
 
 TEST_CASE("what is no block is refused with the reason") {
   Chain chain({1, 6, 6, 8, 16, 8, {}, kThree, true}, 4);
