@@ -87,6 +87,7 @@ enum class KernelKind : uint8_t {
   kPeakU8,
   kPeakF32,
   kSha256,
+  kSha256Pair,
 };
 
 using KernelFn = void (*)();  // cast back to its own type by the op that asked for that kind

@@ -77,6 +77,8 @@ Status ReadOpenOptions(const cutis_open_options* from, cutis::OpenOptions* to) {
   CUTIS_TRY(ReadStruct(from, &options));
   to->copy = options.copy != 0;
   to->tune_file = options.tune_file;
+  if (options.threads < 0 || options.threads > 1024) return Status::Error(Code::kUsage, "threads must be 0 .. 1024");
+  to->threads = options.threads > 0 ? options.threads : 1;
   if (options.isa != nullptr) {
     CUTIS_ASSIGN(to->cpu, cutis::MaskCpu(cutis::DetectCpu(), options.isa));
   }
@@ -123,7 +125,8 @@ Status Classify(Session* session, const void* encoded, size_t size, const char* 
   float* probabilities = values.get() + labels;
 
   const Clock::time_point start = Clock::now();
-  CUTIS_ASSIGN(const cutis::Image image, cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, *recipe));
+  CUTIS_ASSIGN(const cutis::Image image,
+               cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, *recipe, session->options().threads));
   const Clock::time_point decoded = Clock::now();
   CUTIS_TRY(session->SetInputImage(0, image));
   const Clock::time_point preprocessed = Clock::now();
@@ -175,7 +178,7 @@ cutis_status cutis_model_describe(const cutis_model* handle, cutis_model_info* i
   full.licence = model.provenance().licence;
   full.card = model.provenance().card;
   full.isa = NameOf(cutis::BestIsa(model.cpu()));
-  std::memcpy(full.sha256, model.sha256().data(), sizeof full.sha256);
+  std::memcpy(full.content_hash, model.sha256().data(), sizeof full.content_hash);
   full.format_version = model.format_version();
   full.input_height = input.shape.height;
   full.input_width = input.shape.width;

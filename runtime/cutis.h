@@ -72,9 +72,10 @@ typedef struct cutis_open_options {
   const char* tune_file; /* what cutis bench --autotune has measured on this CPU for this model, or NULL: which instruction set
                             computes which step. Changes neither results nor memory; CUTIS_ERROR_USAGE when it belongs to
                             another CPU or model */
+  int32_t threads;       /* that hash the file, the caller's included; the others end before the call returns. 0: 1 */
 } cutis_open_options;
 #define CUTIS_OPEN_OPTIONS_INIT \
-  { sizeof(cutis_open_options), NULL, 0, NULL }
+  { sizeof(cutis_open_options), NULL, 0, NULL, 0 }
 
 /* Maps the file and checks all of it. `options` may be NULL. Without `copy` the file must not be altered while the model lives
  * (replace it by renaming another one over it). Close the model with cutis_model_close. */
@@ -95,7 +96,7 @@ typedef struct cutis_model_info {
   const char* licence;
   const char* card;   /* one paragraph for people: what it is for and what it is not */
   const char* isa;    /* the best instruction set that it will use */
-  uint8_t sha256[32]; /* of the content, from the file's header; checked */
+  uint8_t content_hash[32]; /* from the file's header (docs/file-format.md); checked */
   uint32_t format_version;
   int32_t input_height, input_width, input_channels;
   cutis_type input_type; /* what the network computes with; inputs may be given as either */

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "ops/hash/sha256.h"
+#include "runtime/content_hash.h"
 
 namespace cutis {
 namespace {
@@ -132,7 +132,7 @@ Status FileBytes::CheckHeader() {
   return {};
 }
 
-Status FileBytes::Check(CpuFeatures cpu) {
+Status FileBytes::Check(CpuFeatures cpu, int32_t threads) {
   CUTIS_TRY(CheckHeader());
   const size_t graph_bytes = static_cast<size_t>(header_.graph_bytes);
   graph_ = bytes_ + sizeof(FileHeader);
@@ -143,13 +143,10 @@ Status FileBytes::Check(CpuFeatures cpu) {
     std::memcpy(graph_copy_.get(), graph_, graph_bytes);
     graph_ = graph_copy_.get();
   }
-  Sha256 hash(cpu);
-  hash.Update(graph_, graph_bytes);
-  hash.Update(segment().data(), segment().size());
   uint8_t digest[Sha256::kDigestBytes];
-  hash.Finish(digest);
+  CUTIS_TRY(HashContent(cpu, threads, {graph_, graph_bytes}, segment(), digest));
   if (std::memcmp(digest, header_.sha256, sizeof digest) != 0) {
-    return Status::Error(Code::kBadInput, "damaged or altered: the SHA-256 of its content is not the one in its header");
+    return Status::Error(Code::kBadInput, "damaged or altered: the hash of its content is not the one in its header");
   }
   return {};
 }

@@ -31,8 +31,8 @@ class FileBytes {
   // Refers to bytes that outlive this object (aligned to kAlignment), or copies them (any alignment).
   Status OpenMemory(const void* bytes, size_t size, bool copy);
 
-  // Header, exact length, SHA-256. Afterwards the parts below may be used.
-  Status Check(CpuFeatures cpu);
+  // Header, exact length, hash (runtime/content_hash.h), on `threads` threads. Afterwards the parts below may be used.
+  Status Check(CpuFeatures cpu, int32_t threads);
 
   const FileHeader& header() const { return header_; }
   size_t size() const { return size_; }

@@ -45,7 +45,9 @@ inline int32_t ScaledSide(int32_t side, int eighths) { return static_cast<int32_
 // replicated, 16-bit colour cut to the high byte, of an animated PNG the default image; a file that is cut off or damaged is
 // refused (runtime/image_check.h). kBadInput: empty, too large, damaged, neither JPEG nor PNG;
 // kUnsupported: CMYK, 16-bit grey, arithmetic coding and the like; kNoMemory. Thread-safe.
-Result<Image> DecodeImage(std::span<const uint8_t> encoded, const Preprocess& recipe);
+// With `threads` > 1 the data of a large sequential JPEG is checked on a second thread, which ends before the call returns,
+// while it is decoded; what it does not pass is refused all the same.
+Result<Image> DecodeImage(std::span<const uint8_t> encoded, const Preprocess& recipe, int32_t threads = 1);
 
 // Runs the recipe's steps, with the best kernels within `cpu`, and writes width x height RGB pixels, `pixel_stride` (>= 3)
 // bytes apart and rows without gaps, to `out`. Refuses an image that does not end at exactly that size. The last resize writes

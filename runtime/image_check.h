@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "ops/status.h"
@@ -23,6 +24,27 @@ Status CheckImageSize(uint32_t width, uint32_t height);
 // block of each component is known to be there. Accepts what stb_image decodes of 8-bit Huffman-coded JPEG with 1 or 3
 // components, baseline and progressive; refuses CMYK, arithmetic coding, lossless, 12 bits. Bytes after the end are ignored.
 Result<EncodedInfo> CheckJpeg(std::span<const uint8_t> file);
+
+// The same in two steps, so that an image of known size can be decoded while its data is still being checked.
+class JpegCheck {
+ public:
+  explicit JpegCheck(std::span<const uint8_t> file);  // `file` must outlive this object
+  ~JpegCheck();
+  JpegCheck(const JpegCheck&) = delete;
+  JpegCheck& operator=(const JpegCheck&) = delete;
+
+  // All segments before the first scan. Afterwards the size is known and within limits, and the tables that the first scan
+  // needs are well-formed.
+  Result<EncodedInfo> ReadHeaders();
+  // Whether all coefficients of a block come in one scan: then nothing that a decoder allocates or addresses by is still
+  // unchecked.
+  bool sequential() const;
+  // All the rest. An image is to be believed only after this.
+  Result<EncodedInfo> ReadScans();
+
+ private:
+  std::unique_ptr<class JpegChecker> checker_;  // about 16 KB, which a small device's thread may not have on its stack
+};
 
 // What of a PNG matters, with the ranges checked.
 struct PngInfo {

@@ -30,13 +30,19 @@ struct Component {
   const HuffmanTable* ac_table = nullptr;
 };
 
+}  // namespace
+
 // One pass over the file; the state of the decoding process without its pixels.
 class JpegChecker {
  public:
   explicit JpegChecker(std::span<const uint8_t> file) : file_(file), reader_(file, 0) {}
-  Result<EncodedInfo> Run();
+  Result<EncodedInfo> ReadHeaders();
+  Result<EncodedInfo> ReadScans();
+  bool sequential() const { return !progressive_; }
 
  private:
+  Status ReadSegments(bool to_first_scan);
+
   struct Scan {
     int count = 0;
     Component* components[kMaxComponents] = {};
@@ -73,6 +79,7 @@ class JpegChecker {
   EntropyReader reader_;
   EncodedInfo info_;
   bool have_frame_ = false, progressive_ = false, have_exif_ = false;
+  bool at_scan_ = false, at_end_ = false;  // the last marker read was one of these, and what follows it is still to be read
   int component_count_ = 0, scans_ = 0;
   Component components_[kMaxComponents];
   int32_t units_x_ = 0, units_y_ = 0;  // interleaved units (MCU)
@@ -446,24 +453,45 @@ Status JpegChecker::Segment(uint8_t marker) {
   return Damaged("a segment of an unknown kind");
 }
 
-Result<EncodedInfo> JpegChecker::Run() {
-  at_ = 2;
-  for (;;) {
+Status JpegChecker::ReadSegments(bool to_first_scan) {
+  while (!at_end_) {
     CUTIS_ASSIGN(const uint8_t marker, NextMarker());
-    if (marker == 0xd9) break;
+    at_end_ = marker == 0xd9;
+    at_scan_ = marker == 0xda;
+    if (at_end_ || (at_scan_ && to_first_scan)) break;
     CUTIS_TRY(Segment(marker));
   }
+  return {};
+}
+
+Result<EncodedInfo> JpegChecker::ReadHeaders() {
+  at_ = 2;
+  CUTIS_TRY(ReadSegments(true));
+  if (!have_frame_) return ReadScans();  // whatever follows is an error
+  return info_;
+}
+
+Result<EncodedInfo> JpegChecker::ReadScans() {
+  if (at_scan_) CUTIS_TRY(Segment(0xda));
+  CUTIS_TRY(ReadSegments(false));
   CUTIS_TRY(CheckComplete());
   return info_;
 }
 
-}  // namespace
+JpegCheck::JpegCheck(std::span<const uint8_t> file) : checker_(new (std::nothrow) JpegChecker(file)) {}
+JpegCheck::~JpegCheck() = default;
+
+Result<EncodedInfo> JpegCheck::ReadHeaders() {
+  if (!checker_) return Status::Error(Code::kNoMemory, "not enough memory to check a JPEG");
+  return checker_->ReadHeaders();
+}
+bool JpegCheck::sequential() const { return checker_->sequential(); }
+Result<EncodedInfo> JpegCheck::ReadScans() { return checker_->ReadScans(); }
 
 Result<EncodedInfo> CheckJpeg(std::span<const uint8_t> file) {
-  // About 16 KB, which a small device's thread may not have on its stack.
-  const std::unique_ptr<JpegChecker> checker(new (std::nothrow) JpegChecker(file));
-  if (!checker) return Status::Error(Code::kNoMemory, "not enough memory to check a JPEG");
-  return checker->Run();
+  JpegCheck check(file);
+  CUTIS_TRY(check.ReadHeaders().status());
+  return check.ReadScans();
 }
 
 }  // namespace cutis

@@ -18,12 +18,13 @@ struct Model::Impl {
   ModelData data;
 
   // The file's bytes are there; checks all of them.
-  Status Load(const char* tune_file) {
+  Status Load(const OpenOptions& options) {
     const FloatEnvironment environment;  // a caller's flush-to-zero must not turn a tiny scale into zero
-    CUTIS_TRY(file.Check(cpu));
+    CUTIS_TRY(file.Check(cpu, options.threads));
     CUTIS_TRY(LoadModel(file.graph(), file.segment(), cpu, memory, &data));
     file.DropGraph();
-    return tune_file == nullptr ? Status() : ApplyTuning(tune_file, cpu, std::span(file.header().sha256), &data);
+    if (options.tune_file == nullptr) return {};
+    return ApplyTuning(options.tune_file, cpu, std::span(file.header().sha256), &data);
   }
 
   static Result<CpuFeatures> ChooseCpu(CpuFeatures wanted) {
@@ -46,7 +47,7 @@ Result<std::unique_ptr<Model>> Model::Open(const char* path, const OpenOptions& 
     return Status::Error(Code::kNoMemory, "out of memory while opening %s", path);
   CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
   Status status = model->impl_->file.Open(path, options.copy);
-  if (status.ok()) status = model->impl_->Load(options.tune_file);
+  if (status.ok()) status = model->impl_->Load(options);
   if (!status.ok()) return Status::Error(status.code(), "%s: %s", path, status.text());
   return model;
 }
@@ -57,7 +58,7 @@ Result<std::unique_ptr<Model>> Model::OpenMemory(const void* bytes, size_t size,
   if (model == nullptr || model->impl_ == nullptr) return Status::Error(Code::kNoMemory, "out of memory while opening a model");
   CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
   CUTIS_TRY(model->impl_->file.OpenMemory(bytes, size, options.copy));
-  CUTIS_TRY(model->impl_->Load(options.tune_file));
+  CUTIS_TRY(model->impl_->Load(options));
   return model;
 }
 

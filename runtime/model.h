@@ -18,6 +18,7 @@ struct OpenOptions {
   CpuFeatures cpu = 0;  // 0: what the machine has, under CUTIS_ISA
   bool copy = false;    // take the bytes into private memory before they are hashed (removable media; see SECURITY.md)
   const char* tune_file = nullptr;  // which instruction set computes which step (runtime/tuning.h); no change of bits or memory
+  int32_t threads = 1;              // that may hash the file; all but the caller's end before Open returns
 };
 
 struct ModelTensor {

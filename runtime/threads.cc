@@ -32,6 +32,10 @@ Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
   // Spinning on a core that a peer needs only keeps the peer from finishing.
   team->spins_ = threads > 1 && threads <= AvailableCpus() ? kSpins : 0;
 
+  team->allowed_ = CpuSet::OfThisThread();
+  team->caller_cpu_.store(CurrentCpu(), std::memory_order_relaxed);
+  team->first_ = workers.data();
+
   // Signals are for the program's own threads.
   sigset_t all, before;
   sigfillset(&all);
@@ -59,11 +63,13 @@ ThreadTeam::~ThreadTeam() {
 }
 
 void* ThreadTeam::WorkerMain(void* argument) {
-  const Worker& worker = *static_cast<const Worker*>(argument);
+  Worker& worker = *static_cast<Worker*>(argument);
   ThreadTeam& team = *worker.team;
+  team.MoveApart(worker);
   for (uint32_t run = 0;; ++run) {
     team.run_.wait(run, std::memory_order_acquire);
     if (team.stop_) return nullptr;
+    team.MoveApart(worker);
     team.work_(team.context_, worker.thread);
     team.Arrive(team.done_);
   }
@@ -71,6 +77,7 @@ void* ThreadTeam::WorkerMain(void* argument) {
 
 void ThreadTeam::Run(Work work, void* context) {
   if (workers_.empty()) return work(context, 0);
+  caller_cpu_.store(CurrentCpu(), std::memory_order_relaxed);
   work_ = work;
   context_ = context;
   run_.fetch_add(1, std::memory_order_release);
@@ -90,7 +97,7 @@ void ThreadTeam::Meet(int32_t thread, void (*serial)(void* context), void* conte
     // Read before arriving: afterwards thread 0 may already have gone on.
     const uint32_t meeting = meeting_.load(std::memory_order_relaxed);
     Arrive(arrived_);
-    WaitWhile(meeting_, meeting);
+    WaitWhile(meeting_, meeting, spins_);
   }
 }
 
@@ -98,19 +105,45 @@ void ThreadTeam::Arrive(std::atomic<uint32_t>& count) {
   if (count.fetch_add(1, std::memory_order_acq_rel) + 1 == workers_.size()) count.notify_one();
 }
 
-void ThreadTeam::WaitUntilAll(std::atomic<uint32_t>& count) const {
+void ThreadTeam::WaitUntilAll(std::atomic<uint32_t>& count) {
   const uint32_t all = static_cast<uint32_t>(workers_.size());
   for (;;) {
     const uint32_t now = count.load(std::memory_order_acquire);
     if (now == all) break;
-    WaitWhile(count, now);
+    WaitWhile(count, now, SpinsOfCaller());
   }
   // Nobody arrives again before thread 0 has let the others go on.
   count.store(0, std::memory_order_relaxed);
 }
 
-void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand) const {
-  for (int i = 0; i < spins_; ++i) {
+void ThreadTeam::MoveApart(Worker& worker) {
+  if (spins_ == 0) return;  // there are fewer CPUs than threads
+  const int32_t own = CurrentCpu();
+  worker.cpu.store(own, std::memory_order_relaxed);
+  if (own < 0) return;
+  CpuSet free = allowed_;
+  bool alone = true;
+  const auto leave = [&](const std::atomic<int32_t>& other) {
+    const int32_t cpu = other.load(std::memory_order_relaxed);
+    free.Remove(cpu);
+    alone = alone && cpu != own;
+  };
+  leave(caller_cpu_);
+  for (const Worker* other = first_; other != &worker; ++other) leave(other->cpu);
+  if (!alone && free.Apply()) worker.cpu.store(CurrentCpu(), std::memory_order_relaxed);
+}
+
+int ThreadTeam::SpinsOfCaller() {
+  const int32_t cpu = CurrentCpu();
+  caller_cpu_.store(cpu, std::memory_order_relaxed);
+  for (const Worker& worker : workers_) {
+    if (cpu >= 0 && worker.cpu.load(std::memory_order_relaxed) == cpu) return 0;
+  }
+  return spins_;
+}
+
+void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand, int spins) {
+  for (int i = 0; i < spins; ++i) {
     if (value.load(std::memory_order_acquire) != operand) return;
     Pause();
   }

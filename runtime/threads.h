@@ -10,6 +10,7 @@
 #include <span>
 
 #include "ops/status.h"
+#include "runtime/cpus.h"
 #include "runtime/memory.h"
 
 namespace cutis {
@@ -40,18 +41,27 @@ class ThreadTeam {
     ThreadTeam* team = nullptr;
     int32_t thread = 0;
     pthread_t handle = {};
+    std::atomic<int32_t> cpu{-1};  // where it last waited or began; -1: not known
   };
 
   ThreadTeam() = default;
   static void* WorkerMain(void* worker);
-  // Returns once `value` is no longer `operand`: spins a little, since the next node is microseconds away, then sleeps.
-  void WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand) const;
+  // Returns once `value` is no longer `operand`: spins `spins` times, since the next node is microseconds away, then sleeps.
+  static void WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand, int spins);
+  // For a worker that finds itself on the CPU where thread 0 or a worker before it was last seen: moves away from these. Some
+  // schedulers put a team that has just been woken on one CPU and leave it there. Where each has a CPU, nothing is done.
+  void MoveApart(Worker& worker);
+  // For thread 0: spins, unless a worker was last seen on its own CPU, whom spinning would only keep from coming.
+  int SpinsOfCaller();
   // For thread 0: returns once all workers have arrived at `count`, and sets it back to zero.
-  void WaitUntilAll(std::atomic<uint32_t>& count) const;
+  void WaitUntilAll(std::atomic<uint32_t>& count);
   void Arrive(std::atomic<uint32_t>& count);
 
   Memory memory_;
   std::span<Worker> workers_;  // those that exist
+  Worker* first_ = nullptr;    // of all, before they exist
+  std::atomic<int32_t> caller_cpu_{-1};
+  CpuSet allowed_;  // of the thread that made the team
   int spins_ = 0;
   bool stop_ = false;
   Work work_ = nullptr;

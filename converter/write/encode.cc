@@ -8,6 +8,7 @@
 #include "format_generated.h"
 #include "ops/cpu.h"
 #include "ops/hash/sha256.h"
+#include "runtime/content_hash.h"
 #include "runtime/file.h"
 #include "runtime/header.h"
 
@@ -357,7 +358,9 @@ Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe&
   std::vector<std::byte> bytes(sizeof header + header.graph_bytes + segment.size());
   std::memcpy(bytes.data() + sizeof header, builder.GetBufferPointer(), builder.GetSize());
   if (!segment.empty()) std::memcpy(bytes.data() + sizeof header + header.graph_bytes, segment.data(), segment.size());
-  Sha256::Hash(DetectCpu(), bytes.data() + sizeof header, bytes.size() - sizeof header, header.sha256);
+  const uint8_t* const graph_begin = reinterpret_cast<const uint8_t*>(bytes.data()) + sizeof header;
+  CUTIS_TRY(HashContent(DetectCpu(), 1, {graph_begin, header.graph_bytes}, {graph_begin + header.graph_bytes, segment.size()},
+                        header.sha256));
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;
 }

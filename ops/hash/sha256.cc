@@ -47,4 +47,18 @@ void Sha256::Hash(CpuFeatures features, const void* data, size_t bytes, uint8_t 
   hash.Finish(digest);
 }
 
+void Sha256::HashPair(CpuFeatures features, const void* first, const void* second, size_t bytes,
+                      uint8_t first_digest[kDigestBytes], uint8_t second_digest[kDigestBytes]) {
+  const auto kernel = reinterpret_cast<void (*)(const Sha256PairArgs&)>(ChooseKernel(KernelKind::kSha256Pair, features)->fn);
+  Sha256 a(features), b(features);
+  const uint8_t *p = static_cast<const uint8_t*>(first), *q = static_cast<const uint8_t*>(second);
+  const size_t whole = bytes / 64 * 64;
+  kernel({{a.state_, b.state_}, {p, q}, bytes / 64});
+  a.total_bytes_ = b.total_bytes_ = whole;
+  a.Update(p + whole, bytes - whole);
+  b.Update(q + whole, bytes - whole);
+  a.Finish(first_digest);
+  b.Finish(second_digest);
+}
+
 }  // namespace cutis

@@ -16,6 +16,13 @@ struct Sha256Args {
   size_t blocks;
 };
 
+// Folds `blocks` blocks into each of two states, from two places.
+struct Sha256PairArgs {
+  uint32_t* states[2];
+  const uint8_t* data[2];
+  size_t blocks;
+};
+
 // A hash in progress: Update any number of times, then Finish once. No allocation. Not thread-safe.
 class Sha256 {
  public:
@@ -28,6 +35,9 @@ class Sha256 {
 
   // The hash of one piece of memory.
   static void Hash(CpuFeatures features, const void* data, size_t bytes, uint8_t digest[kDigestBytes]);
+  // The hashes of two pieces of the same length, in less time than one after the other.
+  static void HashPair(CpuFeatures features, const void* first, const void* second, size_t bytes,
+                       uint8_t first_digest[kDigestBytes], uint8_t second_digest[kDigestBytes]);
 
  private:
   using Kernel256 = void (*)(const Sha256Args&);

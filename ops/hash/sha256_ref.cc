@@ -53,4 +53,8 @@ void Sha256_scalar(const Sha256Args& args) {
   }
 }
 
+void Sha256Pair_scalar(const Sha256PairArgs& args) {
+  for (int lane = 0; lane < 2; ++lane) Sha256_scalar({args.states[lane], args.data[lane], args.blocks});
+}
+
 }  // namespace cutis

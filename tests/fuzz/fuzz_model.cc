@@ -7,7 +7,7 @@
 #include <cstring>
 #include <memory>
 
-#include "ops/hash/sha256.h"
+#include "runtime/content_hash.h"
 #include "runtime/file.h"
 #include "runtime/header.h"
 #include "runtime/session.h"
@@ -89,7 +89,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // The size of the graph is the fuzzer's choice as long as it is possible.
   if (header.graph_bytes % 64 != 0 || header.graph_bytes == 0 || header.graph_bytes > size - 64) header.graph_bytes = size - 64;
   header.segment_bytes = size - 64 - header.graph_bytes;
-  cutis::Sha256::Hash(cutis::DetectCpu(), bytes.get() + 64, size - 64, header.sha256);
+  const std::span<const uint8_t> content(bytes.get() + 64, size - 64);
+  if (!cutis::HashContent(cutis::DetectCpu(), 1, content.first(header.graph_bytes), content.subspan(header.graph_bytes),
+                          header.sha256)
+           .ok()) {
+    return 0;
+  }
   std::memcpy(bytes.get(), &header, sizeof header);
 
   cutis::OpenOptions options;

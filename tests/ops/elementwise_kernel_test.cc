@@ -268,5 +268,32 @@ CUTIS_KERNEL_BENCH(Sha256) {
   bench.Run("64 KiB (operations: bytes)", 65536, [&] { kernel({state, data.data(), 1024}); });
 }
 
+CUTIS_KERNEL_TEST(Sha256Pair) {
+  for (size_t blocks = 0; blocks < 5; ++blocks) {
+    for (size_t shift = 0; shift < 16; ++shift) {
+      const GuardedBuffer first(blocks * 64 + shift), second(blocks * 64 + 15 - shift, GuardedBuffer::kAtStart);
+      Random(blocks * 16 + shift).Fill(first.bytes());
+      Random(blocks * 16 + shift + 1000).Fill(second.bytes());
+      const OutputPair one(32, blocks), two(32, blocks + 100);
+      const uint8_t* data[2] = {first.data() + shift, second.data()};
+      reference({{reinterpret_cast<uint32_t*>(one.expected()), reinterpret_cast<uint32_t*>(two.expected())},
+                 {data[0], data[1]},
+                 blocks});
+      kernel(
+          {{reinterpret_cast<uint32_t*>(one.actual()), reinterpret_cast<uint32_t*>(two.actual())}, {data[0], data[1]}, blocks});
+      one.Check(name, "first, blocks=%zu shift=%zu", blocks, shift);
+      two.Check(name, "second, blocks=%zu shift=%zu", blocks, shift);
+    }
+  }
+}
+
+CUTIS_KERNEL_BENCH(Sha256Pair) {
+  const GuardedBuffer data(65536);
+  uint32_t states[2][8] = {};
+  bench.Run("2 x 32 KiB (operations: bytes)", 65536, [&] {
+    kernel({{states[0], states[1]}, {data.data(), data.data() + 32768}, 512});
+  });
+}
+
 }  // namespace
 }  // namespace cutis::test

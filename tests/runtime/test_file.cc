@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "ops/conv/pack.h"
-#include "ops/hash/sha256.h"
+#include "runtime/content_hash.h"
 #include "runtime/file.h"
 #include "runtime/header.h"
 
@@ -315,7 +315,9 @@ uint64_t GraphBytes(const Bytes& file) {
 void FixHash(Bytes* file) {
   FileHeader header;
   std::memcpy(&header, file->data.get(), sizeof header);
-  Sha256::Hash(DetectCpu(), file->data.get() + sizeof header, file->size - sizeof header, header.sha256);
+  const std::span<const uint8_t> content(file->data.get() + sizeof header, file->size - sizeof header);
+  const size_t graph = std::min<size_t>(header.graph_bytes, content.size());
+  if (!HashContent(DetectCpu(), 1, content.first(graph), content.subspan(graph), header.sha256).ok()) std::abort();
   std::memcpy(file->data.get(), &header, sizeof header);
 }
 

@@ -263,5 +263,47 @@ TEST_CASE("a centred crop floors its offsets") {
   CHECK(CropCenter(image, 3, 0).status().code() == Code::kBadInput);
 }
 
+// A comment of 60 KB in front makes any JPEG large enough for a second thread.
+std::vector<uint8_t> WithComment(const std::vector<uint8_t>& file) {
+  std::vector<uint8_t> longer(file.begin(), file.begin() + 2);
+  longer.insert(longer.end(), {0xff, 0xfe, 0xf0, 0x00});
+  longer.resize(longer.size() + 0xf000 - 2);
+  longer.insert(longer.end(), file.begin() + 2, file.end());
+  return longer;
+}
+
+TEST_CASE("checked and decoded at the same time, a JPEG gives the same pixels and the same errors") {
+  for (const char* const name : kJpegs) {
+    for (const char* const decoder : DecoderNames()) {
+      if (DecoderVersion(decoder) == nullptr) continue;
+      Preprocess recipe;
+      recipe.decoder = decoder;
+      const std::vector<uint8_t> whole = WithComment(ReadData(name));
+      int refused = 0;
+      for (size_t damage = 0; damage < 40; ++damage) {
+        std::vector<uint8_t> file = whole;
+        // Cut off, or a few bytes altered behind the comment.
+        if (damage > 20) file.resize(file.size() - damage * damage);
+        if (damage > 0 && damage <= 20) {
+          const size_t at = 0xf004 + (file.size() - 0xf004) * damage / 21;
+          for (size_t i = at; i < at + 3 && i < file.size(); ++i) file[i] ^= static_cast<uint8_t>(0x55 + i + damage);
+        }
+        CAPTURE(name);
+        CAPTURE(decoder);
+        CAPTURE(damage);
+        const Result<Image> one = DecodeImage(file, recipe, 1), two = DecodeImage(file, recipe, 2);
+        REQUIRE(one.ok() == two.ok());
+        if (one.ok()) {
+          CHECK(Crc(one.value()) == Crc(two.value()));
+        } else {
+          ++refused;
+          CHECK(std::string(one.status().text()) == two.status().text());
+        }
+      }
+      CHECK(refused >= 10);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cutis

@@ -168,7 +168,7 @@ TEST_CASE("headers of other files, other versions, signed files") {
   CheckRefused(with([](FileHeader* h) { h->segment_bytes = 0ull - h->graph_bytes; }), Code::kBadInput, "sizes");
   CheckRefused(with([](FileHeader* h) { h->segment_bytes = 64; }), Code::kBadInput, "truncated");
   CheckRefused(with([](FileHeader* h) { h->graph_bytes -= 64; }), Code::kBadInput, "too long");
-  CheckRefused(with([](FileHeader* h) { h->sha256[31] ^= 1; }), Code::kBadInput, "SHA-256");
+  CheckRefused(with([](FileHeader* h) { h->sha256[31] ^= 1; }), Code::kBadInput, "hash of its content");
 }
 
 struct BadModel {

@@ -51,7 +51,7 @@ class Usage(CliTest):
         if best["isa"] != "scalar":
             self.assertNotEqual([node["kernel"] for node in scalar["nodes"]], [node["kernel"] for node in best["nodes"]])
         # What the file holds does not depend on the machine.
-        for key in ("model_sha256", "tensors", "plan", "recipe", "verdict", "macs"):
+        for key in ("model_hash", "tensors", "plan", "recipe", "verdict", "macs"):
             self.assertEqual(scalar[key], best[key])
 
     def test_unknown_operating_point(self):
@@ -110,14 +110,14 @@ class Classify(CliTest):
         self.assertEqual([line["file"] for line in lines], SAMPLES)
         header = pathlib.Path(MODEL).read_bytes()[:64]
         for line in lines:
-            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "operating_point", "reasons", "probabilities", "model_sha256", "ms"])
+            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "operating_point", "reasons", "probabilities", "model_hash", "ms"])
             self.assertEqual(list(line["probabilities"]), recipe["labels"])
             self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
             self.assertEqual(line["p_bcc"], line["probabilities"]["bcc"])
             self.assertEqual(line["operating_point"], "uncalibrated")
             self.assertEqual(line["reasons"], ["uncalibrated"])
             self.assertEqual(line["verdict"], "bcc" if line["p_bcc"] >= 0.5 else "not_bcc")
-            self.assertEqual(line["model_sha256"], header[32:64].hex())
+            self.assertEqual(line["model_hash"], header[32:64].hex())
             self.assertEqual(list(line["ms"]), ["decode", "preprocess", "inference"])
             self.assertTrue(all(value > 0 for value in line["ms"].values()))
             for value in line["probabilities"].values():
@@ -229,7 +229,7 @@ class Inspect(CliTest):
         whole = pathlib.Path(MODEL).read_bytes()
         self.assertEqual(model["file_bytes"], len(whole))
         self.assertEqual(model["format_version"], struct.unpack("<I", whole[8:12])[0])
-        self.assertEqual(model["model_sha256"], whole[32:64].hex())
+        self.assertEqual(model["model_hash"], whole[32:64].hex())
         self.assertEqual(model["precision"], "int8")
         self.assertEqual(model["verdict"]["labels"], recipe["labels"])
         self.assertEqual(model["recipe"]["decoder"], recipe["decoder"])
@@ -299,7 +299,7 @@ class Inspect(CliTest):
 
     def test_for_people(self):
         text = self.good(CUTIS, "inspect", MODEL)
-        for fragment in ("SHA-256", "kernel", "lower bound", "Labels: bcc mel nv", "uncalibrated", "non-commercial", "bicubic"):
+        for fragment in ("hash", "kernel", "lower bound", "Labels: bcc mel nv", "uncalibrated", "non-commercial", "bicubic"):
             self.assertIn(fragment, text)
 
 

@@ -65,7 +65,7 @@ Result<Outcome> ClassifyFile(Classifier& classifier, const std::string& path) {
   CUTIS_ASSIGN(const std::vector<uint8_t> encoded, ReadFile(path, kMaxEncodedBytes));
 
   const Stopwatch decode;
-  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *model.preprocess()));
+  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *model.preprocess(), classifier.session->options().threads));
   outcome.ms.decode = decode.Milliseconds();
 
   const Stopwatch preprocess;
@@ -102,7 +102,7 @@ void PrintJsonOutcome(const Classifier& classifier, const std::string& path, con
   json["probabilities"] = Json::object();
   const std::span<const char* const> labels = classifier.model->verdict()->labels;
   for (size_t i = 0; i < labels.size(); ++i) json["probabilities"][labels[i]] = classifier.probabilities[i];
-  json["model_sha256"] = Hex(classifier.model->sha256());
+  json["model_hash"] = Hex(classifier.model->sha256());
   json["ms"] = {{"decode", outcome.ms.decode}, {"preprocess", outcome.ms.preprocess}, {"inference", outcome.ms.inference}};
   PrintJsonLine(json);
 }
@@ -161,13 +161,15 @@ void PrintOutcome(const Classifier& classifier, const std::string& path, const O
   }
 }
 
-int RunClassify(const ClassifyOptions& options) {
+int RunClassify(ClassifyOptions options) {
+  options.threads = ThreadsOf(options.threads, "cutis");
+  options.model.threads = options.threads;
   Result<std::unique_ptr<Model>> model = OpenModel(options.model);
   if (!model.ok()) return Fail(model.status());
   if (Status status = CheckModel(*model.value(), options.model.path, options.operating_point); !status.ok())
     return Fail(status);
   SessionOptions session_options;
-  session_options.threads = ThreadsOf(options.threads, "cutis");
+  session_options.threads = options.threads;
   Result<std::unique_ptr<Session>> session = Session::Create(*model.value(), session_options);
   if (!session.ok()) return Fail(session.status());
 

@@ -42,6 +42,7 @@ void AddTuneOptions(CLI::App& app, ModelOptions& options) {
 
 Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options) {
   OpenOptions open;
+  open.threads = options.threads;
   if (options.isa.empty()) {
     CUTIS_ASSIGN(open.cpu, CpuFromEnvironment());
   } else {

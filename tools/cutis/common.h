@@ -40,6 +40,7 @@ struct ModelOptions {
   std::string isa;        // empty: what the machine has, under CUTIS_ISA
   std::string tune_file;  // empty: the one in the cache folder, if there is one
   bool no_tune = false;
+  int32_t threads = 1;  // that hash the file
 };
 void AddModelOptions(CLI::App& app, ModelOptions& options);
 void AddTuneOptions(CLI::App& app, ModelOptions& options);

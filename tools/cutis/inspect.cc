@@ -172,7 +172,7 @@ Json ModelJson(const Model& model, const std::string& path) {
   json["file_bytes"] = model.file_bytes();
   json["weight_bytes"] = model.weight_bytes();
   json["format_version"] = model.format_version();
-  json["model_sha256"] = Hex(model.sha256());
+  json["model_hash"] = Hex(model.sha256());
   json["precision"] = Precision(model);
   json["isa"] = NameOf(BestIsa(model.cpu()));
   uint64_t macs = 0;
@@ -204,7 +204,7 @@ Json ModelJson(const Model& model, const std::string& path) {
 
 void PrintHead(const Model& model, const std::string& path) {
   const Provenance& from = model.provenance();
-  std::printf("%s: format %u, %s bytes (%s of weights), SHA-256 %s\n", PrintableLine(path).c_str(), model.format_version(),
+  std::printf("%s: format %u, %s bytes (%s of weights), content hash %s\n", PrintableLine(path).c_str(), model.format_version(),
               Grouped(model.file_bytes()).c_str(), Grouped(model.weight_bytes()).c_str(), Hex(model.sha256()).c_str());
   const struct {
     const char *key, *value;

@@ -70,7 +70,7 @@ class KernelLetters {
  public:
   // Kernels of one mask: not more than there are kinds.
   static constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  static_assert(static_cast<size_t>(KernelKind::kSha256) < sizeof kLetters - 1);
+  static_assert(static_cast<size_t>(KernelKind::kSha256Pair) < sizeof kLetters - 1);
 
   std::string Of(const std::vector<const char*>& kernels) {
     std::string letters;
