@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Judges a .cutis file on labelled images, through the C++ runtime, from the JPEG file to the verdict.
+
+    python tools/train/evaluate.py --model M.cutis [--model N.cutis ...] --data DATA --fold 9 [--out FOLDER]
+
+Prints tables (Markdown): BCC AUC with a bootstrap interval over lesions, sensitivity and specificity at the file's operating
+points, calibration, balanced accuracy, and these for subgroups. With --out also results.json, scores.csv and plots.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+import lesions
+import metrics
+import runtime
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PREVALENCES = (0.01, 0.05, 0.20)
+
+
+def judge(model, rows, operating_point=None):
+    """One result a row, in order, with progress on a terminal."""
+    results = []
+    for number, row in enumerate(rows):
+        results.append(model.classify(row["path"], operating_point))
+        if sys.stderr.isatty() and number % 20 == 19:
+            print(f"\r{number + 1} of {len(rows)} ", end="", file=sys.stderr, flush=True)
+    return results
+
+
+def judge_all(library, path, rows, threads):
+    """The same on several threads, each with a session of its own; the order of results is that of the rows."""
+    parts = np.array_split(np.arange(len(rows)), threads)
+
+    def work(part):
+        model = runtime.Model(library, path)
+        try:
+            return judge(model, [rows[i] for i in part])
+        finally:
+            model.close()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [result for part in pool.map(work, parts) for result in part]
+
+
+class Scores:
+    """Results beside their labels."""
+
+    def __init__(self, rows, results):
+        self.rows, self.results = rows, results
+        self.labels = np.array([lesions.LABELS.index(row["label"]) for row in rows])
+        self.positive = self.labels == lesions.POSITIVE
+        self.p = np.array([result["p_bcc"] for result in results], np.float64)
+        self.logits = np.array([result["logits"] for result in results], np.float64)
+        self.log_odds = metrics.log_odds(self.logits, lesions.POSITIVE)
+        self.groups = np.array([row["group_id"] for row in rows])
+        self.verdicts = np.array([result["verdict"] for result in results])
+
+    def of(self, chosen):
+        indices = np.flatnonzero(chosen)
+        return Scores([self.rows[i] for i in indices], [self.results[i] for i in indices])
+
+    def __len__(self):
+        return len(self.rows)
+
+
+def summary(scores, rounds=2000):
+    """The numbers of one set of images. AUC is that of the log odds: p_bcc is a monotonous function of them."""
+    found = {"images": len(scores), "bcc": int(scores.positive.sum())}
+    predicted = scores.logits.argmax(1)
+    found["balanced_accuracy"] = metrics.balanced_accuracy(predicted, scores.labels, len(lesions.LABELS))
+    if not scores.positive.any() or scores.positive.all():
+        return found
+    interval = metrics.bootstrap(lambda i: metrics.auc(scores.log_odds[i], scores.positive[i]), len(scores), rounds,
+                                 groups=scores.groups)
+    found["auc"] = [metrics.auc(scores.log_odds, scores.positive), *interval]
+    threshold = metrics.threshold_for_sensitivity(scores.log_odds, scores.positive, 0.95)
+    found["specificity_at_95"] = metrics.sensitivity_specificity(scores.log_odds, scores.positive, threshold)[1]
+    found["ece"] = metrics.expected_calibration_error(scores.p, scores.positive)
+    found["brier_skill"] = metrics.brier_skill(scores.p, scores.positive)
+    clipped = np.clip(scores.p, 1e-6, 1 - 1e-6)
+    found["calibration_slope"] = metrics.fit_platt(np.log(clipped / (1 - clipped)), scores.positive)[0]
+    judged = np.isin(scores.verdicts, ("bcc", "not_bcc"))
+    found["refer"] = int((scores.verdicts == "refer").sum())
+    found["unusable"] = int((scores.verdicts == "unusable").sum())
+    found["missed_outside_refer"] = int((scores.positive & (scores.verdicts == "not_bcc")).sum())
+    found["confusion_of_verdicts"] = {verdict: [int((scores.verdicts[scores.positive] == verdict).sum()),
+                                                int((scores.verdicts[~scores.positive] == verdict).sum())]
+                                      for verdict in ("bcc", "not_bcc", "refer", "unusable", "none")}
+    if judged.any() and scores.positive[judged].any():
+        called = scores.verdicts == "bcc"
+        found["sensitivity_judged"] = float(called[judged & scores.positive].mean())
+        found["specificity_judged"] = float((~called)[judged & ~scores.positive].mean())
+    return found
+
+
+def at_points(scores, points, rounds=2000):
+    """What the thresholds of the file reach here, without refer."""
+    table = []
+    for point in points:
+        threshold = point["threshold"]
+        sensitivity, specificity = metrics.sensitivity_specificity(scores.p, scores.positive, threshold)
+
+        def one(indices, which):
+            if not scores.positive[indices].any():
+                return float("nan")
+            return metrics.sensitivity_specificity(scores.p[indices], scores.positive[indices], threshold)[which]
+
+        table.append({"name": point["name"], "threshold": threshold,
+                      "sensitivity": [sensitivity, *metrics.bootstrap(lambda i: one(i, 0), len(scores), rounds, groups=scores.groups)],
+                      "specificity": [specificity, *metrics.bootstrap(lambda i: one(i, 1), len(scores), rounds, groups=scores.groups)],
+                      "predictive": {f"{share:g}": metrics.predictive_values(sensitivity, specificity, share) for share in PREVALENCES}})
+    return table
+
+
+def age_group(row):
+    try:
+        age = float(row["age"])
+    except ValueError:
+        return "unknown"
+    return "below 40" if age < 40 else "40 to 59" if age < 60 else "60 and more"
+
+
+SUBGROUPS = {
+    "class": lambda row: row["label"],
+    "age": age_group,
+    "sex": lambda row: row["sex"] or "unknown",
+    "site": lambda row: row["localization"] or "unknown",
+    "framing": lambda row: row["view"],
+    "diagnosis by": lambda row: row["dx_type"] or "unknown",
+}
+
+
+def subgroups(scores, point):
+    """For each value of each attribute: images, BCC, AUC where both kinds occur, and the rates at one operating point. Of a class,
+    the share that is found as such."""
+    table = []
+    for attribute, of in SUBGROUPS.items():
+        values = np.array([of(row) for row in scores.rows])
+        for value in sorted(set(values)):
+            part = scores.of(values == value)
+            line = {"attribute": attribute, "value": value, "images": len(part), "bcc": int(part.positive.sum())}
+            if attribute == "class":
+                line["found"] = float((part.logits.argmax(1) == part.labels).mean())
+            if part.positive.any() and not part.positive.all():
+                line["auc"] = metrics.auc(part.log_odds, part.positive)
+            if point is not None:
+                called = part.p >= point["threshold"]
+                if part.positive.any():
+                    line["sensitivity"] = float(called[part.positive].mean())
+                if not part.positive.all():
+                    line["specificity"] = float((~called)[~part.positive].mean())
+            table.append(line)
+    return table
+
+
+def number(value, digits=3):
+    if isinstance(value, list):
+        return f"{value[0]:.{digits}f} ({value[1]:.{digits}f} to {value[2]:.{digits}f})"
+    return "" if value is None else f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def markdown(head, lines):
+    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    rows += ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join(rows)
+
+
+def describe(tool, path):
+    """What `cutis inspect --json` says of a file."""
+    import subprocess
+    return json.loads(subprocess.run([str(tool), "inspect", "--json", str(path)], check=True, capture_output=True, text=True).stdout)
+
+
+def report(name, evaluated):
+    """Markdown of one model's results."""
+    text = [f"## {name}", ""]
+    keys = ("images", "bcc", "auc", "specificity_at_95", "balanced_accuracy", "ece", "calibration_slope", "brier_skill", "refer",
+            "unusable", "missed_outside_refer")
+    text.append(markdown(["", *evaluated["sets"]], [[key.replace("_", " "), *(number(part.get(key)) for part in evaluated["sets"].values())]
+                                                     for key in keys]))
+    if evaluated["points"]:
+        head = ["operating point", "threshold", "sensitivity", "specificity", *(f"PPV, NPV at {100 * share:g} %" for share in PREVALENCES)]
+        lines = [[point["name"], number(point["threshold"], 4), number(point["sensitivity"]), number(point["specificity"]),
+                  *(", ".join(number(float(v)) for v in point["predictive"][f"{share:g}"]) for share in PREVALENCES)]
+                 for point in evaluated["points"]]
+        text += ["", "Dermoscopic images, thresholds as in the file, without refer:", "", markdown(head, lines)]
+    keys = ("images", "bcc", "auc", "sensitivity", "specificity", "found")
+    text += ["", markdown(["", "", *keys], [[line["attribute"], line["value"], *(number(line.get(key)) for key in keys)]
+                                            for line in evaluated["subgroups"]])]
+    return "\n".join(text) + "\n"
+
+
+def write_scores(path, scores):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "label", "modality", "p_bcc", "verdict", *(f"logit_{label}" for label in lesions.LABELS)])
+        for row, result in zip(scores.rows, scores.results):
+            writer.writerow([row["file"], row["label"], row["modality"], f"{result['p_bcc']:.6f}", result["verdict"],
+                             *(f"{value:.5f}" for value in result["logits"])])
+
+
+def evaluate(options, path, rows):
+    scores = Scores(rows, judge_all(options.library, path, rows, options.threads))
+    described = describe(options.tool, path)
+    points = (described.get("verdict") or {}).get("operating_points") or []
+    modality = np.array([row["modality"] for row in rows])
+    dermoscopic = scores.of(modality == "dermoscopic")
+    sets = {"dermoscopic": dermoscopic}
+    if (modality == "clinical").any():
+        sets["clinical"] = scores.of(modality == "clinical")
+    default = next((point for point in points if point.get("default")), points[0] if points else None)
+    found = {"file": os.path.basename(path), "bytes": os.path.getsize(path), "fold": options.fold,
+             "sets": {name: summary(part) for name, part in sets.items()},
+             "points": at_points(dermoscopic, points), "subgroups": subgroups(dermoscopic, default)}
+    return scores, dermoscopic, found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", action="append", required=True, help="a .cutis file; may be repeated")
+    parser.add_argument("--data", required=True, help="the folder with labels.csv and images/")
+    parser.add_argument("--fold", type=int, default=lesions.TEST_FOLD)
+    parser.add_argument("--out", type=pathlib.Path, help="write results.json, report.md, scores.csv and plots there")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="the build folder")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    options.library, options.tool = options.build / "runtime" / "libcutis.so", options.build / "cutis"
+    rows = lesions.rows_of(lesions.read_rows(options.data), (options.fold,))
+    everything = {}
+    for path in options.model:
+        scores, dermoscopic, found = evaluate(options, path, rows)
+        name = pathlib.Path(path).stem
+        everything[name] = found
+        print(report(name, found), flush=True)
+        if options.out:
+            import plots
+            folder = options.out / name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            (folder / "report.md").write_text(report(name, found), encoding="utf-8")
+            write_scores(folder / "scores.csv", scores)
+            plots.draw(dermoscopic, found, folder)
+
+
+if __name__ == "__main__":
+    main()

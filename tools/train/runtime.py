@@ -1,0 +1,91 @@
+"""The C++ runtime, by its C interface: what is evaluated and fitted is what ships."""
+
+import ctypes
+import pathlib
+
+import numpy as np
+
+VERDICTS = ["none", "bcc", "not_bcc", "refer", "unusable"]
+
+
+class _OpenOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("isa", ctypes.c_char_p), ("copy", ctypes.c_int), ("tune_file", ctypes.c_char_p),
+                ("threads", ctypes.c_int32)]
+
+
+class _SessionOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("batch", ctypes.c_int32), ("threads", ctypes.c_int32), ("arena", ctypes.c_void_p),
+                ("arena_bytes", ctypes.c_size_t)]
+
+
+class _TensorInfo(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("name", ctypes.c_char_p), ("type", ctypes.c_int), ("height", ctypes.c_int32),
+                ("width", ctypes.c_int32), ("channels", ctypes.c_int32), ("channel_stride", ctypes.c_int32), ("scale", ctypes.c_float),
+                ("zero_point", ctypes.c_int32)]
+
+
+class _Result(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("probabilities", ctypes.POINTER(ctypes.c_float)),
+                ("probability_count", ctypes.c_size_t), ("verdict", ctypes.c_int), ("p_bcc", ctypes.c_float),
+                ("operating_point", ctypes.c_char_p), ("reasons", ctypes.c_uint32), ("decode_ms", ctypes.c_double),
+                ("preprocess_ms", ctypes.c_double), ("inference_ms", ctypes.c_double)]
+
+
+class Model:
+    """A .cutis file and one session on it. library: libcutis.so of a build."""
+
+    def __init__(self, library, path, threads=1):
+        self.lib = ctypes.CDLL(str(library))
+        for name in ("cutis_model_label", "cutis_reason_name"):
+            getattr(self.lib, name).restype = ctypes.c_char_p
+        self.lib.cutis_session_output.restype = ctypes.POINTER(ctypes.c_uint8)
+        self.error = ctypes.create_string_buffer(1000)
+        self.model, self.session = ctypes.c_void_p(), ctypes.c_void_p()
+        opened = _OpenOptions(ctypes.sizeof(_OpenOptions), None, 0, None, threads)
+        self._check(self.lib.cutis_model_open(str(path).encode(), ctypes.byref(opened), ctypes.byref(self.model), self.error, 1000))
+        options = _SessionOptions(ctypes.sizeof(_SessionOptions), 1, threads, None, 0)
+        self._check(self.lib.cutis_session_create(self.model, ctypes.byref(options), ctypes.byref(self.session), self.error, 1000))
+        self.labels = []
+        while (label := self.lib.cutis_model_label(self.model, len(self.labels))) is not None:
+            self.labels.append(label.decode())
+        self.outputs = []
+        while True:
+            info = _TensorInfo(ctypes.sizeof(_TensorInfo))
+            if self.lib.cutis_model_output(self.model, len(self.outputs), ctypes.byref(info)) != 0:
+                break
+            self.outputs.append(info)
+
+    def close(self):
+        self.lib.cutis_session_destroy(self.session)
+        self.lib.cutis_model_close(self.model)
+
+    def _check(self, status):
+        if status != 0:
+            raise RuntimeError(self.error.value.decode())
+
+    def run(self, pixels):
+        """The raw output 0 for tight NHWC bytes [H, W, 3]."""
+        data = np.ascontiguousarray(pixels, np.uint8)
+        self._check(self.lib.cutis_session_set_input_u8(self.session, 0, data.ctypes.data_as(ctypes.c_void_p), data.nbytes, self.error,
+                                                        1000))
+        self._check(self.lib.cutis_session_run(self.session, 1, self.error, 1000))
+        return np.array(self.lib.cutis_session_output(self.session, 0, 0)[:self.outputs[0].channels], np.uint8)
+
+    def real_output(self, index=0):
+        """An output of the last run as real values."""
+        info = self.outputs[index]
+        values = np.empty(info.height * info.width * info.channels, np.float32)
+        self._check(self.lib.cutis_session_get_output_f32(self.session, index, 0, values.ctypes.data_as(ctypes.c_void_p), values.size,
+                                                          self.error, 1000))
+        return values
+
+    def classify(self, path, operating_point=None):
+        """The verdict on an image file, as a dictionary; "logits" are the network's outputs before any calibration."""
+        data = pathlib.Path(path).read_bytes()
+        probabilities = (ctypes.c_float * len(self.labels))()
+        result = _Result(ctypes.sizeof(_Result), probabilities, len(self.labels))
+        point = None if operating_point is None else operating_point.encode()
+        self._check(self.lib.cutis_session_classify(self.session, data, len(data), point, ctypes.byref(result), self.error, 1000))
+        reasons = [self.lib.cutis_reason_name(1 << bit).decode() for bit in range(32) if result.reasons >> bit & 1]
+        return {"verdict": VERDICTS[result.verdict], "p_bcc": result.p_bcc, "probabilities": np.array(probabilities, np.float64),
+                "reasons": reasons, "logits": self.real_output()}

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Trains the networks of models/: see README.md in this folder.
+
+    python tools/train/train.py dense --data DATA --run RUN [--seed N]
+    python tools/train/train.py prune --data DATA --run RUN --start DENSE/best.pt
+    python tools/train/train.py quantise --data DATA --run RUN --start PRUNED/best.pt --teacher DENSE/best.pt
+"""
+
+import argparse
+
+import torch
+import torch.nn.functional as F
+
+import augment
+import lesions
+import loop
+import network as networks
+import prune as pruning
+import quantise as quantisation
+
+
+def load_data(root):
+    rows = lesions.read_rows(root)
+    data = {"train": lesions.load(lesions.rows_of(rows, lesions.TRAIN_FOLDS)),
+            "validation": lesions.load(lesions.rows_of(rows, (lesions.VALIDATION_FOLD,)))}
+    print(f"{len(data['train'][0])} images to train on, {len(data['validation'][0])} to validate on", flush=True)
+    return data
+
+
+def cross_entropy(smoothing):
+    def loss(model, x, labels, _):
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(x)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+    return loss
+
+
+def options_of(arguments, **more):
+    return {"seed": arguments.seed, "batch": arguments.batch, "samples": arguments.samples, "rate": arguments.rate, "average": 0.998,
+            "class_power": arguments.class_power, "geometry": 1.0, "colours": 0.6, "colour_constancy": arguments.colour_constancy,
+            **more}
+
+
+def dense(arguments):
+    """Fine-tunes EfficientNet-Lite0 from ImageNet, small images first (Tan and Le, arXiv:2104.00298, "progressive learning")."""
+    torch.manual_seed(arguments.seed)
+    model = networks.Network(networks.LITE0, len(lesions.LABELS), drop=0.1, dropout=0.3)
+    networks.load_imagenet(model)
+    size = arguments.size
+    third = arguments.epochs // 3
+    small, medium = (round(size * share / 16) * 16 for share in (2 / 3, 5 / 6))
+    plan = [small] * third + [medium] * third + [size] * (arguments.epochs - 2 * third)
+    run = loop.Run(arguments.run, model, load_data(arguments.data), plan, size, options_of(arguments), cross_entropy(0.05))
+    run.train(watch_from=2 * third)
+
+
+def load_network(path):
+    """A dense or pruned Lite0 from a checkpoint (best.pt) or a safetensors file."""
+    model = networks.Network(networks.LITE0, len(lesions.LABELS))
+    if str(path).endswith(".safetensors"):
+        from safetensors.torch import load_file
+        state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state, strict=False)
+    return model.to(memory_format=torch.channels_last)
+
+
+def distillation(teachers, share, temperature=2.0, smoothing=0.05, bf16=True):
+    """Cross entropy, and `share` of the divergence from the mean of the teachers' probabilities on the same pixels (Hinton, Vinyals,
+    Dean, arXiv:1503.02531)."""
+    for teacher in teachers:
+        teacher.eval()
+
+    def loss(model, x, labels, _):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            soft = torch.stack([F.softmax(teacher(x).float() / temperature, 1) for teacher in teachers]).mean(0)
+        with torch.autocast("cpu", torch.bfloat16, bf16):
+            logits = model(x)
+        logits = logits.float()
+        hard = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        close = F.kl_div(F.log_softmax(logits / temperature, 1), soft, reduction="batchmean") * temperature**2
+        return (1 - share) * hard + share * close
+    return loss
+
+
+def prune(arguments):
+    """Prunes the network by blocks while it is fine-tuned, with the dense one (or several) as teacher."""
+    torch.manual_seed(arguments.seed)
+    model = load_network(arguments.start)
+    model.dropout = 0.1
+    teachers = [load_network(path) for path in arguments.teacher or [arguments.start]]
+    plan = [arguments.size] * arguments.epochs
+    pruner = pruning.Pruner(arguments.share)
+    run = loop.Run(arguments.run, model, load_data(arguments.data), plan, arguments.size,
+                   options_of(arguments, share=arguments.share), distillation(teachers, 0.7), pruner)
+    run.train(watch_from=round(0.6 * arguments.epochs))
+    print(f"{pruning.dead_share(load_network(run.folder / 'best.pt')):.4f} of the blocks are dead", flush=True)
+
+
+def quantise(arguments):
+    """Fine-tunes a network in the runtime's arithmetic and writes weights.safetensors, graph.json and quant.json to RUN/export."""
+    torch.manual_seed(arguments.seed)
+    data = load_data(arguments.data)
+    model = quantisation.QuantNetwork(load_network(arguments.start))
+    teachers = [load_network(path) for path in arguments.teacher or [arguments.start]]
+    generator = torch.Generator().manual_seed(arguments.seed)
+    pixels, labels = data["train"]
+    chosen = lesions.draw(labels, 512, arguments.class_power, generator).split(64)
+    model.calibrate([networks.to_input(augment.batch(pixels[part], arguments.size, generator)) for part in chosen])
+    run = loop.Run(arguments.run, model, data, [arguments.size] * arguments.epochs, arguments.size, options_of(arguments),
+                   distillation(teachers, 0.7, bf16=False), quantisation.MaskConstraint(), decay=0.0, bf16=False)
+    run.train()
+    best = quantisation.QuantNetwork(load_network(arguments.start))
+    best.load_state_dict(torch.load(run.folder / "best.pt", map_location="cpu", weights_only=True))
+    folder = run.folder / "export"
+    folder.mkdir(exist_ok=True)
+    quantisation.export(best.eval(), arguments.size, folder, arguments.name)
+    print(f"{folder}: weights.safetensors, graph.json, quant.json", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    stages = parser.add_subparsers(required=True)
+    for name, function, epochs, rate in (("dense", dense, 18, 1e-3), ("prune", prune, 10, 5e-4), ("quantise", quantise, 3, 5e-5)):
+        stage = stages.add_parser(name, help=function.__doc__)
+        stage.set_defaults(function=function)
+        stage.add_argument("--data", required=True, help="the folder with labels.csv and images/")
+        stage.add_argument("--run", required=True, help="the run's folder: checkpoints, log, curves; a run that stopped goes on")
+        stage.add_argument("--seed", type=int, default=1)
+        stage.add_argument("--size", type=int, default=192, help="side of the images that the network will see (default: 192)")
+        stage.add_argument("--epochs", type=int, default=epochs)
+        stage.add_argument("--samples", type=int, default=8000, help="images drawn an epoch")
+        stage.add_argument("--batch", type=int, default=64)
+        stage.add_argument("--rate", type=float, default=rate, help="the highest learning rate")
+        stage.add_argument("--class-power", type=float, default=0.5,
+                           help="classes come in proportion to (their number)**this: 1 as they are, 0 equally often")
+        stage.add_argument("--colour-constancy", action="store_true", help="shades-of-grey white balance of every training image")
+        stage.add_argument("--threads", type=int, default=0)
+        if name != "dense":
+            stage.add_argument("--start", required=True, help="the network to start from: best.pt of its run, or safetensors")
+            stage.add_argument("--teacher", action="append", help="networks to distil from (default: --start); may be repeated")
+        if name == "quantise":
+            stage.add_argument("--name", default="bcc_lite0", help="of the network, in graph.json")
+        if name == "prune":
+            stage.add_argument("--share", type=float, default=0.75, help="of the blocks that die")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    loop.keep_memory()
+    arguments.function(arguments)
+
+
+if __name__ == "__main__":
+    main()
