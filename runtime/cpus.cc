@@ -50,29 +50,6 @@ int32_t CurrentCpu() {
 #endif
 }
 
-CpuSet CpuSet::OfThisThread() {
-  CpuSet set;
-#if defined(__linux__)
-  static_assert(sizeof set.bits_ == sizeof(cpu_set_t));
-  if (sched_getaffinity(0, sizeof set.bits_, reinterpret_cast<cpu_set_t*>(set.bits_)) != 0) return CpuSet();
-#endif
-  return set;
-}
-
-void CpuSet::Remove(int32_t cpu) {
-  if (cpu >= 0 && cpu < kMaxCpus) bits_[cpu / 64] &= ~(uint64_t{1} << (cpu % 64));
-}
-
-bool CpuSet::Apply() const {
-  uint64_t any = 0;
-  for (const uint64_t bits : bits_) any |= bits;
-#if defined(__linux__)
-  return any != 0 && sched_setaffinity(0, sizeof bits_, reinterpret_cast<const cpu_set_t*>(bits_)) == 0;
-#else
-  return false;
-#endif
-}
-
 std::string_view CgroupPath(std::string_view text, int version) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());

@@ -14,20 +14,6 @@ int32_t AvailableCpus();
 // The CPU that the calling thread is on, counted from 0; -1 where the system does not say.
 int32_t CurrentCpu();
 
-// CPUs that a thread may run on; empty where the system has nothing of the kind.
-class CpuSet {
- public:
-  static CpuSet OfThisThread();
-  void Remove(int32_t cpu);  // one that is not in the set, or -1: nothing happens
-  // The calling thread runs on these only, from now on. False, and nothing has changed, for an empty set or when the system
-  // refuses.
-  bool Apply() const;
-
- private:
-  static constexpr int32_t kMaxCpus = 1024;  // of the fixed-size call; machines with more have an empty set
-  uint64_t bits_[kMaxCpus / 64] = {};
-};
-
 // -- the parts of it, for tests -------------------------------------------------------------------
 
 // The least quota of the cgroups of this process, in CPUs; 0: no quota. Version 2 (cpu.max) and version 1 (cpu.cfs_quota_us

@@ -14,6 +14,8 @@ namespace {
 // About 20 microseconds: longer than the gap between two nodes, shorter than a time slice by far.
 constexpr int kSpins = 1000;
 
+constexpr int32_t kCrowdedRuns = 4;
+
 inline void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -31,10 +33,6 @@ Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
   CUTIS_TRY(team->memory_.Array(static_cast<size_t>(threads - 1), &workers));
   // Spinning on a core that a peer needs only keeps the peer from finishing.
   team->spins_ = threads > 1 && threads <= AvailableCpus() ? kSpins : 0;
-
-  team->allowed_ = CpuSet::OfThisThread();
-  team->caller_cpu_.store(CurrentCpu(), std::memory_order_relaxed);
-  team->first_ = workers.data();
 
   // Signals are for the program's own threads.
   sigset_t all, before;
@@ -65,11 +63,10 @@ ThreadTeam::~ThreadTeam() {
 void* ThreadTeam::WorkerMain(void* argument) {
   Worker& worker = *static_cast<Worker*>(argument);
   ThreadTeam& team = *worker.team;
-  team.MoveApart(worker);
   for (uint32_t run = 0;; ++run) {
     team.run_.wait(run, std::memory_order_acquire);
     if (team.stop_) return nullptr;
-    team.MoveApart(worker);
+    worker.cpu.store(CurrentCpu(), std::memory_order_relaxed);
     team.work_(team.context_, worker.thread);
     team.Arrive(team.done_);
   }
@@ -77,6 +74,8 @@ void* ThreadTeam::WorkerMain(void* argument) {
 
 void ThreadTeam::Run(Work work, void* context) {
   if (workers_.empty()) return work(context, 0);
+  crowded_runs_ = crowded_ ? crowded_runs_ + 1 : 0;
+  crowded_ = false;
   caller_cpu_.store(CurrentCpu(), std::memory_order_relaxed);
   work_ = work;
   context_ = context;
@@ -97,7 +96,7 @@ void ThreadTeam::Meet(int32_t thread, void (*serial)(void* context), void* conte
     // Read before arriving: afterwards thread 0 may already have gone on.
     const uint32_t meeting = meeting_.load(std::memory_order_relaxed);
     Arrive(arrived_);
-    WaitWhile(meeting_, meeting, spins_);
+    WaitWhile(meeting_, meeting, SpinsOfWorker(workers_[static_cast<size_t>(thread) - 1]));
   }
 }
 
@@ -116,30 +115,21 @@ void ThreadTeam::WaitUntilAll(std::atomic<uint32_t>& count) {
   count.store(0, std::memory_order_relaxed);
 }
 
-void ThreadTeam::MoveApart(Worker& worker) {
-  if (spins_ == 0) return;  // there are fewer CPUs than threads
-  const int32_t own = CurrentCpu();
-  worker.cpu.store(own, std::memory_order_relaxed);
-  if (own < 0) return;
-  CpuSet free = allowed_;
-  bool alone = true;
-  const auto leave = [&](const std::atomic<int32_t>& other) {
-    const int32_t cpu = other.load(std::memory_order_relaxed);
-    free.Remove(cpu);
-    alone = alone && cpu != own;
-  };
-  leave(caller_cpu_);
-  for (const Worker* other = first_; other != &worker; ++other) leave(other->cpu);
-  if (!alone && free.Apply()) worker.cpu.store(CurrentCpu(), std::memory_order_relaxed);
-}
-
 int ThreadTeam::SpinsOfCaller() {
   const int32_t cpu = CurrentCpu();
   caller_cpu_.store(cpu, std::memory_order_relaxed);
-  for (const Worker& worker : workers_) {
-    if (cpu >= 0 && worker.cpu.load(std::memory_order_relaxed) == cpu) return 0;
-  }
-  return spins_;
+  bool crowded = false;
+  for (const Worker& worker : workers_) crowded = crowded || worker.cpu.load(std::memory_order_relaxed) == cpu;
+  if (!crowded || cpu < 0) return spins_;
+  crowded_ = true;
+  return crowded_runs_ < kCrowdedRuns ? 0 : spins_;
+}
+
+int ThreadTeam::SpinsOfWorker(Worker& worker) {
+  const int32_t cpu = CurrentCpu();
+  worker.cpu.store(cpu, std::memory_order_relaxed);
+  const bool crowded = cpu >= 0 && caller_cpu_.load(std::memory_order_relaxed) == cpu;
+  return crowded && crowded_runs_ < kCrowdedRuns ? 0 : spins_;
 }
 
 void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand, int spins) {

@@ -10,7 +10,6 @@
 #include <span>
 
 #include "ops/status.h"
-#include "runtime/cpus.h"
 #include "runtime/memory.h"
 
 namespace cutis {
@@ -41,28 +40,28 @@ class ThreadTeam {
     ThreadTeam* team = nullptr;
     int32_t thread = 0;
     pthread_t handle = {};
-    std::atomic<int32_t> cpu{-1};  // where it last waited or began; -1: not known
+    std::atomic<int32_t> cpu{-1};  // where it was when last it began a run or waited; -1: not known
   };
 
   ThreadTeam() = default;
   static void* WorkerMain(void* worker);
-  // Returns once `value` is no longer `operand`: spins `spins` times, since the next node is microseconds away, then sleeps.
+  // Returns once `value` is no longer `operand`: spins a little, since the next node is microseconds away, then sleeps.
   static void WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand, int spins);
-  // For a worker that finds itself on the CPU where thread 0 or a worker before it was last seen: moves away from these. Some
-  // schedulers put a team that has just been woken on one CPU and leave it there. Where each has a CPU, nothing is done.
-  void MoveApart(Worker& worker);
-  // For thread 0: spins, unless a worker was last seen on its own CPU, whom spinning would only keep from coming.
+  // How long thread 0, or a worker, may spin. Not at all on the CPU of the thread that it waits for, which spinning would only
+  // keep from coming: some schedulers put threads that wake each other on one CPU. After kCrowdedRuns of that they spin all the
+  // same: that makes the load visible, and the scheduler spreads them.
   int SpinsOfCaller();
+  int SpinsOfWorker(Worker& worker);
   // For thread 0: returns once all workers have arrived at `count`, and sets it back to zero.
   void WaitUntilAll(std::atomic<uint32_t>& count);
   void Arrive(std::atomic<uint32_t>& count);
 
   Memory memory_;
   std::span<Worker> workers_;  // those that exist
-  Worker* first_ = nullptr;    // of all, before they exist
-  std::atomic<int32_t> caller_cpu_{-1};
-  CpuSet allowed_;  // of the thread that made the team
   int spins_ = 0;
+  std::atomic<int32_t> caller_cpu_{-1};
+  bool crowded_ = false;      // thread 0 has met a worker on its own CPU in this run
+  int32_t crowded_runs_ = 0;  // in a row, before this one; written between runs only
   bool stop_ = false;
   Work work_ = nullptr;
   void* context_ = nullptr;

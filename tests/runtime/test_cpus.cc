@@ -128,23 +128,5 @@ TEST_CASE("the affinity mask counts") {
 }
 #endif
 
-#if defined(__linux__)
-TEST_CASE("a thread leaves the CPUs that it is told to leave") {
-  const CpuSet before = CpuSet::OfThisThread();
-  for (int left = AvailableCpus(); left > 1; --left) {
-    const int32_t cpu = CurrentCpu();
-    REQUIRE(cpu >= 0);
-    CpuSet others = CpuSet::OfThisThread();
-    others.Remove(cpu);
-    others.Remove(-1);
-    others.Remove(1 << 20);
-    if (!others.Apply()) break;  // a quota may allow more CPUs than the mask
-    CHECK(CurrentCpu() != cpu);
-  }
-  CHECK_FALSE(CpuSet().Apply());
-  CHECK(before.Apply());
-}
-#endif
-
 }  // namespace
 }  // namespace cutis
