@@ -81,6 +81,28 @@ Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, Op
   return {};
 }
 
+Status LoadCalibration(const format::PlattScaling& from, Memory& memory, VerdictRecipe* verdict) {
+  PlattScaling calibration;
+  CUTIS_TRY(CopyText(from.note(), kMaxText, "the calibration's note", memory, &calibration.note));
+  calibration.slope = from.slope();
+  calibration.intercept = from.intercept();
+  calibration.bcc_share = from.bcc_share();
+  calibration.images = from.images();
+  if (verdict->scores != Scores::kSoftmax || verdict->labels.size() < 2) {
+    return Status::Error(Code::kBadInput, "verdict: a calibration is for the softmax of at least two labels");
+  }
+  if (!std::isnormal(calibration.slope) || calibration.slope < 0 || !std::isfinite(calibration.intercept)) {
+    return Status::Error(Code::kBadInput,
+                         "verdict: the calibration's slope is not positive, or it or the intercept not finite");
+  }
+  if (!(calibration.bcc_share > 0 && calibration.bcc_share < 1) || calibration.images == 0) {
+    return Status::Error(Code::kBadInput,
+                         "verdict: the calibration's share of BCC is not between 0 and 1, or it is of no image");
+  }
+  verdict->calibration = calibration;
+  return {};
+}
+
 bool AllUnique(std::span<const char* const> names) {
   for (size_t i = 0; i < names.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
@@ -163,6 +185,7 @@ Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out) 
   if (!std::isfinite(verdict.temperature) || !(verdict.temperature > 0)) {
     return Status::Error(Code::kBadInput, "verdict: the temperature is not a finite positive number");
   }
+  if (from.calibration() != nullptr) CUTIS_TRY(LoadCalibration(*from.calibration(), memory, &verdict));
 
   const uint32_t count = from.operating_points() == nullptr ? 0 : from.operating_points()->size();
   if (count > kMaxOperatingPoints)

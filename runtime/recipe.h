@@ -3,6 +3,7 @@
 #define CUTIS_RUNTIME_RECIPE_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace cutis {
@@ -33,6 +34,14 @@ struct OperatingPoint {
   bool calibrated = false;
 };
 
+// Turns the score of the positive label into a probability; see format.fbs.
+struct PlattScaling {
+  float slope = 1, intercept = 0;
+  float bcc_share = 0.5f;  // of the images that it was fitted on: the probability holds for such a share
+  uint32_t images = 0;
+  const char* note = "";
+};
+
 struct VerdictRecipe {
   std::span<const char* const> labels;
   int32_t positive = 0;
@@ -40,6 +49,7 @@ struct VerdictRecipe {
   float temperature = 1.0f;
   std::span<const OperatingPoint> operating_points;  // may be empty
   int32_t default_operating_point = 0;
+  std::optional<PlattScaling> calibration;  // only with kSoftmax and at least two labels
 };
 
 struct Provenance {

@@ -85,7 +85,7 @@ class Comparer {
   Result<Scored> Score(bool positive, std::vector<PointRates>& points) const {
     Scored scored{positive, 0, 0};
     for (const bool quantised : {false, true}) {
-      const VerdictRecipe& recipe = *(quantised ? quantised_model_ : real_model_).verdict();
+      const VerdictRecipe& recipe = *quantised_model_.verdict();  // for both: it is the networks that are compared
       const std::vector<float>& outputs = quantised ? quantised_outputs_ : real_outputs_;
       std::vector<float> probabilities(outputs.size());
       CUTIS_ASSIGN(const Judgement plain, Judge(recipe, outputs, nullptr, probabilities));

@@ -26,6 +26,11 @@ Recipe RecipeOfModel(const Model& model) {
           {point.name, point.threshold, point.refer_low, point.refer_high, point.note, point.calibrated});
     }
     verdict.default_operating_point = from->default_operating_point;
+    if (from->calibration) {
+      const PlattScaling& scaling = *from->calibration;
+      verdict.calibration =
+          CalibrationRecipe{scaling.slope, scaling.intercept, scaling.bcc_share, scaling.images, scaling.note};
+    }
     recipe.verdict = std::move(verdict);
   }
   return recipe;
@@ -37,6 +42,14 @@ nlohmann::json VerdictJson(const VerdictSettings& verdict) {
                          {"positive", verdict.labels[static_cast<size_t>(verdict.positive)]},
                          {"scores", kScores[static_cast<size_t>(verdict.scores)]},
                          {"temperature", verdict.temperature}};
+  if (verdict.calibration) {
+    const CalibrationRecipe& calibration = *verdict.calibration;
+    json["calibration"] = {{"slope", calibration.slope},
+                           {"intercept", calibration.intercept},
+                           {"bcc_share", calibration.bcc_share},
+                           {"images", calibration.images}};
+    if (!calibration.note.empty()) json["calibration"]["note"] = calibration.note;
+  }
   if (verdict.operating_points.empty()) return json;
   json["operating_points"] = nlohmann::json::array();
   for (const OperatingPointRecipe& point : verdict.operating_points) {

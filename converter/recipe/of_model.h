@@ -12,7 +12,8 @@ namespace cutis::convert {
 // A copy, which says the same as the recipe.json that the file was made with.
 Recipe RecipeOfModel(const Model& model);
 
-// As in recipe.json: the keys labels, positive, scores, temperature, operating_points, default_operating_point.
+// As in recipe.json: the keys labels, positive, scores, temperature, calibration, operating_points,
+// default_operating_point.
 nlohmann::json VerdictJson(const VerdictSettings& verdict);
 
 }  // namespace cutis::convert

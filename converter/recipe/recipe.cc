@@ -1,6 +1,7 @@
 #include "converter/recipe/recipe.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -82,6 +83,34 @@ Result<PreprocessRecipe> ParsePreprocess(JsonObject& object) {
   return preprocess;
 }
 
+Result<CalibrationRecipe> ParseCalibration(const json& value, const VerdictSettings& verdict, const std::string& where) {
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
+  if (verdict.scores != Scores::kSoftmax || verdict.labels.size() < 2) {
+    return Status::Error(Code::kBadInput, "%s: has a meaning only with \"scores\": \"softmax\" and at least two labels",
+                         where.c_str());
+  }
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  CalibrationRecipe calibration;
+  CUTIS_ASSIGN(const double slope, object.Number("slope", 0, kLargest));
+  CUTIS_ASSIGN(const double intercept, object.Number("intercept", -kLargest, kLargest));
+  CUTIS_ASSIGN(const double share, object.Number("bcc_share", 0, 1));
+  CUTIS_ASSIGN(const int64_t images, object.Integer("images", 1, std::numeric_limits<int32_t>::max()));
+  calibration.slope = static_cast<float>(slope);
+  calibration.intercept = static_cast<float>(intercept);
+  calibration.bcc_share = static_cast<float>(share);
+  calibration.images = static_cast<uint32_t>(images);
+  // As float32, which is what the file holds.
+  if (!std::isnormal(calibration.slope))
+    return Status::Error(Code::kBadInput, "%s: must be positive", object.Where("slope").c_str());
+  if (!(calibration.bcc_share > 0 && calibration.bcc_share < 1))
+    return Status::Error(Code::kBadInput, "%s: must be between 0 and 1, neither of them", object.Where("bcc_share").c_str());
+  if (object.Has("note")) {
+    CUTIS_ASSIGN(calibration.note, object.String("note"));
+  }
+  CUTIS_TRY(object.Finish());
+  return calibration;
+}
+
 Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::string& where) {
   CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
   OperatingPointRecipe point;
@@ -158,6 +187,10 @@ Result<VerdictSettings> ParseVerdict(JsonObject& object) {
     CUTIS_ASSIGN(const double temperature, object.Number("temperature", 1e-3, 1e3));
     verdict.temperature = static_cast<float>(temperature);
   }
+  if (object.Has("calibration")) {
+    CUTIS_ASSIGN(const json* calibration, object.Get("calibration"));
+    CUTIS_ASSIGN(verdict.calibration, ParseCalibration(*calibration, verdict, object.Where("calibration")));
+  }
   if (object.Has("operating_points")) CUTIS_TRY(ParseOperatingPoints(object, verdict));
   return verdict;
 }
@@ -199,7 +232,8 @@ Result<Recipe> ParseRecipe(std::string_view text, const std::string& where) {
   if (object.Has("labels")) {
     CUTIS_ASSIGN(recipe.verdict, ParseVerdict(object));
   } else {
-    for (const char* key : {"positive", "scores", "temperature", "operating_points", "default_operating_point"}) {
+    for (const char* key :
+         {"positive", "scores", "temperature", "calibration", "operating_points", "default_operating_point"}) {
       if (object.Has(key)) return Status::Error(Code::kBadInput, "%s: needs \"labels\"", object.Where(key).c_str());
     }
   }

@@ -33,6 +33,13 @@ struct OperatingPointRecipe {
   bool calibrated = false;
 };
 
+// PlattScaling, owning what it points to.
+struct CalibrationRecipe {
+  float slope = 1, intercept = 0, bcc_share = 0.5f;
+  uint32_t images = 0;
+  std::string note;
+};
+
 struct VerdictSettings {
   std::vector<std::string> labels;
   int32_t positive = 0;
@@ -40,6 +47,7 @@ struct VerdictSettings {
   float temperature = 1.0f;
   std::vector<OperatingPointRecipe> operating_points;
   int32_t default_operating_point = 0;
+  std::optional<CalibrationRecipe> calibration;
 };
 
 struct Recipe {

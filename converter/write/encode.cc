@@ -307,9 +307,15 @@ Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictS
   }
   const auto labels = builder.CreateVectorOfStrings(verdict.labels);
   const auto point_vector = builder.CreateVector(points);
+  Offset<format::PlattScaling> calibration = 0;
+  if (verdict.calibration) {
+    const CalibrationRecipe& from = *verdict.calibration;
+    const auto note = builder.CreateString(from.note);
+    calibration = format::CreatePlattScaling(builder, from.slope, from.intercept, from.bcc_share, from.images, note);
+  }
   return format::CreateVerdict(builder, labels, static_cast<uint32_t>(verdict.positive),
                                static_cast<format::Scores>(verdict.scores), verdict.temperature, point_vector,
-                               static_cast<uint32_t>(verdict.default_operating_point));
+                               static_cast<uint32_t>(verdict.default_operating_point), calibration);
 }
 
 Offset<format::Provenance> EncodeProvenance(FlatBufferBuilder& builder, const Recipe& recipe, const Source& source) {

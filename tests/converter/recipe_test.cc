@@ -23,6 +23,11 @@ const std::string kRecipe = R"({
   "default_operating_point": "b"
 })";
 
+const std::string kCalibrated = R"({
+  "labels": ["bcc", "nv"], "positive": "bcc", "scores": "softmax",
+  "calibration": {"slope": 0.75, "intercept": -0.5, "bcc_share": 0.25, "images": 1200, "note": "where from"}
+})";
+
 std::string Edited(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
   REQUIRE(at != std::string::npos);
@@ -102,6 +107,37 @@ TEST_CASE("errors in a recipe name their place") {
   Refused(Edited(kRecipe, "\"default_operating_point\": \"b\"", "\"default_operating_point\": \"z\""),
           "default_operating_point");
   Refused(Edited(kRecipe, "\"labels\": [\"bcc\", \"nv\"],", ""), "labels");
+}
+
+TEST_CASE("a calibration") {
+  const auto parsed = ParseRecipe(kCalibrated, "recipe.json");
+  INFO(std::string(parsed.status().text()));
+  REQUIRE(parsed.ok());
+  REQUIRE(parsed.value().verdict->calibration.has_value());
+  const CalibrationRecipe& calibration = *parsed.value().verdict->calibration;
+  CHECK(calibration.slope == 0.75f);
+  CHECK(calibration.intercept == -0.5f);
+  CHECK(calibration.bcc_share == 0.25f);
+  CHECK(calibration.images == 1200);
+  CHECK(calibration.note == "where from");
+  CHECK(ParseRecipe(Edited(kCalibrated, ", \"note\": \"where from\"", ""), "r").ok());
+  Refused(Edited(kCalibrated, "softmax", "sigmoid"), "recipe.json: calibration: has a meaning only with");
+  Refused(Edited(kCalibrated, "softmax", "probabilities"), "softmax");
+  Refused(Edited(kCalibrated, "[\"bcc\", \"nv\"]", "[\"bcc\"]"), "two labels");
+  for (const char* wrong : {"0", "-1", "1e39", "1e-50", "1e-45", "\"1\"", "null"})
+    Refused(Edited(kCalibrated, "\"slope\": 0.75", std::string("\"slope\": ") + wrong), "calibration: slope");
+  for (const char* wrong : {"1e39", "-1e39", "[]"}) Refused(Edited(kCalibrated, "-0.5", wrong), "calibration: intercept");
+  for (const char* wrong : {"0", "1", "-0.25", "1.5", "25", "1e-60", "0.99999999999"})
+    Refused(Edited(kCalibrated, "0.25", wrong), "calibration: bcc_share");
+  for (const char* wrong : {"0", "-5", "1.5", "4294967296"}) Refused(Edited(kCalibrated, "1200", wrong), "calibration: images");
+  for (const char* key : {"\"slope\": 0.75, ", "\"intercept\": -0.5, ", "\"bcc_share\": 0.25, ", "\"images\": 1200, "})
+    Refused(Edited(kCalibrated, key, ""), "is missing");
+  Refused(Edited(kCalibrated, "\"slope\"", "\"scale\": 1, \"slope\""), "scale");
+  Refused(
+      Edited(kCalibrated,
+             "{\"slope\": 0.75, \"intercept\": -0.5, \"bcc_share\": 0.25, \"images\": 1200, \"note\": \"where from\"}", "0.75"),
+      "must be an object");
+  Refused(R"({"calibration": {}})", "needs \"labels\"");
 }
 
 TEST_CASE("a recipe must fit the network") {

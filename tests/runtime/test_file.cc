@@ -186,8 +186,14 @@ Offset<format::Verdict> WriteVerdict(FlatBufferBuilder& builder, const RawModel&
   }
   const auto labels = builder.CreateVectorOfStrings(model.labels);
   const auto point_vector = builder.CreateVector(points);
+  Offset<format::PlattScaling> calibration = 0;
+  if (model.has_calibration) {
+    const auto note = builder.CreateString(model.calibration_note);
+    calibration =
+        format::CreatePlattScaling(builder, model.slope, model.intercept, model.bcc_share, model.calibration_images, note);
+  }
   return format::CreateVerdict(builder, labels, model.positive, static_cast<format::Scores>(model.scores), model.temperature,
-                               point_vector, model.default_point);
+                               point_vector, model.default_point, calibration);
 }
 
 // -- networks
@@ -444,6 +450,17 @@ void Prune(RawNode* node, size_t panels) {
 }
 
 }  // namespace
+
+RawModel SmallCalibratedModel() {
+  RawModel model = SmallU8Model();
+  model.has_calibration = true;
+  model.slope = 0.75f;
+  model.intercept = -0.5f;
+  model.bcc_share = 0.25f;
+  model.calibration_images = 1200;
+  model.calibration_note = "fitted by a test";
+  return model;
+}
 
 RawModel SmallSparseModel() {
   RawModel model = SmallU8Model();
