@@ -110,6 +110,9 @@ typedef struct cutis_model_info {
   uint64_t weight_bytes;
   uint64_t memory_bytes;   /* heap that the model takes */
   int32_t has_calibration; /* 1: p_bcc is a calibrated probability, see cutis_model_calibration */
+  int32_t has_output_hash; /* 1: output_hash is there */
+  uint8_t output_hash[32]; /* of the network that calibration and operating points were fitted with, and this one's: cutis bench
+                              measures it again */
 } cutis_model_info;
 
 CUTIS_API cutis_status cutis_model_describe(const cutis_model* model, cutis_model_info* info);
@@ -118,6 +121,26 @@ CUTIS_API cutis_status cutis_model_describe(const cutis_model* model, cutis_mode
 CUTIS_API const char* cutis_model_label(const cutis_model* model, int32_t index);
 /* Name of an operating point; NULL when there is none of that index. */
 CUTIS_API const char* cutis_model_operating_point(const cutis_model* model, int32_t index);
+
+/* A share that was measured on images, with its 95 % bootstrap interval. */
+typedef struct cutis_estimate {
+  float value, low, high;
+} cutis_estimate;
+
+typedef struct cutis_operating_point_info {
+  size_t struct_size;
+  const char* name;
+  const char* note;                         /* "" without one */
+  float threshold;                          /* bcc for p_bcc >= threshold */
+  float refer_low, refer_high;              /* refer for refer_low <= p_bcc < refer_high; equal: no such band */
+  int32_t calibrated;                       /* 0: results carry CUTIS_REASON_UNCALIBRATED */
+  int32_t has_sensitivity, has_specificity; /* 1: the file states it, as it was fitted; else it is 0 */
+  cutis_estimate sensitivity, specificity;
+} cutis_operating_point_info;
+
+/* CUTIS_ERROR_USAGE when there is none of that index. */
+CUTIS_API cutis_status cutis_model_describe_operating_point(const cutis_model* model, int32_t index,
+                                                            cutis_operating_point_info* info);
 
 /* What made p_bcc a probability: p_bcc = 1 / (1 + exp(-(slope * z + intercept))), z the log-odds of the softmax. */
 typedef struct cutis_calibration {

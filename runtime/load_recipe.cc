@@ -1,4 +1,5 @@
 // Preprocessing, verdict and provenance, from the file.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -65,6 +66,16 @@ Status CheckLastSize(std::span<const PreprocessStep> steps, const Shape& shape) 
 
 bool IsFraction(float value) { return value >= 0.0f && value <= 1.0f; }
 
+Status LoadEstimate(const format::Estimate* from, const char* what, const char* point, std::optional<Estimate>* estimate) {
+  if (from == nullptr) return {};
+  *estimate = Estimate{from->value(), from->low(), from->high()};
+  const auto& [value, low, high] = **estimate;
+  if (!IsFraction(low) || !IsFraction(value) || !IsFraction(high) || low > value || value > high) {
+    return Status::Error(Code::kBadInput, "operating point \"%s\": its %s is not 0 <= low <= value <= high <= 1", point, what);
+  }
+  return {};
+}
+
 Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, OperatingPoint* point) {
   CUTIS_TRY(CopyText(from.name(), kMaxName, "an operating point's name", memory, &point->name));
   CUTIS_TRY(CopyText(from.note(), kMaxText, "an operating point's note", memory, &point->note));
@@ -78,7 +89,8 @@ Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, Op
     return Status::Error(Code::kBadInput, "operating point \"%s\": its threshold and refer band are not within 0 .. 1",
                          point->name);
   }
-  return {};
+  CUTIS_TRY(LoadEstimate(from.sensitivity(), "sensitivity", point->name, &point->sensitivity));
+  return LoadEstimate(from.specificity(), "specificity", point->name, &point->specificity);
 }
 
 Status LoadCalibration(const format::PlattScaling& from, Memory& memory, VerdictRecipe* verdict) {
@@ -184,6 +196,13 @@ Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out) 
   verdict.temperature = from.temperature();
   if (!std::isfinite(verdict.temperature) || !(verdict.temperature > 0)) {
     return Status::Error(Code::kBadInput, "verdict: the temperature is not a finite positive number");
+  }
+  if (from.output_hash() != nullptr) {
+    std::span<uint8_t> hash;
+    if (from.output_hash()->size() != 32) return Status::Error(Code::kBadInput, "verdict: the output hash has not 32 bytes");
+    CUTIS_TRY(memory.Array(32, &hash));
+    std::copy_n(from.output_hash()->data(), 32, hash.data());
+    verdict.output_hash = hash;
   }
   if (from.calibration() != nullptr) CUTIS_TRY(LoadCalibration(*from.calibration(), memory, &verdict));
 

@@ -26,12 +26,18 @@ struct Preprocess {
 
 enum class Scores : uint8_t { kProbabilities, kSoftmax, kSigmoid };
 
+// A share that was measured on images, with its 95 % bootstrap interval.
+struct Estimate {
+  float value = 0, low = 0, high = 0;
+};
+
 // bcc when p >= threshold; refer when refer_low <= p < refer_high.
 struct OperatingPoint {
   const char* name = "";
   float threshold = 0.5f, refer_low = 0, refer_high = 0;
   const char* note = "";
   bool calibrated = false;
+  std::optional<Estimate> sensitivity, specificity;  // as fitted
 };
 
 // Turns the score of the positive label into a probability; see format.fbs.
@@ -50,6 +56,7 @@ struct VerdictRecipe {
   std::span<const OperatingPoint> operating_points;  // may be empty
   int32_t default_operating_point = 0;
   std::optional<PlattScaling> calibration;  // only with kSoftmax and at least two labels
+  std::span<const uint8_t> output_hash;     // of this network, as it was when the numbers were fitted; 32 bytes, or none
 };
 
 struct Provenance {

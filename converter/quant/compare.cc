@@ -155,8 +155,10 @@ Result<Agreement> Compare(const Model& real, const Model& quantised, std::span<c
   std::vector<Scored> scores;
   if (labels != nullptr) {
     for (const OperatingPoint& point : quantised.verdict()->operating_points) {
-      result.points.push_back(
-          {{point.name, point.threshold, point.refer_low, point.refer_high, point.note, point.calibrated}, {}, {}});
+      result.points.push_back({{point.name, point.threshold, point.refer_low, point.refer_high, point.note, point.calibrated,
+                                point.sensitivity, point.specificity},
+                               {},
+                               {}});
     }
   }
   for (int64_t i = 0; i < result.inputs; ++i) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "converter/recipe/fitted.h"
 #include "converter/recipe/json.h"
 #include "runtime/image.h"
 
@@ -111,6 +112,20 @@ Result<CalibrationRecipe> ParseCalibration(const json& value, const VerdictSetti
   return calibration;
 }
 
+Status ParseEstimate(JsonObject& point, const char* key, std::optional<Estimate>* estimate) {
+  if (!point.Has(key)) return {};
+  CUTIS_ASSIGN(const json* value, point.Get(key));
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(*value, point.Where(key)));
+  CUTIS_ASSIGN(const double share, object.Number("value", 0, 1));
+  CUTIS_ASSIGN(const double low, object.Number("low", 0, 1));
+  CUTIS_ASSIGN(const double high, object.Number("high", 0, 1));
+  CUTIS_TRY(object.Finish());
+  if (low > share || share > high)
+    return Status::Error(Code::kBadInput, "%s: its value does not lie within low .. high", point.Where(key).c_str());
+  *estimate = Estimate{static_cast<float>(share), static_cast<float>(low), static_cast<float>(high)};
+  return {};
+}
+
 Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::string& where) {
   CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
   OperatingPointRecipe point;
@@ -129,6 +144,8 @@ Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::s
     CUTIS_ASSIGN(point.note, object.String("note"));
   }
   CUTIS_ASSIGN(point.calibrated, object.Bool("calibrated"));
+  CUTIS_TRY(ParseEstimate(object, "sensitivity", &point.sensitivity));
+  CUTIS_TRY(ParseEstimate(object, "specificity", &point.specificity));
   CUTIS_TRY(object.Finish());
   return point;
 }
@@ -155,6 +172,24 @@ Status ParseOperatingPoints(JsonObject& object, VerdictSettings& verdict) {
   }
   verdict.default_operating_point = static_cast<int32_t>(std::distance(all.begin(), found));
   return {};
+}
+
+// Numbers that were fitted say with which network.
+Status ParseOutputHash(JsonObject& object, VerdictSettings& verdict) {
+  if (object.Has("output_hash")) {
+    CUTIS_ASSIGN(verdict.output_hash, object.String("output_hash"));
+    if (verdict.output_hash.size() != 64 || verdict.output_hash.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      return Status::Error(Code::kBadInput, "%s: must be 64 hexadecimal digits in lower case, as cutis bench prints them",
+                           object.Where("output_hash").c_str());
+    }
+    return {};
+  }
+  if (!HasFitted(verdict)) return {};
+  return Status::Error(
+      Code::kBadInput,
+      "%s: is missing: a calibration, operating points with \"calibrated\": true and measured sensitivities hold "
+      "for one network; give the output hash of the one that they were fitted with, as cutis bench prints it",
+      object.Where("output_hash").c_str());
 }
 
 Result<VerdictSettings> ParseVerdict(JsonObject& object) {
@@ -192,6 +227,7 @@ Result<VerdictSettings> ParseVerdict(JsonObject& object) {
     CUTIS_ASSIGN(verdict.calibration, ParseCalibration(*calibration, verdict, object.Where("calibration")));
   }
   if (object.Has("operating_points")) CUTIS_TRY(ParseOperatingPoints(object, verdict));
+  CUTIS_TRY(ParseOutputHash(object, verdict));
   return verdict;
 }
 
@@ -233,7 +269,7 @@ Result<Recipe> ParseRecipe(std::string_view text, const std::string& where) {
     CUTIS_ASSIGN(recipe.verdict, ParseVerdict(object));
   } else {
     for (const char* key :
-         {"positive", "scores", "temperature", "calibration", "operating_points", "default_operating_point"}) {
+         {"positive", "scores", "temperature", "calibration", "operating_points", "default_operating_point", "output_hash"}) {
       if (object.Has(key)) return Status::Error(Code::kBadInput, "%s: needs \"labels\"", object.Where(key).c_str());
     }
   }

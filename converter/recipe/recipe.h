@@ -31,6 +31,7 @@ struct OperatingPointRecipe {
   float threshold = 0.5f, refer_low = 0.5f, refer_high = 0.5f;
   std::string note;
   bool calibrated = false;
+  std::optional<Estimate> sensitivity, specificity;
 };
 
 // PlattScaling, owning what it points to.
@@ -48,6 +49,7 @@ struct VerdictSettings {
   std::vector<OperatingPointRecipe> operating_points;
   int32_t default_operating_point = 0;
   std::optional<CalibrationRecipe> calibration;
+  std::string output_hash;  // 64 hexadecimal digits in lower case; empty: none
 };
 
 struct Recipe {

@@ -71,7 +71,10 @@ Recipe SmallRecipe() {
   verdict.labels = {"bcc", "nv", "mel"};
   verdict.positive = 0;
   verdict.temperature = 1.5f;
-  verdict.operating_points = {{"first", 0.5f, 0.5f, 0.5f, "", false}, {"second", 0.25f, 0.125f, 0.375f, "a note", true}};
+  verdict.operating_points = {
+      {"first", 0.5f, 0.5f, 0.5f, "", false, {}, {}},
+      {"second", 0.25f, 0.125f, 0.375f, "a note", true, Estimate{0.9375f, 0.875f, 1}, Estimate{0, 0, 0.25f}}};
+  for (int i = 0; i < 32; ++i) verdict.output_hash.append(1, 'f').append(1, "0123456789abcdef"[i % 16]);
   verdict.default_operating_point = 1;
   verdict.calibration = CalibrationRecipe{0.75f, -0.5f, 0.25f, 1200, "a calibration"};
   recipe.verdict = verdict;
@@ -129,6 +132,13 @@ TEST_CASE("the same model gives the same bytes, and they open as what went in") 
     CHECK(model.verdict()->calibration->intercept == -0.5f);
     CHECK(model.verdict()->calibration->bcc_share == 0.25f);
     CHECK(model.verdict()->calibration->images == 1200);
+    REQUIRE(model.verdict()->operating_points[1].sensitivity.has_value());
+    CHECK(model.verdict()->operating_points[1].sensitivity->low == 0.875f);
+    CHECK(model.verdict()->operating_points[1].specificity->value == 0);
+    CHECK(model.verdict()->operating_points[1].specificity->high == 0.25f);
+    CHECK_FALSE(model.verdict()->operating_points[0].sensitivity.has_value());
+    REQUIRE(model.verdict()->output_hash.size() == 32);
+    CHECK(model.verdict()->output_hash[10] == 0xfa);
     CHECK(model.verdict()->calibration->note == std::string("a calibration"));
     CHECK(model.provenance().name == std::string("small"));
     CHECK(model.provenance().source == std::string("weights.safetensors"));

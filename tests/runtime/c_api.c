@@ -67,7 +67,23 @@ static void TestCalibration(const cutis_model* model, int expected) {
   EXPECT(cutis_model_calibration(NULL, &calibration) == CUTIS_ERROR_USAGE);
   EXPECT(cutis_model_calibration(model, NULL) == CUTIS_ERROR_USAGE);
   EXPECT(cutis_model_calibration(model, &calibration) == (expected ? CUTIS_OK : CUTIS_ERROR_USAGE));
+  cutis_operating_point_info point = {0};
+  EXPECT(cutis_model_describe_operating_point(model, 1, &point) == CUTIS_ERROR_USAGE); /* struct_size is not set */
+  point.struct_size = sizeof point;
+  EXPECT(cutis_model_describe_operating_point(model, 2, &point) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(model, -1, &point) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(NULL, 0, &point) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(model, 1, NULL) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(model, 0, &point) == CUTIS_OK);
+  EXPECT(strcmp(point.name, "uncalibrated") == 0 && strcmp(point.note, "not fitted") == 0 && point.calibrated == 0);
+  EXPECT(point.has_sensitivity == 0 && point.has_specificity == 0 && point.sensitivity.value == 0);
+  EXPECT(cutis_model_describe_operating_point(model, 1, &point) == CUTIS_OK);
+  EXPECT(point.threshold == 0.3f && point.refer_low == 0.2f && point.refer_high == 0.4f && point.calibrated == 1);
+  EXPECT(point.has_sensitivity == expected && point.has_specificity == expected && info.has_output_hash == expected);
   if (!expected) return;
+  EXPECT(point.sensitivity.value == 0.9375f && point.sensitivity.low == 0.875f && point.sensitivity.high == 0.96875f);
+  EXPECT(point.specificity.value == 0.5f && point.specificity.high == 0.75f);
+  EXPECT(info.output_hash[1] == 8 && info.output_hash[31] == 248);
   EXPECT(calibration.slope == 0.75f && calibration.intercept == -0.5f && calibration.bcc_share == 0.25f);
   EXPECT(calibration.images == 1200 && strcmp(calibration.note, "fitted by a test") == 0);
 }

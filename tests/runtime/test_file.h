@@ -84,6 +84,7 @@ struct RawPoint {
   float threshold = 0.5f, refer_low = 0, refer_high = 0;
   std::string note;
   bool calibrated = false;
+  std::vector<float> sensitivity = {}, specificity = {};  // value, low, high; or nothing
 };
 
 struct RawModel {
@@ -112,6 +113,7 @@ struct RawModel {
   float slope = 1, intercept = 0, bcc_share = 0.5f;
   uint32_t calibration_images = 1;
   std::string calibration_note;
+  std::vector<uint8_t> output_hash;
 
   std::string name = "test", card = "made by a test";
 };

@@ -90,6 +90,16 @@ TEST_CASE("a calibration is what the file says") {
   CHECK(calibration->bcc_share == 0.25f);
   CHECK(calibration->images == 1200);
   CHECK(std::string(calibration->note) == "fitted by a test");
+  const VerdictRecipe& verdict = *model.value()->verdict();
+  CHECK_FALSE(verdict.operating_points[0].sensitivity.has_value());
+  CHECK_FALSE(verdict.operating_points[0].specificity.has_value());
+  REQUIRE(verdict.operating_points[1].sensitivity.has_value());
+  CHECK(verdict.operating_points[1].sensitivity->value == 0.9375f);
+  CHECK(verdict.operating_points[1].sensitivity->low == 0.875f);
+  CHECK(verdict.operating_points[1].sensitivity->high == 0.96875f);
+  CHECK(verdict.operating_points[1].specificity->high == 0.75f);
+  REQUIRE(verdict.output_hash.size() == 32);
+  CHECK(verdict.output_hash[31] == 248);
 }
 
 TEST_CASE("float32 and tiny files open; a file, a copy and memory give the same") {
@@ -508,6 +518,36 @@ TEST_CASE("recipes and verdicts without sense") {
           {"share", [](RawModel* m) { m->calibration_images = 0; }},
           {"note", [](RawModel* m) { m->calibration_note = std::string(kMaxText + 1, 'a'); }},
           {"note", [](RawModel* m) { m->calibration_note = "\x1b[2J"; }},
+          {"sensitivity",
+           [](RawModel* m) {
+             m->points[1].sensitivity = {0.5f, 0.625f, 0.75f};
+           }},
+          {"sensitivity",
+           [](RawModel* m) {
+             m->points[1].sensitivity = {0.5f, 0.25f, 0.375f};
+           }},
+          {"sensitivity",
+           [](RawModel* m) {
+             m->points[0].sensitivity = {1.5f, 1, 2};
+           }},
+          {"specificity",
+           [](RawModel* m) {
+             m->points[1].specificity = {0.5f, -0.25f, 0.75f};
+           }},
+          {"specificity",
+           [=](RawModel* m) {
+             m->points[1].specificity = {nan, 0, 1};
+           }},
+          {"specificity",
+           [=](RawModel* m) {
+             m->points[1].specificity = {0.5f, nan, 1};
+           }},
+          {"specificity",
+           [=](RawModel* m) {
+             m->points[1].specificity = {0.5f, 0, nan};
+           }},
+          {"32 bytes", [](RawModel* m) { m->output_hash.pop_back(); }},
+          {"32 bytes", [](RawModel* m) { m->output_hash.resize(1 << 16); }},
       },
       test::SmallCalibratedModel());
   RawModel none = test::SmallU8Model();

@@ -24,7 +24,8 @@ VerdictRecipe RecipeOf(Scores scores, std::span<const OperatingPoint> points) {
   return recipe;
 }
 
-const OperatingPoint kPoints[] = {{"balanced", 0.5f, 0.25f, 0.375f, "", true}, {"sensitive", 0.125f, 0, 0, "", false}};
+const OperatingPoint kPoints[] = {{"balanced", 0.5f, 0.25f, 0.375f, "", true, {}, {}},
+                                  {"sensitive", 0.125f, 0, 0, "", false, {}, {}}};
 
 Judgement JudgeAt(float p, const char* point) {
   const float outputs[] = {p, 0.0f, 1.0f - p};
@@ -48,7 +49,7 @@ TEST_CASE("the thresholds belong to the upper side") {
 }
 
 TEST_CASE("a band over the threshold refers on both sides of it") {
-  const OperatingPoint point = {"wide", 0.5f, 0.25f, 0.75f, "", true};
+  const OperatingPoint point = {"wide", 0.5f, 0.25f, 0.75f, "", true, {}, {}};
   const VerdictRecipe recipe = RecipeOf(Scores::kProbabilities, {&point, 1});
   float probabilities[3];
   for (const float p : {0.25f, 0.5f, 0.625f}) {
@@ -95,7 +96,7 @@ TEST_CASE("an unknown operating point lists the known ones") {
   CHECK(result.status().code() == Code::kUsage);
   CHECK(std::strstr(result.status().text(), "balanced, sensitive") != nullptr);
   // Many long names are cut, not overrun.
-  const std::vector<OperatingPoint> many(50, {"a_rather_long_name_of_an_operating_point", 0.5f, 0, 0, "", true});
+  const std::vector<OperatingPoint> many(50, {"a_rather_long_name_of_an_operating_point", 0.5f, 0, 0, "", true, {}, {}});
   const Result<Judgement> cut = Judge(RecipeOf(Scores::kProbabilities, many), outputs, "x", probabilities);
   CHECK(std::strstr(cut.status().text(), "...") != nullptr);
 }

@@ -111,11 +111,12 @@ class Classify(CliTest):
         self.assertEqual([line["file"] for line in lines], SAMPLES)
         header = pathlib.Path(MODEL).read_bytes()[:64]
         for line in lines:
-            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "bcc_share", "operating_point", "reasons", "probabilities", "model_hash", "ms"])
+            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "bcc_share", "operating_point", "evidence", "reasons", "probabilities", "model_hash", "ms"])
             self.assertEqual(list(line["probabilities"]), recipe["labels"])
             self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
             self.assertEqual(line["p_bcc"], line["probabilities"]["bcc"])
             self.assertIsNone(line["bcc_share"])
+            self.assertIsNone(line["evidence"])
             self.assertEqual(line["operating_point"], "uncalibrated")
             self.assertEqual(line["reasons"], ["uncalibrated"])
             self.assertEqual(line["verdict"], "bcc" if line["p_bcc"] >= 0.5 else "not_bcc")
@@ -227,6 +228,23 @@ class SmallModels(CliTest):
         self.assertIn("0.75 * z -0.5, fitted on 1200 images of which 25.0 % are BCC",
                       self.good(CUTIS, "inspect", SMALL / "small_calibrated.cutis"))
         self.assertIsNone(json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["verdict"]["calibration"])
+
+    def test_evidence(self):
+        """What was measured at an operating point, and the network that it belongs to."""
+        evidence = {"sensitivity": {"value": 0.9375, "low": 0.875, "high": 0.96875},
+                    "specificity": {"value": 0.5, "low": 0.5, "high": 0.75}}
+        words = ", sensitivity 93.8 % (87.5 .. 96.9), specificity 50.0 % (50.0 .. 75.0)"
+        for point, expected in (("screening", evidence), ("uncalibrated", None)):
+            command = (CUTIS, "classify", SMALL / "small_calibrated.cutis", SAMPLES[0], "--operating-point", point)
+            self.assertEqual(json.loads(self.good(*command, "--json"))["evidence"], expected)
+            self.assertEqual(words + ")\n" in self.good(*command), expected is not None)
+        verdict = json.loads(self.good(CUTIS, "inspect", SMALL / "small_calibrated.cutis", "--json"))["verdict"]
+        self.assertEqual([point["evidence"] for point in verdict["operating_points"]], [None, evidence])
+        self.assertEqual(verdict["output_hash"], bytes(range(0, 256, 8)).hex())
+        text = self.good(CUTIS, "inspect", SMALL / "small_calibrated.cutis")
+        self.assertIn("calibrated" + words, text)
+        self.assertIn("output hash " + verdict["output_hash"], text)
+        self.assertIsNone(json.loads(self.good(CUTIS, "inspect", SMALL / "small_u8.cutis", "--json"))["verdict"]["output_hash"])
 
     def test_float32(self):
         model = json.loads(self.good(CUTIS, "inspect", SMALL / "small_f32.cutis", "--json"))

@@ -99,6 +99,7 @@ void PrintJsonOutcome(const Classifier& classifier, const std::string& path, con
   const VerdictRecipe& recipe = *classifier.model->verdict();
   json["bcc_share"] = recipe.calibration ? Json(recipe.calibration->bcc_share) : Json(nullptr);
   json["operating_point"] = judgement.operating_point == nullptr ? Json(nullptr) : Json(judgement.operating_point->name);
+  json["evidence"] = judgement.operating_point == nullptr ? Json(nullptr) : EvidenceJson(*judgement.operating_point);
   json["reasons"] = Json::array();
   for (const char* name : ReasonNames(judgement.reasons)) json["reasons"].push_back(name);
   json["probabilities"] = Json::object();
@@ -148,8 +149,8 @@ void PrintOutcome(const Classifier& classifier, const std::string& path, const O
     std::printf(" where %.1f %% of the lesions are BCC", 100.0 * static_cast<double>(recipe.calibration->bcc_share));
   }
   if (const OperatingPoint* point = judgement.operating_point) {
-    std::printf(" (operating point \"%s\": bcc from %.1f %%)", PrintableLine(point->name).c_str(),
-                100.0 * static_cast<double>(point->threshold));
+    std::printf(" (operating point \"%s\": bcc from %.1f %%%s)", PrintableLine(point->name).c_str(),
+                100.0 * static_cast<double>(point->threshold), EvidenceText(*point).c_str());
   }
   std::vector<size_t> order(labels.size());
   std::iota(order.begin(), order.end(), size_t{0});

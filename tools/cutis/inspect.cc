@@ -160,6 +160,7 @@ Json VerdictJson(const VerdictRecipe& recipe) {
                            {"images", calibration.images},
                            {"note", calibration.note}};
   }
+  json["output_hash"] = recipe.output_hash.empty() ? Json(nullptr) : Json(Hex(recipe.output_hash));
   json["operating_points"] = Json::array();
   for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
     const OperatingPoint& point = recipe.operating_points[i];
@@ -169,6 +170,7 @@ Json VerdictJson(const VerdictRecipe& recipe) {
                                         {"refer_high", point.refer_high},
                                         {"note", point.note},
                                         {"calibrated", point.calibrated},
+                                        {"evidence", EvidenceJson(point)},
                                         {"default", static_cast<int32_t>(i) == recipe.default_operating_point}});
   }
   return json;
@@ -335,9 +337,11 @@ void PrintVerdict(const VerdictRecipe& recipe) {
     if (point.refer_low < point.refer_high) {
       std::printf(", refer when %g <= p < %g", static_cast<double>(point.refer_low), static_cast<double>(point.refer_high));
     }
-    std::printf(", %s%s%s\n", point.calibrated ? "calibrated" : "uncalibrated", point.note[0] == '\0' ? "" : "; ",
-                PrintableLine(point.note).c_str());
+    std::printf(", %s%s%s%s\n", point.calibrated ? "calibrated" : "uncalibrated", EvidenceText(point).c_str(),
+                point.note[0] == '\0' ? "" : "; ", PrintableLine(point.note).c_str());
   }
+  if (!recipe.output_hash.empty())
+    std::printf("  fitted with the network of output hash %s, which is this one's\n", Hex(recipe.output_hash).c_str());
 }
 
 int RunInspect(const InspectOptions& options) {
