@@ -1,7 +1,6 @@
 #include "converter/convert.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <utility>
@@ -19,7 +18,9 @@
 #include "converter/quant/refine.h"
 #include "converter/quant/report.h"
 #include "converter/quant/search_ranges.h"
+#include "converter/recipe/fitted.h"
 #include "converter/recipe/labels.h"
+#include "converter/recipe/of_model.h"
 #include "converter/recipe/recipe.h"
 #include "converter/report/report.h"
 #include "converter/report/sqnr.h"
@@ -43,8 +44,8 @@ Status NeedsCalibration() {
 
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
-  for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate, &options.labels,
-                                  &options.write_calibration, &options.sensitivity}) {
+  for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate,
+                                  &options.labels, &options.write_calibration, &options.sensitivity}) {
     if (!path->empty() && SameFile(*path, options.output)) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
     }
@@ -116,7 +117,8 @@ Result<Calibration> CalibrationOfSource(const Job& job) {
   CUTIS_ASSIGN(const std::vector<int> missing, TensorsWithoutScale(job.net, InputRecipeOf(job)));
   if (missing.empty()) return WithoutStatistics(job.net);
   return Status::Error(Code::kUsage,
-                       "the source states no scale for %zu of %zu tensors (\"%.100s\", ...): give --calibrate DIR (a folder of "
+                       "the source states no scale for %zu of %zu tensors (\"%.100s\", ...): give "
+                       "--calibrate DIR (a folder of "
                        "typical images) or --calibrate calibration.json",
                        missing.size(), job.net.tensors.size(), job.net.tensors[static_cast<size_t>(missing[0])].name.c_str());
 }
@@ -305,17 +307,43 @@ Status MeasureLayers(const Options& options, const Model& real, const Model& qua
   return {};
 }
 
-// Puts the layers that can run together into blocks, and sees to it that the bits are the same.
-Status Fuse(const Job& job, int32_t threads, FileModel& file, Encoded& encoded) {
+Result<std::string> HashOf(const Model& model, int32_t threads) {
+  SessionOptions options;
+  options.threads = threads;
+  uint8_t digest[32];
+  CUTIS_TRY(OutputHash(model, options, digest));
+  return HexText(digest);
+}
+
+// Numbers of the recipe that were fitted with a network hold for it alone: where `model` is another one, they go, and the job's
+// recipe has to be encoded again.
+Result<bool> LeaveOutForeign(const Model& model, int32_t threads, Job& job, Summary& summary) {
+  if (!job.recipe.verdict || job.recipe.verdict->output_hash.empty()) return false;
+  CUTIS_ASSIGN(summary.output_hash, HashOf(model, threads));
+  const std::string stated = job.recipe.verdict->output_hash;
+  if (stated == summary.output_hash) return false;
+  const std::string gone = TakeOutFitted(*job.recipe.verdict);
+  summary.left_out = gone.empty() ? std::string("the recipe's output_hash is that of another network")
+                                  : std::string("left out, since it was fitted with another network: ").append(gone);
+  summary.left_out.append(" (recipe.json: output hash ").append(stated).append("; this network: ").append(summary.output_hash);
+  summary.left_out.append(
+      "). Convert as when the numbers were fitted, or fit them anew with this network and write its hash into "
+      "recipe.json");
+  job.notes.push_back(summary.left_out);
+  return true;
+}
+
+// Puts the layers that can run together into blocks, and sees to it that the bits are the same. `before` is the hash of the
+// network as it is, if that is known.
+Status Fuse(const Job& job, int32_t threads, std::string before, FileModel& file, Encoded& encoded) {
   file.blocks = FindBlocks(file);
   if (file.blocks.empty()) return {};
   CUTIS_ASSIGN(Encoded fused, EncodeAsItIs(file, job));
-  SessionOptions options;
-  options.threads = threads;
-  uint8_t before[32], after[32];
-  CUTIS_TRY(OutputHash(*encoded.model, options, before));
-  CUTIS_TRY(OutputHash(*fused.model, options, after));
-  if (std::memcmp(before, after, sizeof before) != 0) {
+  if (before.empty()) {
+    CUTIS_ASSIGN(before, HashOf(*encoded.model, threads));
+  }
+  CUTIS_ASSIGN(const std::string after, HashOf(*fused.model, threads));
+  if (before != after) {
     return Status::Error(Code::kInternal, "layers run together give other bits than one by one; --no-fuse keeps them apart");
   }
   encoded = std::move(fused);
@@ -369,14 +397,25 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   }
   const Encoded& base = pruned ? *pruned : real;  // what is quantised
   if (options.float32) {
-    Describe(job, base, summary);
-    CUTIS_TRY(WriteAll(options, job, summary, base, nullptr, progress));
+    progress.Show("comparing with the recipe");
+    CUTIS_ASSIGN(const bool foreign, LeaveOutForeign(*base.model, options.threads, job, summary));
+    std::optional<Encoded> bare;
+    if (foreign) {
+      CUTIS_ASSIGN(FileModel file, PackFloat(job.net));
+      CUTIS_ASSIGN(bare, Encode(std::move(file), job));
+    }
+    Describe(job, bare ? *bare : base, summary);
+    CUTIS_TRY(WriteAll(options, job, summary, bare ? *bare : base, nullptr, progress));
     return summary;
   }
   CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
   CUTIS_ASSIGN(FileModel quantised_file, QuantizeJob(options, job, *base.model, calibration, images, summary, progress));
   RemoveUnusedTensors(quantised_file);
   CUTIS_ASSIGN(Encoded quantised, EncodeAsItIs(quantised_file, job));
+  CUTIS_ASSIGN(const bool foreign, LeaveOutForeign(*quantised.model, options.threads, job, summary));
+  if (foreign) {
+    CUTIS_ASSIGN(quantised, EncodeAsItIs(quantised_file, job));
+  }
   std::vector<std::string> compared = images;
   const std::string& folder = options.evaluate.empty() ? job.paths.calibrate : options.evaluate;
   if (!options.evaluate.empty()) {
@@ -389,7 +428,7 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   }
   CUTIS_TRY(MeasureLayers(options, *base.model, *quantised.model, compared, summary, progress));
   // Every tensor was there to be looked at; from here on those inside blocks are not.
-  if (options.fuse) CUTIS_TRY(Fuse(job, options.threads, quantised_file, quantised));
+  if (options.fuse) CUTIS_TRY(Fuse(job, options.threads, summary.output_hash, quantised_file, quantised));
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;

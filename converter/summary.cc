@@ -81,8 +81,12 @@ std::string SummaryText(const Summary& summary) {
   if (!summary.float32) AppendQuantisation(text, summary);
   if (summary.agreement)
     AppendAgreement(text, *summary.agreement, summary.pruning ? "int8 with float32 before pruning" : "int8 with float32");
+  if (!summary.output_hash.empty()) {
+    Append(text, "output hash  %s, %s recipe.json says\n", summary.output_hash.c_str(),
+           summary.left_out.empty() ? "as" : "not what");
+  }
   if (summary.sensitivity) text += SensitivityText(*summary.sensitivity);
-  for (const std::string& note : summary.notes) Append(text, "note         %s\n", note.c_str());
+  for (const std::string& note : summary.notes) text.append("note         ").append(note).append("\n");
   return text;
 }
 

@@ -43,6 +43,8 @@ struct Summary {
   std::optional<Sensitivity> sensitivity;
   std::string sha256;
   std::vector<std::string> notes;  // what the importer chose, changed or left out
+  std::string output_hash;         // of the network (runtime/golden.h), where the recipe names one
+  std::string left_out;            // what of the recipe belongs to another network, for people; one of the notes
 };
 
 std::string SummaryText(const Summary& summary);

@@ -141,6 +141,7 @@ Status Classify(Session* session, const void* encoded, size_t size, const char* 
   result->p_bcc = judgement.p_bcc;
   result->operating_point = judgement.operating_point != nullptr ? judgement.operating_point->name : nullptr;
   result->reasons = judgement.reasons;
+  result->bcc_share = verdict->calibration ? verdict->calibration->bcc_share : 0.0f;
   result->decode_ms = Milliseconds(start, decoded);
   result->preprocess_ms = Milliseconds(decoded, preprocessed);
   result->inference_ms = Milliseconds(preprocessed, run);
@@ -190,6 +191,9 @@ cutis_status cutis_model_describe(const cutis_model* handle, cutis_model_info* i
     full.positive_label = verdict->positive;
     full.operating_point_count = static_cast<int32_t>(verdict->operating_points.size());
     full.default_operating_point = verdict->default_operating_point;
+    full.has_calibration = verdict->calibration ? 1 : 0;
+    full.has_output_hash = verdict->output_hash.empty() ? 0 : 1;
+    if (!verdict->output_hash.empty()) std::memcpy(full.output_hash, verdict->output_hash.data(), sizeof full.output_hash);
   }
   full.takes_images = model.preprocess() != nullptr && verdict != nullptr ? 1 : 0;
   full.file_bytes = model.file_bytes();
@@ -208,6 +212,31 @@ const char* cutis_model_operating_point(const cutis_model* model, int32_t index)
   const cutis::VerdictRecipe* verdict = model != nullptr ? ToModel(model)->verdict() : nullptr;
   if (verdict == nullptr || index < 0 || static_cast<size_t>(index) >= verdict->operating_points.size()) return nullptr;
   return verdict->operating_points[static_cast<size_t>(index)].name;
+}
+
+cutis_status cutis_model_describe_operating_point(const cutis_model* model, int32_t index, cutis_operating_point_info* info) {
+  if (info == nullptr || cutis_model_operating_point(model, index) == nullptr) return CUTIS_ERROR_USAGE;
+  const cutis::OperatingPoint& point = ToModel(model)->verdict()->operating_points[static_cast<size_t>(index)];
+  cutis_operating_point_info full = {};
+  full.name = point.name;
+  full.note = point.note;
+  full.threshold = point.threshold;
+  full.refer_low = point.refer_low;
+  full.refer_high = point.refer_high;
+  full.calibrated = point.calibrated ? 1 : 0;
+  full.has_sensitivity = point.sensitivity ? 1 : 0;
+  full.has_specificity = point.specificity ? 1 : 0;
+  if (point.sensitivity) full.sensitivity = {point.sensitivity->value, point.sensitivity->low, point.sensitivity->high};
+  if (point.specificity) full.specificity = {point.specificity->value, point.specificity->low, point.specificity->high};
+  return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
+}
+
+cutis_status cutis_model_calibration(const cutis_model* model, cutis_calibration* calibration) {
+  const cutis::VerdictRecipe* verdict = model != nullptr ? ToModel(model)->verdict() : nullptr;
+  if (verdict == nullptr || !verdict->calibration || calibration == nullptr) return CUTIS_ERROR_USAGE;
+  const cutis::PlattScaling& from = *verdict->calibration;
+  const cutis_calibration full = {sizeof full, from.slope, from.intercept, from.bcc_share, from.images, from.note};
+  return WriteStruct(full, calibration) ? CUTIS_OK : CUTIS_ERROR_USAGE;
 }
 
 cutis_status cutis_model_input(const cutis_model* model, cutis_tensor_info* info) {

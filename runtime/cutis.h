@@ -94,8 +94,8 @@ typedef struct cutis_model_info {
   const char* name; /* "" when the file states none; so are the next ones */
   const char* converter;
   const char* licence;
-  const char* card;   /* one paragraph for people: what it is for and what it is not */
-  const char* isa;    /* the best instruction set that it will use */
+  const char* card;         /* one paragraph for people: what it is for and what it is not */
+  const char* isa;          /* the best instruction set that it will use */
   uint8_t content_hash[32]; /* from the file's header (docs/file-format.md); checked */
   uint32_t format_version;
   int32_t input_height, input_width, input_channels;
@@ -108,7 +108,11 @@ typedef struct cutis_model_info {
   int32_t takes_images; /* 1: cutis_session_classify can be used */
   uint64_t file_bytes;
   uint64_t weight_bytes;
-  uint64_t memory_bytes; /* heap that the model takes */
+  uint64_t memory_bytes;   /* heap that the model takes */
+  int32_t has_calibration; /* 1: p_bcc is a calibrated probability, see cutis_model_calibration */
+  int32_t has_output_hash; /* 1: output_hash is there */
+  uint8_t output_hash[32]; /* of the network that calibration and operating points were fitted with, and this one's: cutis bench
+                              measures it again */
 } cutis_model_info;
 
 CUTIS_API cutis_status cutis_model_describe(const cutis_model* model, cutis_model_info* info);
@@ -117,6 +121,38 @@ CUTIS_API cutis_status cutis_model_describe(const cutis_model* model, cutis_mode
 CUTIS_API const char* cutis_model_label(const cutis_model* model, int32_t index);
 /* Name of an operating point; NULL when there is none of that index. */
 CUTIS_API const char* cutis_model_operating_point(const cutis_model* model, int32_t index);
+
+/* A share that was measured on images, with its 95 % bootstrap interval. */
+typedef struct cutis_estimate {
+  float value, low, high;
+} cutis_estimate;
+
+typedef struct cutis_operating_point_info {
+  size_t struct_size;
+  const char* name;
+  const char* note;                         /* "" without one */
+  float threshold;                          /* bcc for p_bcc >= threshold */
+  float refer_low, refer_high;              /* refer for refer_low <= p_bcc < refer_high; equal: no such band */
+  int32_t calibrated;                       /* 0: results carry CUTIS_REASON_UNCALIBRATED */
+  int32_t has_sensitivity, has_specificity; /* 1: the file states it, as it was fitted; else it is 0 */
+  cutis_estimate sensitivity, specificity;
+} cutis_operating_point_info;
+
+/* CUTIS_ERROR_USAGE when there is none of that index. */
+CUTIS_API cutis_status cutis_model_describe_operating_point(const cutis_model* model, int32_t index,
+                                                            cutis_operating_point_info* info);
+
+/* What made p_bcc a probability: p_bcc = 1 / (1 + exp(-(slope * z + intercept))), z the log-odds of the softmax. */
+typedef struct cutis_calibration {
+  size_t struct_size;
+  float slope, intercept;
+  float bcc_share;  /* of BCC among the images that it was fitted on; p_bcc holds where BCC is about as frequent */
+  uint32_t images;  /* how many these were */
+  const char* note; /* "" without one */
+} cutis_calibration;
+
+/* CUTIS_ERROR_USAGE when the model has no calibration (cutis_model_info.has_calibration). */
+CUTIS_API cutis_status cutis_model_calibration(const cutis_model* model, cutis_calibration* calibration);
 
 typedef struct cutis_tensor_info {
   size_t struct_size;
@@ -184,9 +220,10 @@ typedef struct cutis_result {
   const char* operating_point; /* the one judged at; NULL without one */
   uint32_t reasons;
   double decode_ms, preprocess_ms, inference_ms;
+  float bcc_share; /* p_bcc is a probability where BCC has about this share of the lesions; 0: it is a score, not calibrated */
 } cutis_result;
 #define CUTIS_RESULT_INIT \
-  { sizeof(cutis_result), NULL, 0, CUTIS_VERDICT_NONE, 0.0f, NULL, 0u, 0.0, 0.0, 0.0 }
+  { sizeof(cutis_result), NULL, 0, CUTIS_VERDICT_NONE, 0.0f, NULL, 0u, 0.0, 0.0, 0.0, 0.0f }
 
 /* A JPEG or PNG file's bytes to a verdict: decodes, preprocesses by the model's recipe, runs image 0, judges at the named
  * operating point (NULL: the default one). Decoding takes memory of its own for the time of the call. */

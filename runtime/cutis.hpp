@@ -70,6 +70,19 @@ class Model {
     return info;
   }
   const char* Label(int32_t index) const { return cutis_model_label(handle_, index); }
+  // All of it is zero where there is none.
+  cutis_operating_point_info OperatingPoint(int32_t index) const {
+    cutis_operating_point_info info = {};
+    info.struct_size = sizeof info;
+    (void)cutis_model_describe_operating_point(handle_, index, &info);
+    return info;
+  }
+  cutis_calibration Calibration() const {
+    cutis_calibration calibration = {};
+    calibration.struct_size = sizeof calibration;
+    (void)cutis_model_calibration(handle_, &calibration);
+    return calibration;
+  }
   uint64_t ArenaBytes(int32_t batch = 1, int32_t threads = 1) const { return cutis_model_arena_bytes(handle_, batch, threads); }
 
  private:

@@ -1,4 +1,5 @@
 // Preprocessing, verdict and provenance, from the file.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -65,6 +66,16 @@ Status CheckLastSize(std::span<const PreprocessStep> steps, const Shape& shape) 
 
 bool IsFraction(float value) { return value >= 0.0f && value <= 1.0f; }
 
+Status LoadEstimate(const format::Estimate* from, const char* what, const char* point, std::optional<Estimate>* estimate) {
+  if (from == nullptr) return {};
+  *estimate = Estimate{from->value(), from->low(), from->high()};
+  const auto& [value, low, high] = **estimate;
+  if (!IsFraction(low) || !IsFraction(value) || !IsFraction(high) || low > value || value > high) {
+    return Status::Error(Code::kBadInput, "operating point \"%s\": its %s is not 0 <= low <= value <= high <= 1", point, what);
+  }
+  return {};
+}
+
 Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, OperatingPoint* point) {
   CUTIS_TRY(CopyText(from.name(), kMaxName, "an operating point's name", memory, &point->name));
   CUTIS_TRY(CopyText(from.note(), kMaxText, "an operating point's note", memory, &point->note));
@@ -78,6 +89,29 @@ Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, Op
     return Status::Error(Code::kBadInput, "operating point \"%s\": its threshold and refer band are not within 0 .. 1",
                          point->name);
   }
+  CUTIS_TRY(LoadEstimate(from.sensitivity(), "sensitivity", point->name, &point->sensitivity));
+  return LoadEstimate(from.specificity(), "specificity", point->name, &point->specificity);
+}
+
+Status LoadCalibration(const format::PlattScaling& from, Memory& memory, VerdictRecipe* verdict) {
+  PlattScaling calibration;
+  CUTIS_TRY(CopyText(from.note(), kMaxText, "the calibration's note", memory, &calibration.note));
+  calibration.slope = from.slope();
+  calibration.intercept = from.intercept();
+  calibration.bcc_share = from.bcc_share();
+  calibration.images = from.images();
+  if (verdict->scores != Scores::kSoftmax || verdict->labels.size() < 2) {
+    return Status::Error(Code::kBadInput, "verdict: a calibration is for the softmax of at least two labels");
+  }
+  if (!std::isnormal(calibration.slope) || calibration.slope < 0 || !std::isfinite(calibration.intercept)) {
+    return Status::Error(Code::kBadInput,
+                         "verdict: the calibration's slope is not positive, or it or the intercept not finite");
+  }
+  if (!(calibration.bcc_share > 0 && calibration.bcc_share < 1) || calibration.images == 0) {
+    return Status::Error(Code::kBadInput,
+                         "verdict: the calibration's share of BCC is not between 0 and 1, or it is of no image");
+  }
+  verdict->calibration = calibration;
   return {};
 }
 
@@ -163,6 +197,14 @@ Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out) 
   if (!std::isfinite(verdict.temperature) || !(verdict.temperature > 0)) {
     return Status::Error(Code::kBadInput, "verdict: the temperature is not a finite positive number");
   }
+  if (from.output_hash() != nullptr) {
+    std::span<uint8_t> hash;
+    if (from.output_hash()->size() != 32) return Status::Error(Code::kBadInput, "verdict: the output hash has not 32 bytes");
+    CUTIS_TRY(memory.Array(32, &hash));
+    std::copy_n(from.output_hash()->data(), 32, hash.data());
+    verdict.output_hash = hash;
+  }
+  if (from.calibration() != nullptr) CUTIS_TRY(LoadCalibration(*from.calibration(), memory, &verdict));
 
   const uint32_t count = from.operating_points() == nullptr ? 0 : from.operating_points()->size();
   if (count > kMaxOperatingPoints)

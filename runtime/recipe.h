@@ -3,6 +3,7 @@
 #define CUTIS_RUNTIME_RECIPE_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace cutis {
@@ -25,12 +26,26 @@ struct Preprocess {
 
 enum class Scores : uint8_t { kProbabilities, kSoftmax, kSigmoid };
 
+// A share that was measured on images, with its 95 % bootstrap interval.
+struct Estimate {
+  float value = 0, low = 0, high = 0;
+};
+
 // bcc when p >= threshold; refer when refer_low <= p < refer_high.
 struct OperatingPoint {
   const char* name = "";
   float threshold = 0.5f, refer_low = 0, refer_high = 0;
   const char* note = "";
   bool calibrated = false;
+  std::optional<Estimate> sensitivity, specificity;  // as fitted
+};
+
+// Turns the score of the positive label into a probability; see format.fbs.
+struct PlattScaling {
+  float slope = 1, intercept = 0;
+  float bcc_share = 0.5f;  // of the images that it was fitted on: the probability holds for such a share
+  uint32_t images = 0;
+  const char* note = "";
 };
 
 struct VerdictRecipe {
@@ -40,6 +55,8 @@ struct VerdictRecipe {
   float temperature = 1.0f;
   std::span<const OperatingPoint> operating_points;  // may be empty
   int32_t default_operating_point = 0;
+  std::optional<PlattScaling> calibration;  // only with kSoftmax and at least two labels
+  std::span<const uint8_t> output_hash;     // of this network, as it was when the numbers were fitted; 32 bytes, or none
 };
 
 struct Provenance {

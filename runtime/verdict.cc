@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "ops/exp.h"
+#include "ops/pow.h"
 
 namespace cutis {
 namespace {
@@ -23,6 +24,10 @@ Status CheckSizes(const VerdictRecipe& recipe, std::span<const float> outputs, s
   if (!(recipe.temperature > 0.0f) || !IsFinite(recipe.temperature)) {
     return Status::Error(Code::kInternal, "a temperature of %g: it must be a positive number",
                          static_cast<double>(recipe.temperature));
+  }
+  if (recipe.calibration && (recipe.scores != Scores::kSoftmax || labels < 2 || !(recipe.calibration->slope > 0.0f) ||
+                             !IsFinite(recipe.calibration->slope) || !IsFinite(recipe.calibration->intercept))) {
+    return Status::Error(Code::kInternal, "a calibration that is none");
   }
   return {};
 }
@@ -58,6 +63,33 @@ void Softmax(std::span<const float> logits, float temperature, std::span<float> 
 float Sigmoid(float x) {
   const float e = Exp(x < 0.0f ? x : -x);
   return x < 0.0f ? e / (1.0f + e) : 1.0f / (1.0f + e);
+}
+
+// The softmax, but for the positive label, whose log-odds z = ln(p / (1 - p)) are scaled and moved; the other labels share what
+// is left as they shared it before. z is taken from the logits, where it keeps its digits however near p is to 0 or 1: the
+// other labels' sum, after the largest of their logits is taken from them all, is at least 1. Infinite differences give 0 or 1,
+// never a NaN, since the slope is positive.
+void CalibratedSoftmax(std::span<const float> logits, const VerdictRecipe& recipe, std::span<float> probabilities) {
+  const size_t positive = static_cast<size_t>(recipe.positive);
+  float largest = logits[positive == 0 ? 1 : 0];
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (i != positive && logits[i] > largest) largest = logits[i];
+  }
+  float sum = 0.0f;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (i == positive) continue;
+    probabilities[i] = Exp((logits[i] - largest) / recipe.temperature);
+    sum += probabilities[i];
+  }
+  const float z = (logits[positive] - largest) / recipe.temperature - Log(sum);
+  const float y = recipe.calibration->slope * z + recipe.calibration->intercept;
+  const float e = Exp(y < 0.0f ? y : -y);
+  const float smaller = e / (1.0f + e), larger = 1.0f / (1.0f + e);
+  probabilities[positive] = y < 0.0f ? smaller : larger;
+  const float rest = y < 0.0f ? larger : smaller;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (i != positive) probabilities[i] = probabilities[i] / sum * rest;
+  }
 }
 
 Status UnknownOperatingPoint(const VerdictRecipe& recipe, const char* name) {
@@ -133,7 +165,11 @@ Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outp
       for (size_t i = 0; i < outputs.size(); ++i) probabilities[i] = outputs[i];
       break;
     case Scores::kSoftmax:
-      Softmax(outputs, recipe.temperature, probabilities);
+      if (recipe.calibration) {
+        CalibratedSoftmax(outputs, recipe, probabilities);
+      } else {
+        Softmax(outputs, recipe.temperature, probabilities);
+      }
       break;
     case Scores::kSigmoid:
       for (size_t i = 0; i < outputs.size(); ++i) probabilities[i] = Sigmoid(outputs[i] / recipe.temperature);

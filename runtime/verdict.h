@@ -31,7 +31,8 @@ struct Judgement {
 };
 
 // `outputs`: the network's real outputs, one per label. Writes the probabilities (as many) and judges at the named operating
-// point (null: the default one; kUsage for an unknown name). Scalar float32 arithmetic with the library's own exponential.
+// point (null: the default one; kUsage for an unknown name). Scalar float32 arithmetic with the library's own exponential and
+// logarithm.
 Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outputs, const char* operating_point,
                         std::span<float> probabilities);
 

@@ -85,7 +85,7 @@ class Comparer {
   Result<Scored> Score(bool positive, std::vector<PointRates>& points) const {
     Scored scored{positive, 0, 0};
     for (const bool quantised : {false, true}) {
-      const VerdictRecipe& recipe = *(quantised ? quantised_model_ : real_model_).verdict();
+      const VerdictRecipe& recipe = *quantised_model_.verdict();  // for both: it is the networks that are compared
       const std::vector<float>& outputs = quantised ? quantised_outputs_ : real_outputs_;
       std::vector<float> probabilities(outputs.size());
       CUTIS_ASSIGN(const Judgement plain, Judge(recipe, outputs, nullptr, probabilities));
@@ -155,8 +155,10 @@ Result<Agreement> Compare(const Model& real, const Model& quantised, std::span<c
   std::vector<Scored> scores;
   if (labels != nullptr) {
     for (const OperatingPoint& point : quantised.verdict()->operating_points) {
-      result.points.push_back(
-          {{point.name, point.threshold, point.refer_low, point.refer_high, point.note, point.calibrated}, {}, {}});
+      result.points.push_back({{point.name, point.threshold, point.refer_low, point.refer_high, point.note, point.calibrated,
+                                point.sensitivity, point.specificity},
+                               {},
+                               {}});
     }
   }
   for (int64_t i = 0; i < result.inputs; ++i) {

@@ -22,13 +22,28 @@ Recipe RecipeOfModel(const Model& model) {
     verdict.scores = from->scores;
     verdict.temperature = from->temperature;
     for (const OperatingPoint& point : from->operating_points) {
-      verdict.operating_points.push_back(
-          {point.name, point.threshold, point.refer_low, point.refer_high, point.note, point.calibrated});
+      verdict.operating_points.push_back({point.name, point.threshold, point.refer_low, point.refer_high, point.note,
+                                          point.calibrated, point.sensitivity, point.specificity});
     }
     verdict.default_operating_point = from->default_operating_point;
+    if (from->calibration) {
+      const PlattScaling& scaling = *from->calibration;
+      verdict.calibration =
+          CalibrationRecipe{scaling.slope, scaling.intercept, scaling.bcc_share, scaling.images, scaling.note};
+    }
+    verdict.output_hash = HexText(from->output_hash);
     recipe.verdict = std::move(verdict);
   }
   return recipe;
+}
+
+std::string HexText(std::span<const uint8_t> bytes) {
+  std::string text;
+  for (const uint8_t byte : bytes) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
 }
 
 nlohmann::json VerdictJson(const VerdictSettings& verdict) {
@@ -37,6 +52,15 @@ nlohmann::json VerdictJson(const VerdictSettings& verdict) {
                          {"positive", verdict.labels[static_cast<size_t>(verdict.positive)]},
                          {"scores", kScores[static_cast<size_t>(verdict.scores)]},
                          {"temperature", verdict.temperature}};
+  if (verdict.calibration) {
+    const CalibrationRecipe& calibration = *verdict.calibration;
+    json["calibration"] = {{"slope", calibration.slope},
+                           {"intercept", calibration.intercept},
+                           {"bcc_share", calibration.bcc_share},
+                           {"images", calibration.images}};
+    if (!calibration.note.empty()) json["calibration"]["note"] = calibration.note;
+  }
+  if (!verdict.output_hash.empty()) json["output_hash"] = verdict.output_hash;
   if (verdict.operating_points.empty()) return json;
   json["operating_points"] = nlohmann::json::array();
   for (const OperatingPointRecipe& point : verdict.operating_points) {
@@ -46,6 +70,9 @@ nlohmann::json VerdictJson(const VerdictSettings& verdict) {
       entry["refer_high"] = point.refer_high;
     }
     if (!point.note.empty()) entry["note"] = point.note;
+    for (const auto& [key, estimate] : {std::pair{"sensitivity", &point.sensitivity}, {"specificity", &point.specificity}}) {
+      if (*estimate) entry[key] = {{"value", (*estimate)->value}, {"low", (*estimate)->low}, {"high", (*estimate)->high}};
+    }
     json["operating_points"].push_back(entry);
   }
   json["default_operating_point"] = verdict.operating_points[static_cast<size_t>(verdict.default_operating_point)].name;

@@ -1,12 +1,14 @@
 #include "converter/recipe/recipe.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
+#include "converter/recipe/fitted.h"
 #include "converter/recipe/json.h"
 #include "runtime/image.h"
 
@@ -82,6 +84,48 @@ Result<PreprocessRecipe> ParsePreprocess(JsonObject& object) {
   return preprocess;
 }
 
+Result<CalibrationRecipe> ParseCalibration(const json& value, const VerdictSettings& verdict, const std::string& where) {
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
+  if (verdict.scores != Scores::kSoftmax || verdict.labels.size() < 2) {
+    return Status::Error(Code::kBadInput, "%s: has a meaning only with \"scores\": \"softmax\" and at least two labels",
+                         where.c_str());
+  }
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  CalibrationRecipe calibration;
+  CUTIS_ASSIGN(const double slope, object.Number("slope", 0, kLargest));
+  CUTIS_ASSIGN(const double intercept, object.Number("intercept", -kLargest, kLargest));
+  CUTIS_ASSIGN(const double share, object.Number("bcc_share", 0, 1));
+  CUTIS_ASSIGN(const int64_t images, object.Integer("images", 1, std::numeric_limits<int32_t>::max()));
+  calibration.slope = static_cast<float>(slope);
+  calibration.intercept = static_cast<float>(intercept);
+  calibration.bcc_share = static_cast<float>(share);
+  calibration.images = static_cast<uint32_t>(images);
+  // As float32, which is what the file holds.
+  if (!std::isnormal(calibration.slope))
+    return Status::Error(Code::kBadInput, "%s: must be positive", object.Where("slope").c_str());
+  if (!(calibration.bcc_share > 0 && calibration.bcc_share < 1))
+    return Status::Error(Code::kBadInput, "%s: must be between 0 and 1, neither of them", object.Where("bcc_share").c_str());
+  if (object.Has("note")) {
+    CUTIS_ASSIGN(calibration.note, object.String("note"));
+  }
+  CUTIS_TRY(object.Finish());
+  return calibration;
+}
+
+Status ParseEstimate(JsonObject& point, const char* key, std::optional<Estimate>* estimate) {
+  if (!point.Has(key)) return {};
+  CUTIS_ASSIGN(const json* value, point.Get(key));
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(*value, point.Where(key)));
+  CUTIS_ASSIGN(const double share, object.Number("value", 0, 1));
+  CUTIS_ASSIGN(const double low, object.Number("low", 0, 1));
+  CUTIS_ASSIGN(const double high, object.Number("high", 0, 1));
+  CUTIS_TRY(object.Finish());
+  if (low > share || share > high)
+    return Status::Error(Code::kBadInput, "%s: its value does not lie within low .. high", point.Where(key).c_str());
+  *estimate = Estimate{static_cast<float>(share), static_cast<float>(low), static_cast<float>(high)};
+  return {};
+}
+
 Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::string& where) {
   CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
   OperatingPointRecipe point;
@@ -100,6 +144,8 @@ Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::s
     CUTIS_ASSIGN(point.note, object.String("note"));
   }
   CUTIS_ASSIGN(point.calibrated, object.Bool("calibrated"));
+  CUTIS_TRY(ParseEstimate(object, "sensitivity", &point.sensitivity));
+  CUTIS_TRY(ParseEstimate(object, "specificity", &point.specificity));
   CUTIS_TRY(object.Finish());
   return point;
 }
@@ -126,6 +172,24 @@ Status ParseOperatingPoints(JsonObject& object, VerdictSettings& verdict) {
   }
   verdict.default_operating_point = static_cast<int32_t>(std::distance(all.begin(), found));
   return {};
+}
+
+// Numbers that were fitted say with which network.
+Status ParseOutputHash(JsonObject& object, VerdictSettings& verdict) {
+  if (object.Has("output_hash")) {
+    CUTIS_ASSIGN(verdict.output_hash, object.String("output_hash"));
+    if (verdict.output_hash.size() != 64 || verdict.output_hash.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      return Status::Error(Code::kBadInput, "%s: must be 64 hexadecimal digits in lower case, as cutis bench prints them",
+                           object.Where("output_hash").c_str());
+    }
+    return {};
+  }
+  if (!HasFitted(verdict)) return {};
+  return Status::Error(
+      Code::kBadInput,
+      "%s: is missing: a calibration, operating points with \"calibrated\": true and measured sensitivities hold "
+      "for one network; give the output hash of the one that they were fitted with, as cutis bench prints it",
+      object.Where("output_hash").c_str());
 }
 
 Result<VerdictSettings> ParseVerdict(JsonObject& object) {
@@ -158,7 +222,12 @@ Result<VerdictSettings> ParseVerdict(JsonObject& object) {
     CUTIS_ASSIGN(const double temperature, object.Number("temperature", 1e-3, 1e3));
     verdict.temperature = static_cast<float>(temperature);
   }
+  if (object.Has("calibration")) {
+    CUTIS_ASSIGN(const json* calibration, object.Get("calibration"));
+    CUTIS_ASSIGN(verdict.calibration, ParseCalibration(*calibration, verdict, object.Where("calibration")));
+  }
   if (object.Has("operating_points")) CUTIS_TRY(ParseOperatingPoints(object, verdict));
+  CUTIS_TRY(ParseOutputHash(object, verdict));
   return verdict;
 }
 
@@ -199,7 +268,8 @@ Result<Recipe> ParseRecipe(std::string_view text, const std::string& where) {
   if (object.Has("labels")) {
     CUTIS_ASSIGN(recipe.verdict, ParseVerdict(object));
   } else {
-    for (const char* key : {"positive", "scores", "temperature", "operating_points", "default_operating_point"}) {
+    for (const char* key :
+         {"positive", "scores", "temperature", "calibration", "operating_points", "default_operating_point", "output_hash"}) {
       if (object.Has(key)) return Status::Error(Code::kBadInput, "%s: needs \"labels\"", object.Where(key).c_str());
     }
   }

@@ -31,6 +31,14 @@ struct OperatingPointRecipe {
   float threshold = 0.5f, refer_low = 0.5f, refer_high = 0.5f;
   std::string note;
   bool calibrated = false;
+  std::optional<Estimate> sensitivity, specificity;
+};
+
+// PlattScaling, owning what it points to.
+struct CalibrationRecipe {
+  float slope = 1, intercept = 0, bcc_share = 0.5f;
+  uint32_t images = 0;
+  std::string note;
 };
 
 struct VerdictSettings {
@@ -40,6 +48,8 @@ struct VerdictSettings {
   float temperature = 1.0f;
   std::vector<OperatingPointRecipe> operating_points;
   int32_t default_operating_point = 0;
+  std::optional<CalibrationRecipe> calibration;
+  std::string output_hash;  // 64 hexadecimal digits in lower case; empty: none
 };
 
 struct Recipe {

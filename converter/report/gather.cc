@@ -247,6 +247,7 @@ Result<Report> GatherReport(const Options& options, const Job& job, const Summar
   report.summary.output = FileName(summary.output);
   report.min_cosine = options.min_cosine;
   report.passes = job.passes;
+  if (!summary.left_out.empty()) report.warnings.push_back(summary.left_out);
   CUTIS_TRY(DescribeFiles(options, job, report));
   DescribeOptions(options, report);
   for (const ModelTensor& tensor : model.tensors()) {

@@ -157,6 +157,7 @@ std::string ReportJson(const Report& report) {
   }
   json["options"] = Json::array();
   for (const auto& [name, value] : report.options) json["options"].push_back({{"option", name}, {"value", value}});
+  json["output_hash"] = summary.output_hash.empty() ? Json(nullptr) : Json(summary.output_hash);
   json["warnings"] = report.warnings;
   json["notes"] = summary.notes;
   json["passes"] = Json::array();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <optional>
 #include <variant>
 
 #include "format_generated.h"
@@ -297,19 +298,42 @@ Offset<format::Preprocess> EncodePreprocess(FlatBufferBuilder& builder, const Pr
   return format::CreatePreprocess(builder, decoder, type_vector, step_vector, mean, std);
 }
 
+std::optional<format::Estimate> ToFormat(const std::optional<Estimate>& estimate) {
+  if (!estimate) return std::nullopt;
+  return format::Estimate(estimate->value, estimate->low, estimate->high);
+}
+
+// The bytes of hexadecimal digits.
+std::vector<uint8_t> FromHex(const std::string& text) {
+  const auto digit = [](char c) { return static_cast<uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); };
+  std::vector<uint8_t> bytes(text.size() / 2);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+  return bytes;
+}
+
 Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictSettings& verdict) {
   std::vector<Offset<format::OperatingPoint>> points;
   for (const OperatingPointRecipe& point : verdict.operating_points) {
     const auto name = builder.CreateString(point.name);
     const auto note = builder.CreateString(point.note);
+    const auto sensitivity = ToFormat(point.sensitivity), specificity = ToFormat(point.specificity);
     points.push_back(format::CreateOperatingPoint(builder, name, point.threshold, point.refer_low, point.refer_high, note,
-                                                  point.calibrated));
+                                                  point.calibrated, sensitivity ? &*sensitivity : nullptr,
+                                                  specificity ? &*specificity : nullptr));
   }
   const auto labels = builder.CreateVectorOfStrings(verdict.labels);
   const auto point_vector = builder.CreateVector(points);
+  Offset<format::PlattScaling> calibration = 0;
+  if (verdict.calibration) {
+    const CalibrationRecipe& from = *verdict.calibration;
+    const auto note = builder.CreateString(from.note);
+    calibration = format::CreatePlattScaling(builder, from.slope, from.intercept, from.bcc_share, from.images, note);
+  }
+  Offset<flatbuffers::Vector<uint8_t>> hash = 0;
+  if (!verdict.output_hash.empty()) hash = builder.CreateVector(FromHex(verdict.output_hash));
   return format::CreateVerdict(builder, labels, static_cast<uint32_t>(verdict.positive),
                                static_cast<format::Scores>(verdict.scores), verdict.temperature, point_vector,
-                               static_cast<uint32_t>(verdict.default_operating_point));
+                               static_cast<uint32_t>(verdict.default_operating_point), calibration, hash);
 }
 
 Offset<format::Provenance> EncodeProvenance(FlatBufferBuilder& builder, const Recipe& recipe, const Source& source) {

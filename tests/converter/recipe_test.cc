@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "converter/recipe/fitted.h"
 #include "converter/recipe/labels.h"
 
 namespace cutis::convert {
@@ -19,8 +20,16 @@ const std::string kRecipe = R"({
   "labels": ["bcc", "nv"], "positive": "nv", "scores": "sigmoid", "temperature": 1.25,
   "operating_points": [{"name": "a", "threshold": 0.5, "calibrated": false},
                        {"name": "b", "threshold": 0.25, "refer_low": 0.125, "refer_high": 0.5,
-                        "note": "why", "calibrated": true}],
-  "default_operating_point": "b"
+                        "note": "why", "calibrated": true,
+                        "sensitivity": {"value": 0.9375, "low": 0.875, "high": 0.96875}}],
+  "default_operating_point": "b",
+  "output_hash": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+})";
+
+const std::string kCalibrated = R"({
+  "labels": ["bcc", "nv"], "positive": "bcc", "scores": "softmax",
+  "calibration": {"slope": 0.75, "intercept": -0.5, "bcc_share": 0.25, "images": 1200, "note": "where from"},
+  "output_hash": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 })";
 
 std::string Edited(std::string text, const std::string& from, const std::string& to) {
@@ -63,6 +72,12 @@ TEST_CASE("a recipe with everything") {
   CHECK(recipe.verdict->operating_points[0].refer_high == 0.5f);
   CHECK(recipe.verdict->operating_points[1].note == "why");
   CHECK(recipe.name == "n");
+  REQUIRE(recipe.verdict->operating_points[1].sensitivity.has_value());
+  CHECK(recipe.verdict->operating_points[1].sensitivity->value == 0.9375f);
+  CHECK(recipe.verdict->operating_points[1].sensitivity->low == 0.875f);
+  CHECK(recipe.verdict->operating_points[1].sensitivity->high == 0.96875f);
+  CHECK_FALSE(recipe.verdict->operating_points[1].specificity.has_value());
+  CHECK(recipe.verdict->output_hash.substr(0, 8) == "00112233");
   // The preprocessing, written and read again.
   const auto again = ParseRecipe(recipe.preprocess->ToJson().dump(), "again");
   REQUIRE(again.ok());
@@ -102,6 +117,96 @@ TEST_CASE("errors in a recipe name their place") {
   Refused(Edited(kRecipe, "\"default_operating_point\": \"b\"", "\"default_operating_point\": \"z\""),
           "default_operating_point");
   Refused(Edited(kRecipe, "\"labels\": [\"bcc\", \"nv\"],", ""), "labels");
+}
+
+TEST_CASE("what was measured at an operating point") {
+  const std::string text = Edited(kRecipe, "\"sensitivity\"", "\"specificity\"");
+  const auto parsed = ParseRecipe(text, "recipe.json");
+  REQUIRE(parsed.ok());
+  CHECK(parsed.value().verdict->operating_points[1].specificity->value == 0.9375f);
+  for (const char* wrong : {"0.5", "1.5", "\"1\"", "-0.1"})
+    Refused(Edited(text, "0.9375", wrong), "operating_points[1]: specificity");
+  for (const char* wrong : {"0.95", "-1", "1e39"}) Refused(Edited(text, "0.875", wrong), "operating_points[1]: specificity");
+  for (const char* wrong : {"0.9", "1.01", "null"}) Refused(Edited(text, "0.96875", wrong), "operating_points[1]: specificity");
+  Refused(Edited(text, "\"low\": 0.875, ", ""), "\"low\" is missing");
+  Refused(Edited(text, "\"low\": 0.875, ", "\"low\": 0.875, \"n\": 3, "), "unknown key \"n\"");
+  Refused(Edited(text, "{\"value\": 0.9375, \"low\": 0.875, \"high\": 0.96875}", "0.9"), "must be an object");
+  // Degenerate intervals are intervals.
+  CHECK(ParseRecipe(Edited(text, "0.9375, \"low\": 0.875, \"high\": 0.96875", "1, \"low\": 1, \"high\": 1"), "r").ok());
+}
+
+TEST_CASE("fitted numbers name their network") {
+  const std::string hash = ",\n  \"output_hash\": \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"";
+  Refused(Edited(kCalibrated, hash, ""), "output_hash: is missing");
+  Refused(Edited(kRecipe, hash, ""), "output_hash: is missing");
+  const std::string plain = Edited(Edited(kRecipe, hash, ""), "\"calibrated\": true", "\"calibrated\": false");
+  Refused(plain, "output_hash: is missing");  // something was measured
+  const std::string bare =
+      Edited(plain, ",\n                        \"sensitivity\": {\"value\": 0.9375, \"low\": 0.875, \"high\": 0.96875}", "");
+  CHECK(ParseRecipe(bare, "r").ok());
+  for (const char* wrong : {"\"00112233\"", "\"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\"", "17",
+                            "\"\"", "\"g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\""}) {
+    Refused(Edited(kRecipe, "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"", wrong), "output_hash");
+  }
+  Refused("{\"output_hash\": \"\"}", "needs \"labels\"");
+}
+
+TEST_CASE("fitted numbers go, the others stay") {
+  VerdictSettings verdict = *ParseRecipe(kRecipe, "r").value().verdict;
+  CHECK(HasFitted(verdict));
+  CHECK(TakeOutFitted(verdict) == "operating point \"b\"; the default is now \"a\"");
+  CHECK_FALSE(HasFitted(verdict));
+  CHECK(verdict.output_hash.empty());
+  REQUIRE(verdict.operating_points.size() == 1);
+  CHECK(verdict.operating_points[0].name == "a");
+  CHECK(verdict.default_operating_point == 0);
+  CHECK(TakeOutFitted(verdict).empty());
+  VerdictSettings calibrated = *ParseRecipe(kCalibrated, "r").value().verdict;
+  CHECK(TakeOutFitted(calibrated) == "the calibration");
+  CHECK_FALSE(calibrated.calibration.has_value());
+  // One point alone: no verdicts any more. Measurements at an uncalibrated one go, the point stays the default.
+  VerdictSettings alone = *ParseRecipe(kRecipe, "r").value().verdict;
+  alone.operating_points.erase(alone.operating_points.begin());
+  alone.default_operating_point = 0;
+  CHECK(TakeOutFitted(alone).find("no operating point is left") != std::string::npos);
+  CHECK(alone.operating_points.empty());
+  VerdictSettings measured = *ParseRecipe(kRecipe, "r").value().verdict;
+  measured.operating_points[1].calibrated = false;
+  CHECK(TakeOutFitted(measured) == "what was measured at \"b\"");
+  CHECK(measured.operating_points.size() == 2);
+  CHECK(measured.default_operating_point == 1);
+  CHECK_FALSE(HasFitted(measured));
+}
+
+TEST_CASE("a calibration") {
+  const auto parsed = ParseRecipe(kCalibrated, "recipe.json");
+  INFO(std::string(parsed.status().text()));
+  REQUIRE(parsed.ok());
+  REQUIRE(parsed.value().verdict->calibration.has_value());
+  const CalibrationRecipe& calibration = *parsed.value().verdict->calibration;
+  CHECK(calibration.slope == 0.75f);
+  CHECK(calibration.intercept == -0.5f);
+  CHECK(calibration.bcc_share == 0.25f);
+  CHECK(calibration.images == 1200);
+  CHECK(calibration.note == "where from");
+  CHECK(ParseRecipe(Edited(kCalibrated, ", \"note\": \"where from\"", ""), "r").ok());
+  Refused(Edited(kCalibrated, "softmax", "sigmoid"), "recipe.json: calibration: has a meaning only with");
+  Refused(Edited(kCalibrated, "softmax", "probabilities"), "softmax");
+  Refused(Edited(kCalibrated, "[\"bcc\", \"nv\"]", "[\"bcc\"]"), "two labels");
+  for (const char* wrong : {"0", "-1", "1e39", "1e-50", "1e-45", "\"1\"", "null"})
+    Refused(Edited(kCalibrated, "\"slope\": 0.75", std::string("\"slope\": ") + wrong), "calibration: slope");
+  for (const char* wrong : {"1e39", "-1e39", "[]"}) Refused(Edited(kCalibrated, "-0.5", wrong), "calibration: intercept");
+  for (const char* wrong : {"0", "1", "-0.25", "1.5", "25", "1e-60", "0.99999999999"})
+    Refused(Edited(kCalibrated, "0.25", wrong), "calibration: bcc_share");
+  for (const char* wrong : {"0", "-5", "1.5", "4294967296"}) Refused(Edited(kCalibrated, "1200", wrong), "calibration: images");
+  for (const char* key : {"\"slope\": 0.75, ", "\"intercept\": -0.5, ", "\"bcc_share\": 0.25, ", "\"images\": 1200, "})
+    Refused(Edited(kCalibrated, key, ""), "is missing");
+  Refused(Edited(kCalibrated, "\"slope\"", "\"scale\": 1, \"slope\""), "scale");
+  Refused(
+      Edited(kCalibrated,
+             "{\"slope\": 0.75, \"intercept\": -0.5, \"bcc_share\": 0.25, \"images\": 1200, \"note\": \"where from\"}", "0.75"),
+      "must be an object");
+  Refused(R"({"calibration": {}})", "needs \"labels\"");
 }
 
 TEST_CASE("a recipe must fit the network") {

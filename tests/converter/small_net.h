@@ -101,7 +101,7 @@ class NetBuilder {
     return node;
   }
   int Finish(NetNode& node, const Shape& shape) {
-    node.output = Tensor("t" + std::to_string(net_.tensors.size()), shape);
+    node.output = Tensor(std::string("t").append(std::to_string(net_.tensors.size())), shape);
     net_.nodes.push_back(node);
     return node.output;
   }

@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "converter/plan/plan.h"
 #include "converter/quant/quantize.h"
+#include "converter/recipe/of_model.h"
 #include "converter/write/encode.h"
 #include "converter/write/file.h"
 #include "runtime/model.h"
@@ -69,8 +71,12 @@ Recipe SmallRecipe() {
   verdict.labels = {"bcc", "nv", "mel"};
   verdict.positive = 0;
   verdict.temperature = 1.5f;
-  verdict.operating_points = {{"first", 0.5f, 0.5f, 0.5f, "", false}, {"second", 0.25f, 0.125f, 0.375f, "a note", true}};
+  verdict.operating_points = {
+      {"first", 0.5f, 0.5f, 0.5f, "", false, {}, {}},
+      {"second", 0.25f, 0.125f, 0.375f, "a note", true, Estimate{0.9375f, 0.875f, 1}, Estimate{0, 0, 0.25f}}};
+  for (int i = 0; i < 32; ++i) verdict.output_hash.append(1, 'f').append(1, "0123456789abcdef"[i % 16]);
   verdict.default_operating_point = 1;
+  verdict.calibration = CalibrationRecipe{0.75f, -0.5f, 0.25f, 1200, "a calibration"};
   recipe.verdict = verdict;
   return recipe;
 }
@@ -121,12 +127,41 @@ TEST_CASE("the same model gives the same bytes, and they open as what went in") 
     CHECK(model.verdict()->operating_points[1].refer_high == 0.375f);
     CHECK(model.verdict()->operating_points[1].note == std::string("a note"));
     CHECK(model.verdict()->default_operating_point == 1);
+    REQUIRE(model.verdict()->calibration.has_value());
+    CHECK(model.verdict()->calibration->slope == 0.75f);
+    CHECK(model.verdict()->calibration->intercept == -0.5f);
+    CHECK(model.verdict()->calibration->bcc_share == 0.25f);
+    CHECK(model.verdict()->calibration->images == 1200);
+    REQUIRE(model.verdict()->operating_points[1].sensitivity.has_value());
+    CHECK(model.verdict()->operating_points[1].sensitivity->low == 0.875f);
+    CHECK(model.verdict()->operating_points[1].specificity->value == 0);
+    CHECK(model.verdict()->operating_points[1].specificity->high == 0.25f);
+    CHECK_FALSE(model.verdict()->operating_points[0].sensitivity.has_value());
+    REQUIRE(model.verdict()->output_hash.size() == 32);
+    CHECK(model.verdict()->output_hash[10] == 0xfa);
+    CHECK(model.verdict()->calibration->note == std::string("a calibration"));
     CHECK(model.provenance().name == std::string("small"));
     CHECK(model.provenance().source == std::string("weights.safetensors"));
     CHECK(model.provenance().source_sha256 == std::string("abc"));
     CHECK(model.ArenaLowerBound(1, 1) <= model.ArenaBytes(1, 1));
     CHECK(model.file_bytes() == bytes.size());
   }
+}
+
+TEST_CASE("the recipe of a file, written as text and read again, is the recipe that it was made with") {
+  const std::vector<std::byte> bytes = EncodeSmall(true);
+  OpenOptions options;
+  options.copy = true;
+  const auto model = Model::OpenMemory(bytes.data(), bytes.size(), options);
+  REQUIRE(model.ok());
+  const Recipe recipe = RecipeOfModel(*model.value());
+  nlohmann::json text = recipe.preprocess->ToJson();
+  text.update(VerdictJson(*recipe.verdict));
+  const auto parsed = ParseRecipe(text.dump(), "again");
+  INFO(std::string(parsed.status().text()));
+  REQUIRE(parsed.ok());
+  CHECK(VerdictJson(*parsed.value().verdict) == VerdictJson(*SmallRecipe().verdict));
+  CHECK(parsed.value().preprocess->ToJson() == SmallRecipe().preprocess->ToJson());
 }
 
 TEST_CASE("one changed byte is refused") {

@@ -57,6 +57,37 @@ static void TestErrors(const char* path) {
   cutis_session_destroy(NULL);
 }
 
+static void TestCalibration(const cutis_model* model, int expected) {
+  cutis_model_info info = {0};
+  info.struct_size = sizeof info;
+  EXPECT(cutis_model_describe(model, &info) == CUTIS_OK && info.has_calibration == expected);
+  cutis_calibration calibration = {0};
+  EXPECT(cutis_model_calibration(model, &calibration) == CUTIS_ERROR_USAGE); /* struct_size is not set */
+  calibration.struct_size = sizeof calibration;
+  EXPECT(cutis_model_calibration(NULL, &calibration) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_calibration(model, NULL) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_calibration(model, &calibration) == (expected ? CUTIS_OK : CUTIS_ERROR_USAGE));
+  cutis_operating_point_info point = {0};
+  EXPECT(cutis_model_describe_operating_point(model, 1, &point) == CUTIS_ERROR_USAGE); /* struct_size is not set */
+  point.struct_size = sizeof point;
+  EXPECT(cutis_model_describe_operating_point(model, 2, &point) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(model, -1, &point) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(NULL, 0, &point) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(model, 1, NULL) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_describe_operating_point(model, 0, &point) == CUTIS_OK);
+  EXPECT(strcmp(point.name, "uncalibrated") == 0 && strcmp(point.note, "not fitted") == 0 && point.calibrated == 0);
+  EXPECT(point.has_sensitivity == 0 && point.has_specificity == 0 && point.sensitivity.value == 0);
+  EXPECT(cutis_model_describe_operating_point(model, 1, &point) == CUTIS_OK);
+  EXPECT(point.threshold == 0.3f && point.refer_low == 0.2f && point.refer_high == 0.4f && point.calibrated == 1);
+  EXPECT(point.has_sensitivity == expected && point.has_specificity == expected && info.has_output_hash == expected);
+  if (!expected) return;
+  EXPECT(point.sensitivity.value == 0.9375f && point.sensitivity.low == 0.875f && point.sensitivity.high == 0.96875f);
+  EXPECT(point.specificity.value == 0.5f && point.specificity.high == 0.75f);
+  EXPECT(info.output_hash[1] == 8 && info.output_hash[31] == 248);
+  EXPECT(calibration.slope == 0.75f && calibration.intercept == -0.5f && calibration.bcc_share == 0.25f);
+  EXPECT(calibration.images == 1200 && strcmp(calibration.note, "fitted by a test") == 0);
+}
+
 static void TestDescription(const cutis_model* model, cutis_type type) {
   cutis_model_info info = {0};
   EXPECT(cutis_model_describe(model, &info) == CUTIS_ERROR_USAGE); /* struct_size is not set */
@@ -101,7 +132,7 @@ static void TestDescription(const cutis_model* model, cutis_type type) {
   EXPECT(cutis_model_arena_bytes(model, 0, 1) == 0);
 }
 
-static void TestClassify(cutis_session* session) {
+static void TestClassify(cutis_session* session, float bcc_share) {
   char error[256];
   float probabilities[kLabels];
   cutis_result result = CUTIS_RESULT_INIT;
@@ -112,6 +143,7 @@ static void TestClassify(cutis_session* session) {
   for (int i = 0; i < kLabels; ++i) sum += (double)probabilities[i];
   EXPECT(fabs(sum - 1.0) < 1e-5);
   EXPECT(fabsf(result.p_bcc - probabilities[0]) < 1e-6f);
+  EXPECT(result.bcc_share == bcc_share);
   EXPECT(strcmp(result.operating_point, "uncalibrated") == 0);
   EXPECT(result.reasons & CUTIS_REASON_UNCALIBRATED);
   EXPECT(result.verdict == (result.p_bcc >= 0.5f ? CUTIS_VERDICT_BCC : CUTIS_VERDICT_NOT_BCC));
@@ -127,7 +159,7 @@ static void TestClassify(cutis_session* session) {
   EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
 }
 
-static void TestSession(const cutis_model* model) {
+static void TestSession(const cutis_model* model, float bcc_share) {
   char error[256];
   cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
   cutis_session* own = NULL;
@@ -161,14 +193,14 @@ static void TestSession(const cutis_model* model) {
   EXPECT(cutis_session_get_output_f32(own, 1, 0, a, kLabels, error, sizeof error) == CUTIS_ERROR_USAGE);
   float real[kPixels] = {0};
   EXPECT(cutis_session_set_input_f32(own, 0, real, kPixels, error, sizeof error) == CUTIS_OK);
-  TestClassify(own);
+  TestClassify(own, bcc_share);
   cutis_session_destroy(own);
   cutis_session_destroy(lent);
   free(options.arena);
 }
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2; /* uint8, float32, calibrated uint8 */
   EXPECT(strchr(cutis_version(), '.') != NULL);
   EXPECT(cutis_format_version() == 1);
   EXPECT(strcmp(cutis_verdict_name(CUTIS_VERDICT_NOT_BCC), "not_bcc") == 0);
@@ -187,8 +219,9 @@ int main(int argc, char** argv) {
       fprintf(stderr, "%s\n", error);
       return 1;
     }
-    TestDescription(model, i == 1 ? CUTIS_U8 : CUTIS_F32);
-    TestSession(model);
+    TestDescription(model, i == 2 ? CUTIS_F32 : CUTIS_U8);
+    TestCalibration(model, i == 3);
+    TestSession(model, i == 3 ? 0.25f : 0.0f);
     cutis_model_close(model);
   }
   return failures == 0 ? 0 : 1;

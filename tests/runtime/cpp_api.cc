@@ -12,6 +12,8 @@ int main(int argc, char** argv) {
   if (cutis_api::Error error = model.Open(argv[1])) return std::fprintf(stderr, "%s\n", error.text()), 1;
   if (cutis_api::Error error = model.Open(argv[1])) return std::fprintf(stderr, "%s\n", error.text()), 1;  // replaces the first
   if (model.Describe().label_count != 7 || model.Label(0) == nullptr || model.ArenaBytes() == 0) return 1;
+  if (model.OperatingPoint(1).threshold != 0.3f || model.OperatingPoint(2).name != nullptr) return 1;
+  if (model.Calibration().slope != 0) return 1;  // it has none
   cutis_api::Session first;
   if (cutis_api::Error error = first.Create(model)) return std::fprintf(stderr, "%s\n", error.text()), 1;
   cutis_api::Session session = std::move(first);

@@ -182,12 +182,25 @@ Offset<format::Verdict> WriteVerdict(FlatBufferBuilder& builder, const RawModel&
   for (const RawPoint& p : model.points) {
     const auto name = builder.CreateString(p.name);
     const auto note = builder.CreateString(p.note);
-    points.push_back(format::CreateOperatingPoint(builder, name, p.threshold, p.refer_low, p.refer_high, note, p.calibrated));
+    const auto estimate = [](const std::vector<float>& e) {
+      return e.empty() ? format::Estimate() : format::Estimate(e[0], e[1], e[2]);
+    };
+    const format::Estimate sensitivity = estimate(p.sensitivity), specificity = estimate(p.specificity);
+    points.push_back(format::CreateOperatingPoint(builder, name, p.threshold, p.refer_low, p.refer_high, note, p.calibrated,
+                                                  p.sensitivity.empty() ? nullptr : &sensitivity,
+                                                  p.specificity.empty() ? nullptr : &specificity));
   }
   const auto labels = builder.CreateVectorOfStrings(model.labels);
   const auto point_vector = builder.CreateVector(points);
+  Offset<format::PlattScaling> calibration = 0;
+  if (model.has_calibration) {
+    const auto note = builder.CreateString(model.calibration_note);
+    calibration =
+        format::CreatePlattScaling(builder, model.slope, model.intercept, model.bcc_share, model.calibration_images, note);
+  }
+  const auto hash = model.output_hash.empty() ? 0 : builder.CreateVector(model.output_hash);
   return format::CreateVerdict(builder, labels, model.positive, static_cast<format::Scores>(model.scores), model.temperature,
-                               point_vector, model.default_point);
+                               point_vector, model.default_point, calibration, hash);
 }
 
 // -- networks
@@ -444,6 +457,20 @@ void Prune(RawNode* node, size_t panels) {
 }
 
 }  // namespace
+
+RawModel SmallCalibratedModel() {
+  RawModel model = SmallU8Model();
+  model.has_calibration = true;
+  model.slope = 0.75f;
+  model.intercept = -0.5f;
+  model.bcc_share = 0.25f;
+  model.calibration_images = 1200;
+  model.calibration_note = "fitted by a test";
+  model.points[1].sensitivity = {0.9375f, 0.875f, 0.96875f};
+  model.points[1].specificity = {0.5f, 0.5f, 0.75f};
+  for (int i = 0; i < 32; ++i) model.output_hash.push_back(static_cast<uint8_t>(8 * i));
+  return model;
+}
 
 RawModel SmallSparseModel() {
   RawModel model = SmallU8Model();

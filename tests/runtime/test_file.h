@@ -84,6 +84,7 @@ struct RawPoint {
   float threshold = 0.5f, refer_low = 0, refer_high = 0;
   std::string note;
   bool calibrated = false;
+  std::vector<float> sensitivity = {}, specificity = {};  // value, low, high; or nothing
 };
 
 struct RawModel {
@@ -108,6 +109,11 @@ struct RawModel {
   float temperature = 1;
   std::vector<RawPoint> points;
   uint32_t default_point = 0;
+  bool has_calibration = false;
+  float slope = 1, intercept = 0, bcc_share = 0.5f;
+  uint32_t calibration_images = 1;
+  std::string calibration_note;
+  std::vector<uint8_t> output_hash;
 
   std::string name = "test", card = "made by a test";
 };
@@ -134,6 +140,8 @@ void MakePlan(RawModel* model);
 
 // 12 x 12 RGB through every uint8 operator to 7 real logits; with recipe and verdict.
 RawModel SmallU8Model();
+// It with all that a verdict may say.
+RawModel SmallCalibratedModel();
 // Its weights pruned to B16x4 where there are panels: the stem, the grouped convolution and the dense layer.
 RawModel SmallSparseModel();
 // Two inverted residuals as blocks: a stem, 3x3 and projection in strips of 2 rows, and expansion, 5x5, projection and sum in

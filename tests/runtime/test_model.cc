@@ -79,6 +79,29 @@ TEST_CASE("a sound file opens, and what it says is what was written") {
   CHECK(std::memcmp(model.sha256().data(), file.data.get() + offsetof(FileHeader, sha256), 32) == 0);
 }
 
+TEST_CASE("a calibration is what the file says") {
+  const Bytes file = test::Write(test::SmallCalibratedModel());
+  const auto model = Model::OpenMemory(file.data.get(), file.size);
+  REQUIRE_MESSAGE(model.ok(), model.status().text());
+  const std::optional<PlattScaling>& calibration = model.value()->verdict()->calibration;
+  REQUIRE(calibration.has_value());
+  CHECK(calibration->slope == 0.75f);
+  CHECK(calibration->intercept == -0.5f);
+  CHECK(calibration->bcc_share == 0.25f);
+  CHECK(calibration->images == 1200);
+  CHECK(std::string(calibration->note) == "fitted by a test");
+  const VerdictRecipe& verdict = *model.value()->verdict();
+  CHECK_FALSE(verdict.operating_points[0].sensitivity.has_value());
+  CHECK_FALSE(verdict.operating_points[0].specificity.has_value());
+  REQUIRE(verdict.operating_points[1].sensitivity.has_value());
+  CHECK(verdict.operating_points[1].sensitivity->value == 0.9375f);
+  CHECK(verdict.operating_points[1].sensitivity->low == 0.875f);
+  CHECK(verdict.operating_points[1].sensitivity->high == 0.96875f);
+  CHECK(verdict.operating_points[1].specificity->high == 0.75f);
+  REQUIRE(verdict.output_hash.size() == 32);
+  CHECK(verdict.output_hash[31] == 248);
+}
+
 TEST_CASE("float32 and tiny files open; a file, a copy and memory give the same") {
   for (const RawModel& raw : {test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model(), test::TinyModel()}) {
     const Bytes bytes = test::Write(raw);
@@ -477,6 +500,56 @@ TEST_CASE("recipes and verdicts without sense") {
           {"name", [](RawModel* m) { m->name.assign(1, 0x7f); }},
       },
       test::SmallU8Model());
+  const float infinity = std::numeric_limits<float>::infinity();
+  CheckAllRefused(
+      {
+          {"softmax", [](RawModel* m) { m->scores = 2; }},
+          {"softmax", [](RawModel* m) { m->scores = 0; }},
+          {"slope", [](RawModel* m) { m->slope = 0; }},
+          {"slope", [](RawModel* m) { m->slope = -1; }},
+          {"slope", [=](RawModel* m) { m->slope = infinity; }},
+          {"slope", [=](RawModel* m) { m->slope = nan; }},
+          {"slope", [](RawModel* m) { m->slope = 1e-45f; }},
+          {"intercept", [=](RawModel* m) { m->intercept = -infinity; }},
+          {"intercept", [=](RawModel* m) { m->intercept = nan; }},
+          {"share", [](RawModel* m) { m->bcc_share = 0; }},
+          {"share", [](RawModel* m) { m->bcc_share = 1; }},
+          {"share", [=](RawModel* m) { m->bcc_share = nan; }},
+          {"share", [](RawModel* m) { m->calibration_images = 0; }},
+          {"note", [](RawModel* m) { m->calibration_note = std::string(kMaxText + 1, 'a'); }},
+          {"note", [](RawModel* m) { m->calibration_note = "\x1b[2J"; }},
+          {"sensitivity",
+           [](RawModel* m) {
+             m->points[1].sensitivity = {0.5f, 0.625f, 0.75f};
+           }},
+          {"sensitivity",
+           [](RawModel* m) {
+             m->points[1].sensitivity = {0.5f, 0.25f, 0.375f};
+           }},
+          {"sensitivity",
+           [](RawModel* m) {
+             m->points[0].sensitivity = {1.5f, 1, 2};
+           }},
+          {"specificity",
+           [](RawModel* m) {
+             m->points[1].specificity = {0.5f, -0.25f, 0.75f};
+           }},
+          {"specificity",
+           [=](RawModel* m) {
+             m->points[1].specificity = {nan, 0, 1};
+           }},
+          {"specificity",
+           [=](RawModel* m) {
+             m->points[1].specificity = {0.5f, nan, 1};
+           }},
+          {"specificity",
+           [=](RawModel* m) {
+             m->points[1].specificity = {0.5f, 0, nan};
+           }},
+          {"32 bytes", [](RawModel* m) { m->output_hash.pop_back(); }},
+          {"32 bytes", [](RawModel* m) { m->output_hash.resize(1 << 16); }},
+      },
+      test::SmallCalibratedModel());
   RawModel none = test::SmallU8Model();
   none.points.clear();
   CHECK(OpenStatus(test::Write(none)).ok());

@@ -1,6 +1,7 @@
 // From outputs to verdicts.
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -23,7 +24,8 @@ VerdictRecipe RecipeOf(Scores scores, std::span<const OperatingPoint> points) {
   return recipe;
 }
 
-const OperatingPoint kPoints[] = {{"balanced", 0.5f, 0.25f, 0.375f, "", true}, {"sensitive", 0.125f, 0, 0, "", false}};
+const OperatingPoint kPoints[] = {{"balanced", 0.5f, 0.25f, 0.375f, "", true, {}, {}},
+                                  {"sensitive", 0.125f, 0, 0, "", false, {}, {}}};
 
 Judgement JudgeAt(float p, const char* point) {
   const float outputs[] = {p, 0.0f, 1.0f - p};
@@ -47,7 +49,7 @@ TEST_CASE("the thresholds belong to the upper side") {
 }
 
 TEST_CASE("a band over the threshold refers on both sides of it") {
-  const OperatingPoint point = {"wide", 0.5f, 0.25f, 0.75f, "", true};
+  const OperatingPoint point = {"wide", 0.5f, 0.25f, 0.75f, "", true, {}, {}};
   const VerdictRecipe recipe = RecipeOf(Scores::kProbabilities, {&point, 1});
   float probabilities[3];
   for (const float p : {0.25f, 0.5f, 0.625f}) {
@@ -94,7 +96,7 @@ TEST_CASE("an unknown operating point lists the known ones") {
   CHECK(result.status().code() == Code::kUsage);
   CHECK(std::strstr(result.status().text(), "balanced, sensitive") != nullptr);
   // Many long names are cut, not overrun.
-  const std::vector<OperatingPoint> many(50, {"a_rather_long_name_of_an_operating_point", 0.5f, 0, 0, "", true});
+  const std::vector<OperatingPoint> many(50, {"a_rather_long_name_of_an_operating_point", 0.5f, 0, 0, "", true, {}, {}});
   const Result<Judgement> cut = Judge(RecipeOf(Scores::kProbabilities, many), outputs, "x", probabilities);
   CHECK(std::strstr(cut.status().text(), "...") != nullptr);
 }
@@ -134,6 +136,133 @@ TEST_CASE("extreme logits give probabilities, not NaN") {
   CHECK(probabilities[0] == 1.0f);
   CHECK(probabilities[1] == 0.0f);
   CHECK(probabilities[2] == 0.5f);
+}
+
+// The definition, in double and without a thought for digits.
+double PlattOf(std::span<const float> logits, int positive, double temperature, const PlattScaling& scaling) {
+  double others = 0;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (static_cast<int>(i) != positive) others += std::exp(static_cast<double>(logits[i]) / temperature);
+  }
+  const double z = static_cast<double>(logits[static_cast<size_t>(positive)]) / temperature - std::log(others);
+  return 1 / (1 + std::exp(-(static_cast<double>(scaling.slope) * z + static_cast<double>(scaling.intercept))));
+}
+
+TEST_CASE("a calibration scales and moves the log-odds; the other labels share the rest") {
+  uint32_t state = 1;
+  const auto uniform = [&] {
+    state = state * 1664525u + 1013904223u;
+    return static_cast<float>(state >> 8) * 0x1p-24f;
+  };
+  double worst = 0, worst_rest = 0;
+  for (int i = 0; i < 20000; ++i) {
+    VerdictRecipe recipe = RecipeOf(Scores::kSoftmax, kPoints);
+    recipe.positive = i % 3;
+    recipe.temperature = 0.25f + 3 * uniform();
+    recipe.calibration = PlattScaling{0.1f + 3 * uniform(), 4 * uniform() - 2, 0.3f, 100, ""};
+    const float logits[] = {12 * uniform() - 6, 12 * uniform() - 6, 12 * uniform() - 6};
+    float probabilities[3], plain[3];
+    const Result<Judgement> result = Judge(recipe, logits, nullptr, probabilities);
+    REQUIRE(result.ok());
+    CHECK(result.value().p_bcc == probabilities[recipe.positive]);
+    const double p = PlattOf(logits, recipe.positive, static_cast<double>(recipe.temperature), *recipe.calibration);
+    worst = std::max(worst, std::fabs(static_cast<double>(result.value().p_bcc) - p));
+    recipe.calibration.reset();
+    REQUIRE(Judge(recipe, logits, nullptr, plain).ok());
+    double sum = 0, plain_rest = 0;
+    for (int k = 0; k < 3; ++k) {
+      sum += static_cast<double>(probabilities[k]);
+      if (k != recipe.positive) plain_rest += static_cast<double>(plain[k]);
+    }
+    CHECK(sum == doctest::Approx(1).epsilon(1e-6));
+    for (int k = 0; k < 3; ++k) {
+      if (k == recipe.positive || plain_rest < 1e-3) continue;
+      const double want = (1 - p) * static_cast<double>(plain[k]) / plain_rest;
+      worst_rest = std::max(worst_rest, std::fabs(static_cast<double>(probabilities[k]) - want));
+    }
+  }
+  MESSAGE("largest errors: p_bcc " << worst << ", others " << worst_rest);
+  CHECK(worst < 5e-7);
+  CHECK(worst_rest < 5e-7);
+}
+
+TEST_CASE("a calibration that changes nothing gives the softmax, but for the rounding") {
+  VerdictRecipe recipe = RecipeOf(Scores::kSoftmax, kPoints);
+  const float logits[] = {1.5f, -0.75f, 3.0f};
+  float plain[3], calibrated[3];
+  REQUIRE(Judge(recipe, logits, nullptr, plain).ok());
+  // The bits of a file without a calibration, on every machine.
+  CHECK(std::bit_cast<uint32_t>(plain[0]) == 0x3e37479cu);
+  recipe.calibration = PlattScaling{1, 0, 0.5f, 1, ""};
+  REQUIRE(Judge(recipe, logits, nullptr, calibrated).ok());
+  for (int i = 0; i < 3; ++i) CHECK(calibrated[i] == doctest::Approx(plain[i]).epsilon(1e-6));
+}
+
+TEST_CASE("calibrated probabilities have the same bits on every machine") {
+  VerdictRecipe recipe = RecipeOf(Scores::kSoftmax, kPoints);
+  recipe.temperature = 1.3f;
+  recipe.calibration = PlattScaling{0.8125f, -0.4375f, 0.25f, 100, ""};
+  uint32_t hash = 2166136261u;
+  for (int i = 0; i < 1000; ++i) {
+    const float logits[] = {static_cast<float>(i * 37 % 101) * 0.17f - 8, static_cast<float>(i * 53 % 89) * 0.11f - 4,
+                            static_cast<float>(i * 71 % 97) * 0.13f - 6};
+    float probabilities[3];
+    REQUIRE(Judge(recipe, logits, nullptr, probabilities).ok());
+    for (const float p : probabilities) hash = (hash ^ std::bit_cast<uint32_t>(p)) * 16777619u;
+  }
+  CHECK(hash == 0x1e617a13u);
+}
+
+TEST_CASE("calibrated: extreme logits give probabilities, not NaN") {
+  VerdictRecipe recipe = RecipeOf(Scores::kSoftmax, kPoints);
+  float p[3];
+  for (const float slope : {1e-30f, 1.0f, 3e38f}) {
+    for (const float intercept : {-3e38f, 0.0f, 3e38f}) {
+      recipe.calibration = PlattScaling{slope, intercept, 0.5f, 1, ""};
+      for (const float a : {-3e38f, 0.0f, 3e38f}) {
+        for (const float b : {-3e38f, 0.0f, 3e38f}) {
+          for (const float temperature : {1e-30f, 1.0f, 1e30f}) {
+            recipe.temperature = temperature;
+            const float logits[] = {a, b, 1.0f};
+            REQUIRE(Judge(recipe, logits, nullptr, p).ok());
+            float sum = 0;
+            for (const float value : p) {
+              CHECK((value >= 0 && value <= 1));
+              sum += value;
+            }
+            CHECK(sum == doctest::Approx(1).epsilon(1e-6));
+          }
+        }
+      }
+    }
+  }
+  // The positive label far below and far above: digits stay where the softmax has lost them.
+  recipe.temperature = 1;
+  recipe.calibration = PlattScaling{0.125f, 0, 0.5f, 1, ""};
+  const float below[] = {-100, 0, -3}, above[] = {100, 0, -3};
+  REQUIRE(Judge(recipe, below, nullptr, p).ok());
+  CHECK(p[0] == doctest::Approx(PlattOf(below, 0, 1, *recipe.calibration)).epsilon(1e-5));
+  REQUIRE(Judge(recipe, above, nullptr, p).ok());
+  CHECK(p[1] == doctest::Approx(3.4e-6).epsilon(0.1));
+}
+
+TEST_CASE("a calibration without sense is refused") {
+  const float outputs[] = {0.5f, 0.25f, 0.25f};
+  float p[3];
+  VerdictRecipe recipe = RecipeOf(Scores::kSigmoid, kPoints);
+  recipe.calibration = PlattScaling{};
+  CHECK(Judge(recipe, outputs, nullptr, p).status().code() == Code::kInternal);
+  recipe.scores = Scores::kSoftmax;
+  CHECK(Judge(recipe, outputs, nullptr, p).ok());
+  for (const float wrong : {0.0f, -1.0f, kInfinity, std::nanf("")}) {
+    recipe.calibration->slope = wrong;
+    CHECK(Judge(recipe, outputs, nullptr, p).status().code() == Code::kInternal);
+  }
+  recipe.calibration = PlattScaling{1, kInfinity, 0.5f, 1, ""};
+  CHECK(Judge(recipe, outputs, nullptr, p).status().code() == Code::kInternal);
+  recipe.calibration = PlattScaling{};
+  recipe.labels = {kLabels, 1};
+  CHECK(Judge(recipe, {outputs, 1}, nullptr, {p, 1}).status().code() == Code::kInternal);
 }
 
 TEST_CASE("sigmoid: each label for itself") {

@@ -10,9 +10,13 @@ int main(int argc, char** argv) {
   const struct {
     const char* name;
     cutis::test::RawModel model;
-  } models[] = {{"small_u8", cutis::test::SmallU8Model()},         {"small_sparse", cutis::test::SmallSparseModel()},
-                {"small_blocks", cutis::test::SmallBlocksModel()}, {"small_f32", cutis::test::SmallF32Model()},
-                {"small_map", cutis::test::SmallMapModel()},       {"tiny", cutis::test::TinyModel()}};
+  } models[] = {{"small_u8", cutis::test::SmallU8Model()},
+                {"small_sparse", cutis::test::SmallSparseModel()},
+                {"small_blocks", cutis::test::SmallBlocksModel()},
+                {"small_calibrated", cutis::test::SmallCalibratedModel()},
+                {"small_f32", cutis::test::SmallF32Model()},
+                {"small_map", cutis::test::SmallMapModel()},
+                {"tiny", cutis::test::TinyModel()}};
   for (const auto& [name, model] : models) {
     const cutis::test::Bytes file = cutis::test::Write(model);
     std::FILE* out = std::fopen((std::string(argv[1]) + "/" + name + suffix).c_str(), "wb");

@@ -158,6 +158,65 @@ class Convert(CliTest):
         self.assert_error(run(CONVERT, SOURCE, "-o", output, preexec_fn=limit), 1, program="cutis-convert")
         self.assert_nothing_written(output, b"the old one")
 
+    def test_fitted_numbers_belong_to_a_network(self):
+        """Calibration and calibrated operating points go into the file of the network that they were fitted with, and no other."""
+        source, output, report = self.source(), self.folder / "model.cutis", self.folder / "report.json"
+        recipe = json.loads((source / "recipe.json").read_text(encoding="utf-8"))
+        measured = {"value": 0.95, "low": 0.9, "high": 0.975}
+        recipe["calibration"] = {"slope": 0.75, "intercept": -0.5, "bcc_share": 0.25, "images": 900}
+        recipe["operating_points"].append({"name": "fitted", "threshold": 0.25, "calibrated": True, "sensitivity": measured})
+        recipe["default_operating_point"] = "fitted"
+        def convert(*options, to=output):
+            (source / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+            return self.good(CONVERT, source, "-o", to, *options)
+        def verdict(path=output):
+            return json.loads(self.good(CUTIS, "inspect", path, "--json"))["verdict"]
+        # Without the hash nobody can know.
+        (source / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+        self.assert_error(run(CONVERT, source, "-o", output), 3, "recipe.json: output_hash: is missing", program="cutis-convert")
+        self.assertFalse(output.exists())
+        # Of this network: all goes in. bench measures what inspect shows.
+        right = json.loads(self.good(CUTIS, "bench", MODEL, "--runs", 1, "--json"))["output_hash"]
+        recipe["output_hash"] = right
+        text = convert("--report", report)
+        self.assertIn(f"output hash  {right}, as recipe.json says\n", text)
+        self.assertNotIn("left out", text)
+        self.assertEqual(json.loads(report.read_text(encoding="utf-8"))["warnings"], [])
+        whole = verdict()
+        self.assertEqual(whole["output_hash"], right)
+        self.assertEqual(json.loads(self.good(CUTIS, "bench", output, "--runs", 1, "--json"))["output_hash"], right)
+        self.assertEqual(whole["calibration"]["slope"], 0.75)
+        self.assertEqual(whole["operating_points"][1]["evidence"], {"sensitivity": measured, "specificity": None})
+        self.assertTrue(whole["operating_points"][1]["default"])
+        line = json.loads(self.good(CUTIS, "classify", output, SAMPLES[0], "--json"))
+        self.assertEqual((line["bcc_share"], line["operating_point"], line["reasons"]), (0.25, "fitted", []))
+        self.assertEqual(line["evidence"]["sensitivity"], measured)
+        # Of another one: they stay out, and that is said.
+        wrong = recipe["output_hash"] = "ab" * 32
+        text = convert("--report", report)
+        self.assertIn(f"output hash  {right}, not what recipe.json says\n", text)
+        said = next(line for line in text.splitlines() if line.startswith("note ") and "left out" in line)
+        for fragment in ('the calibration, operating point "fitted"; the default is now "uncalibrated"', right, wrong, "fit them anew"):
+            self.assertIn(fragment, said)
+        said = said.split(None, 1)[1]
+        document = json.loads(report.read_text(encoding="utf-8"))
+        self.assertEqual(document["warnings"], [said])
+        self.assertIn(said, document["notes"])
+        bare = verdict()
+        self.assertEqual((bare["calibration"], bare["output_hash"]), (None, None))
+        self.assertEqual([point["name"] for point in bare["operating_points"]], ["uncalibrated"])
+        self.assertEqual(output.read_bytes(), pathlib.Path(MODEL).read_bytes())
+        # So do those of the int8 network in a float32 file.
+        recipe["output_hash"] = right
+        text = convert("--float")
+        self.assertIn("left out", text)
+        self.assertEqual([point["name"] for point in verdict()["operating_points"]], ["uncalibrated"])
+        # A float32 network has numbers of its own.
+        recipe["output_hash"] = json.loads(self.good(CUTIS, "bench", output, "--runs", 1, "--json"))["output_hash"]
+        self.assertNotEqual(recipe["output_hash"], right)
+        self.assertNotIn("left out", convert("--float"))
+        self.assertEqual(verdict()["output_hash"], recipe["output_hash"])
+
     def test_without_operating_points(self):
         recipe = json.loads((SOURCE / "recipe.json").read_text(encoding="utf-8"))
         recipe["operating_points"] = []

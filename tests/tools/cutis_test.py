@@ -1,6 +1,7 @@
 """Tests of the program `cutis` as a user sees it: outputs, errors, exit codes. Argument: the class of cases to run."""
 
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -110,10 +111,12 @@ class Classify(CliTest):
         self.assertEqual([line["file"] for line in lines], SAMPLES)
         header = pathlib.Path(MODEL).read_bytes()[:64]
         for line in lines:
-            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "operating_point", "reasons", "probabilities", "model_hash", "ms"])
+            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "bcc_share", "operating_point", "evidence", "reasons", "probabilities", "model_hash", "ms"])
             self.assertEqual(list(line["probabilities"]), recipe["labels"])
             self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
             self.assertEqual(line["p_bcc"], line["probabilities"]["bcc"])
+            self.assertIsNone(line["bcc_share"])
+            self.assertIsNone(line["evidence"])
             self.assertEqual(line["operating_point"], "uncalibrated")
             self.assertEqual(line["reasons"], ["uncalibrated"])
             self.assertEqual(line["verdict"], "bcc" if line["p_bcc"] >= 0.5 else "not_bcc")
@@ -206,6 +209,42 @@ class SmallModels(CliTest):
             self.assertEqual(line["operating_point"], "screening")
             text = self.good(CUTIS, "classify", SMALL / "small_u8.cutis", sample, "--operating-point", "screening")
             self.assertEqual("REFER" in text, refer)
+
+    def test_calibration(self):
+        """The same network with and without a calibration."""
+        plain, calibrated = (json.loads(self.good(CUTIS, "classify", SMALL / name, SAMPLES[0], "--json"))
+                             for name in ("small_u8.cutis", "small_calibrated.cutis"))
+        self.assertEqual((plain["bcc_share"], calibrated["bcc_share"]), (None, 0.25))
+        odds = math.log(plain["p_bcc"] / (1 - plain["p_bcc"]))
+        self.assertAlmostEqual(calibrated["p_bcc"], 1 / (1 + math.exp(0.5 - 0.75 * odds)), places=5)
+        self.assertAlmostEqual(sum(calibrated["probabilities"].values()), 1, places=5)
+        text = self.good(CUTIS, "classify", SMALL / "small_calibrated.cutis", SAMPLES[0])
+        self.assertIn(" % where 25.0 % of the lesions are BCC (operating point", text)
+        self.assertIn("uncalibrated: the threshold was not fitted on held-out images\n", text)
+        self.assertNotIn("where", self.good(CUTIS, "classify", SMALL / "small_u8.cutis", SAMPLES[0]))
+        model = json.loads(self.good(CUTIS, "inspect", SMALL / "small_calibrated.cutis", "--json"))
+        self.assertEqual(model["verdict"]["calibration"],
+                         {"slope": 0.75, "intercept": -0.5, "bcc_share": 0.25, "images": 1200, "note": "fitted by a test"})
+        self.assertIn("0.75 * z -0.5, fitted on 1200 images of which 25.0 % are BCC",
+                      self.good(CUTIS, "inspect", SMALL / "small_calibrated.cutis"))
+        self.assertIsNone(json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["verdict"]["calibration"])
+
+    def test_evidence(self):
+        """What was measured at an operating point, and the network that it belongs to."""
+        evidence = {"sensitivity": {"value": 0.9375, "low": 0.875, "high": 0.96875},
+                    "specificity": {"value": 0.5, "low": 0.5, "high": 0.75}}
+        words = ", sensitivity 93.8 % (87.5 .. 96.9), specificity 50.0 % (50.0 .. 75.0)"
+        for point, expected in (("screening", evidence), ("uncalibrated", None)):
+            command = (CUTIS, "classify", SMALL / "small_calibrated.cutis", SAMPLES[0], "--operating-point", point)
+            self.assertEqual(json.loads(self.good(*command, "--json"))["evidence"], expected)
+            self.assertEqual(words + ")\n" in self.good(*command), expected is not None)
+        verdict = json.loads(self.good(CUTIS, "inspect", SMALL / "small_calibrated.cutis", "--json"))["verdict"]
+        self.assertEqual([point["evidence"] for point in verdict["operating_points"]], [None, evidence])
+        self.assertEqual(verdict["output_hash"], bytes(range(0, 256, 8)).hex())
+        text = self.good(CUTIS, "inspect", SMALL / "small_calibrated.cutis")
+        self.assertIn("calibrated" + words, text)
+        self.assertIn("output hash " + verdict["output_hash"], text)
+        self.assertIsNone(json.loads(self.good(CUTIS, "inspect", SMALL / "small_u8.cutis", "--json"))["verdict"]["output_hash"])
 
     def test_float32(self):
         model = json.loads(self.good(CUTIS, "inspect", SMALL / "small_f32.cutis", "--json"))

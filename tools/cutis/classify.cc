@@ -96,11 +96,14 @@ void PrintJsonOutcome(const Classifier& classifier, const std::string& path, con
   const char* verdict = NameOf(judgement.verdict);
   json["verdict"] = verdict == nullptr ? Json(nullptr) : Json(verdict);
   json["p_bcc"] = judgement.p_bcc;
+  const VerdictRecipe& recipe = *classifier.model->verdict();
+  json["bcc_share"] = recipe.calibration ? Json(recipe.calibration->bcc_share) : Json(nullptr);
   json["operating_point"] = judgement.operating_point == nullptr ? Json(nullptr) : Json(judgement.operating_point->name);
+  json["evidence"] = judgement.operating_point == nullptr ? Json(nullptr) : EvidenceJson(*judgement.operating_point);
   json["reasons"] = Json::array();
   for (const char* name : ReasonNames(judgement.reasons)) json["reasons"].push_back(name);
   json["probabilities"] = Json::object();
-  const std::span<const char* const> labels = classifier.model->verdict()->labels;
+  const std::span<const char* const> labels = recipe.labels;
   for (size_t i = 0; i < labels.size(); ++i) json["probabilities"][labels[i]] = classifier.probabilities[i];
   json["model_hash"] = Hex(classifier.model->sha256());
   json["ms"] = {{"decode", outcome.ms.decode}, {"preprocess", outcome.ms.preprocess}, {"inference", outcome.ms.inference}};
@@ -123,12 +126,13 @@ const char* Headline(Verdict verdict) {
   return "no verdict";
 }
 
-const char* Explanation(Reason reason) {
+const char* Explanation(Reason reason, bool calibrated) {
   switch (reason) {
     case kReasonNoOperatingPoint:
       return "the model holds no operating point: only the probabilities are given";
     case kReasonUncalibrated:
-      return "the threshold was not fitted on held-out images: the probability is a score, not a risk";
+      return calibrated ? "the threshold was not fitted on held-out images"
+                        : "the threshold was not fitted on held-out images: the probability is a score, not a risk";
     case kReasonReferBand:
       return "too close to the threshold to decide";
   }
@@ -137,12 +141,16 @@ const char* Explanation(Reason reason) {
 
 void PrintOutcome(const Classifier& classifier, const std::string& path, const Outcome& outcome) {
   const Judgement& judgement = outcome.judgement;
-  const std::span<const char* const> labels = classifier.model->verdict()->labels;
+  const VerdictRecipe& recipe = *classifier.model->verdict();
+  const std::span<const char* const> labels = recipe.labels;
   std::printf("%s: %s, p(bcc) = %.1f %%", PrintableLine(path).c_str(), Headline(judgement.verdict),
               100.0 * static_cast<double>(judgement.p_bcc));
+  if (recipe.calibration) {
+    std::printf(" where %.1f %% of the lesions are BCC", 100.0 * static_cast<double>(recipe.calibration->bcc_share));
+  }
   if (const OperatingPoint* point = judgement.operating_point) {
-    std::printf(" (operating point \"%s\": bcc from %.1f %%)", PrintableLine(point->name).c_str(),
-                100.0 * static_cast<double>(point->threshold));
+    std::printf(" (operating point \"%s\": bcc from %.1f %%%s)", PrintableLine(point->name).c_str(),
+                100.0 * static_cast<double>(point->threshold), EvidenceText(*point).c_str());
   }
   std::vector<size_t> order(labels.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -157,7 +165,8 @@ void PrintOutcome(const Classifier& classifier, const std::string& path, const O
   std::printf("\n");
   for (int bit = 0; bit < kReasonCount; ++bit) {
     const Reason reason = static_cast<Reason>(1u << bit);
-    if (judgement.reasons & reason) std::printf("    %s: %s\n", NameOf(reason), Explanation(reason));
+    if (judgement.reasons & reason)
+      std::printf("    %s: %s\n", NameOf(reason), Explanation(reason, recipe.calibration.has_value()));
   }
 }
 

@@ -145,4 +145,25 @@ std::string Grouped(uint64_t value) {
   return text;
 }
 
+std::string EvidenceText(const OperatingPoint& point) {
+  std::string text;
+  for (const auto& [name, estimate] : {std::pair{"sensitivity", &point.sensitivity}, {"specificity", &point.specificity}}) {
+    if (!*estimate) continue;
+    const auto percent = [](float share) { return 100.0 * static_cast<double>(share); };
+    char part[96];
+    std::snprintf(part, sizeof part, ", %s %.1f %% (%.1f .. %.1f)", name, percent((*estimate)->value),
+                  percent((*estimate)->low), percent((*estimate)->high));
+    text += part;
+  }
+  return text;
+}
+
+Json EvidenceJson(const OperatingPoint& point) {
+  if (!point.sensitivity && !point.specificity) return nullptr;
+  const auto json = [](const std::optional<Estimate>& estimate) {
+    return estimate ? Json{{"value", estimate->value}, {"low", estimate->low}, {"high", estimate->high}} : Json(nullptr);
+  };
+  return {{"sensitivity", json(point.sensitivity)}, {"specificity", json(point.specificity)}};
+}
+
 }  // namespace cutis::cli

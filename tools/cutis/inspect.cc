@@ -151,6 +151,16 @@ Json VerdictJson(const VerdictRecipe& recipe) {
   json["positive"] = recipe.labels[static_cast<size_t>(recipe.positive)];
   json["scores"] = NameOfScores(recipe.scores);
   json["temperature"] = recipe.temperature;
+  json["calibration"] = nullptr;
+  if (recipe.calibration) {
+    const PlattScaling& calibration = *recipe.calibration;
+    json["calibration"] = {{"slope", calibration.slope},
+                           {"intercept", calibration.intercept},
+                           {"bcc_share", calibration.bcc_share},
+                           {"images", calibration.images},
+                           {"note", calibration.note}};
+  }
+  json["output_hash"] = recipe.output_hash.empty() ? Json(nullptr) : Json(Hex(recipe.output_hash));
   json["operating_points"] = Json::array();
   for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
     const OperatingPoint& point = recipe.operating_points[i];
@@ -160,6 +170,7 @@ Json VerdictJson(const VerdictRecipe& recipe) {
                                         {"refer_high", point.refer_high},
                                         {"note", point.note},
                                         {"calibrated", point.calibrated},
+                                        {"evidence", EvidenceJson(point)},
                                         {"default", static_cast<int32_t>(i) == recipe.default_operating_point}});
   }
   return json;
@@ -309,6 +320,14 @@ void PrintVerdict(const VerdictRecipe& recipe) {
   std::printf("\n  p_bcc is that of \"%s\"; scores: %s, temperature %g\n",
               PrintableLine(recipe.labels[static_cast<size_t>(recipe.positive)]).c_str(), NameOfScores(recipe.scores),
               static_cast<double>(recipe.temperature));
+  if (recipe.calibration) {
+    const PlattScaling& calibration = *recipe.calibration;
+    std::printf(
+        "  calibrated: log-odds %g * z %+g, fitted on %u images of which %.1f %% are BCC; p_bcc holds for such a share%s%s\n",
+        static_cast<double>(calibration.slope), static_cast<double>(calibration.intercept), calibration.images,
+        100.0 * static_cast<double>(calibration.bcc_share), calibration.note[0] == '\0' ? "" : "; ",
+        PrintableLine(calibration.note).c_str());
+  }
   if (recipe.operating_points.empty()) std::printf("  no operating point: the model gives probabilities, no verdict\n");
   for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
     const OperatingPoint& point = recipe.operating_points[i];
@@ -318,9 +337,11 @@ void PrintVerdict(const VerdictRecipe& recipe) {
     if (point.refer_low < point.refer_high) {
       std::printf(", refer when %g <= p < %g", static_cast<double>(point.refer_low), static_cast<double>(point.refer_high));
     }
-    std::printf(", %s%s%s\n", point.calibrated ? "calibrated" : "uncalibrated", point.note[0] == '\0' ? "" : "; ",
-                PrintableLine(point.note).c_str());
+    std::printf(", %s%s%s%s\n", point.calibrated ? "calibrated" : "uncalibrated", EvidenceText(point).c_str(),
+                point.note[0] == '\0' ? "" : "; ", PrintableLine(point.note).c_str());
   }
+  if (!recipe.output_hash.empty())
+    std::printf("  fitted with the network of output hash %s, which is this one's\n", Hex(recipe.output_hash).c_str());
 }
 
 int RunInspect(const InspectOptions& options) {
