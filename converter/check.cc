@@ -49,7 +49,8 @@ Status CheckEnds(const char* what, std::span<const int> source, const Net& net, 
 }
 
 Status CheckRequest(const Options& options, const Sources& paths, const Model& model) {
-  std::vector<std::string> taken = {paths.weights, paths.graph, options.check_file, options.labels, options.check_images};
+  std::vector<std::string> taken = {paths.weights,      paths.graph,    paths.quant,
+                                    options.check_file, options.labels, options.check_images};
   CUTIS_TRY(CheckReportPaths(options.reports, taken));
   if (!options.check_images.empty() && !IsFolder(options.check_images))
     return Status::Error(Code::kBadInput, "%s: is no folder of images", options.check_images.c_str());
@@ -119,7 +120,8 @@ Summary Describe(const Options& options, const Job& job, const Model& model, con
 Result<Checked> Check(const Options& options, ProgressLine& progress) {
   progress.Show("reading");
   CUTIS_ASSIGN(Sources paths, FindSources(options));
-  // What the folder holds besides the network is not looked at: the file has a recipe of its own.
+  // What the folder holds besides the network is not looked at: the file has a recipe of its own. (The scales of quant.json
+  // belong to the network where its weights are integers.)
   paths.recipe.clear();
   paths.calibrate.clear();
   CUTIS_ASSIGN(const std::unique_ptr<Model> model, Model::Open(options.check_file.c_str()));

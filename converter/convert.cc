@@ -44,7 +44,7 @@ Status NeedsCalibration() {
 
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
-  for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.calibrate,
+  for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.quant, &sources.calibrate,
                                   &options.labels, &options.write_calibration, &options.sensitivity}) {
     if (!path->empty() && SameFile(*path, options.output)) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
@@ -117,7 +117,7 @@ Result<Calibration> CalibrationOfSource(const Job& job) {
   CUTIS_ASSIGN(const std::vector<int> missing, TensorsWithoutScale(job.net, InputRecipeOf(job)));
   if (missing.empty()) return WithoutStatistics(job.net);
   return Status::Error(Code::kUsage,
-                       "the source states no scale for %zu of %zu tensors (\"%.100s\", ...): give "
+                       "the source, quant.json included, states no scale for %zu of %zu tensors (\"%.100s\", ...): give "
                        "--calibrate DIR (a folder of "
                        "typical images) or --calibrate calibration.json",
                        missing.size(), job.net.tensors.size(), job.net.tensors[static_cast<size_t>(missing[0])].name.c_str());
@@ -376,7 +376,7 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   CUTIS_ASSIGN(Sources paths, FindSources(options));
   CUTIS_TRY(CheckOptions(options, paths));
   CUTIS_TRY(
-      CheckReportPaths(options.reports, {options.output, paths.weights, paths.graph, paths.recipe, paths.calibrate,
+      CheckReportPaths(options.reports, {options.output, paths.weights, paths.graph, paths.recipe, paths.quant, paths.calibrate,
                                          options.labels, options.evaluate, options.write_calibration, options.sensitivity}));
   CUTIS_ASSIGN(Job job, Load(options, std::move(paths)));
   CUTIS_ASSIGN(FileModel real_file, PackFloat(job.net));

@@ -8,6 +8,7 @@
 #include "converter/json_graph/json_graph.h"
 #include "converter/onnx/onnx.h"
 #include "converter/quant/forms.h"
+#include "converter/quant/quantize.h"
 #include "converter/write/file.h"
 
 namespace cutis::convert {
@@ -62,7 +63,7 @@ Result<std::string> ReadText(const std::string& path) {
 }
 
 Result<Sources> FindSources(const Options& options) {
-  Sources sources{options.input, options.graph, options.recipe, options.calibrate};
+  Sources sources{options.input, options.graph, options.recipe, options.quant, options.calibrate};
   if (!Exists(options.input)) return Status::Error(Code::kBadInput, "%s: does not exist", options.input.c_str());
   if (IsFolder(options.input)) {
     if (!options.graph.empty())
@@ -74,6 +75,7 @@ Result<Sources> FindSources(const Options& options) {
       if (!Exists(path)) return Status::Error(Code::kBadInput, "%s: is missing in the model's folder", path.c_str());
     }
     if (sources.recipe.empty() && Exists(folder + "recipe.json")) sources.recipe = folder + "recipe.json";
+    if (sources.quant.empty() && Exists(folder + "quant.json")) sources.quant = folder + "quant.json";
     if (sources.calibrate.empty() && Exists(folder + "calibration.json")) sources.calibrate = folder + "calibration.json";
   } else if (EndsWith(options.input, ".safetensors") || EndsWith(options.input, ".pth") || EndsWith(options.input, ".pt")) {
     if (options.graph.empty()) {
@@ -100,7 +102,13 @@ Result<Job> LoadNetwork(Sources paths, bool float32) {
   auto imported =
       job.paths.graph.empty() ? ImportOnnx(job.paths.weights) : ImportJsonGraph(job.paths.graph, job.paths.weights, &job.notes);
   CUTIS_ASSIGN(job.graph, std::move(imported));
+  if (!job.paths.quant.empty()) {
+    CUTIS_ASSIGN(const std::string text, ReadText(job.paths.quant));
+    CUTIS_ASSIGN(job.quant, ParseQuantJson(text, job.paths.quant));
+    CUTIS_TRY(ApplyQuant(*job.quant, job.graph));
+  }
   CUTIS_TRY(RunPasses(job.graph, &job.passes));
+  if (job.quant) CUTIS_TRY(CheckQuantKept(*job.quant, job.graph));
   if (!float32) {
     CUTIS_TRY(Traced(job.graph, "TakeBytesAsReals", "inputs and outputs of integers become real ones of the same scale",
                      &job.passes, [&] { return TakeBytesAsReals(job.graph); }));
@@ -128,6 +136,13 @@ Result<Job> Load(const Options& options, Sources paths) {
   job.recipe = std::move(recipe);
   job.net.mixed = options.mixed;
   if (!options.float32) {
+    if (job.quant) {
+      const InputRecipe input =
+          job.recipe.preprocess ? InputRecipe{job.recipe.preprocess->mean, job.recipe.preprocess->std} : InputRecipe();
+      CUTIS_TRY(CheckQuantOfImage(*job.quant, job.net, input.mean, input.std));
+      job.notes.push_back(FileName(job.paths.quant) + ": its scales of " + std::to_string(job.quant->activations.size()) +
+                          " activations and " + std::to_string(job.quant->weights.size()) + " layers' weights are kept");
+    }
     job.notes.insert(job.notes.end(), job.net.scale_notes.begin(), job.net.scale_notes.end());
     CUTIS_ASSIGN(const std::vector<bool> real, RealNodes(job.net));
     for (size_t i = 0; i < real.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "converter/options.h"
 #include "converter/plan/plan.h"
 #include "converter/prune/channels.h"
+#include "converter/quant/quant_json.h"
 #include "converter/recipe/recipe.h"
 #include "converter/write/encode.h"
 #include "converter/write/file_model.h"
@@ -35,7 +37,7 @@ Result<std::string> ReadText(const std::string& path);
 
 // The files that the command line leads to.
 struct Sources {
-  std::string weights, graph, recipe, calibrate;
+  std::string weights, graph, recipe, quant, calibrate;
 };
 Result<Sources> FindSources(const Options& options);
 
@@ -45,6 +47,7 @@ struct Job {
   Source source;
   uint64_t source_bytes = 0;
   Recipe recipe;
+  std::optional<QuantFile> quant;
   Graph graph;  // in normal form
   Net net;      // `graph` lowered; pruned where that is asked for
   DeadChannels dead_channels;

@@ -52,6 +52,8 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("-o,--output", options.output, "the .cutis file to write");
   app.add_option("--graph", options.graph, "graph.json: the architecture that the weights belong to (docs/graph-json.md)");
   app.add_option("--recipe", options.recipe, "recipe.json: preprocessing, labels, operating points (docs/recipe-json.md)");
+  app.add_option("--quant", options.quant,
+                 "quant.json: scales of a quantisation-aware training, kept bit for bit (docs/quant-json.md)");
   app.add_option("--calibrate", options.calibrate, "a folder of images, or a calibration.json");
   app.add_option("--labels", options.labels, "CSV (file,is_bcc or file,label): print the AUC on the images compared");
   app.add_option("--write-calibration", options.write_calibration, "write what the images gave to this calibration.json");

@@ -399,14 +399,18 @@ class Lowering {
     }
     lowered->weight_scales = given.scales;
     size_t cut = 0;
+    bool beyond = false;  // of what int8 holds at all: no integers of the source
     const size_t terms = lowered->weights.size() / outputs;
     for (size_t i = 0; i < lowered->weights.size(); ++i) {
       const float scale = given.scales[one ? 0 : i / terms];
       cut += std::fabs(lowered->weights[i]) > 127.5f * scale ? 1 : 0;
+      beyond = beyond || std::fabs(lowered->weights[i]) > 128.5f * scale;
     }
     if (cut > 0) {
-      builder_.net().scale_notes.push_back(where + std::to_string(cut) + (cut == 1 ? " of -128 becomes" : " of -128 become") +
-                                           " -127");
+      builder_.net().scale_notes.push_back(where + std::to_string(cut) +
+                                           (beyond     ? " beyond 127 times their scale are cut"
+                                            : cut == 1 ? " of -128 becomes -127"
+                                                       : " of -128 become -127"));
     }
   }
 

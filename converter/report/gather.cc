@@ -65,6 +65,7 @@ Status DescribeFiles(const Options& options, const Job& job, Report& report) {
   const std::string calibration = options.float32 || options.check ? "" : paths.calibrate;
   for (const auto& [role, path] : {std::pair{"graph", &paths.graph},
                                    {"recipe", &paths.recipe},
+                                   {"quantisation", &paths.quant},
                                    {"calibration", &calibration},
                                    {"labels", &options.labels},
                                    {"evaluation", &options.evaluate},
@@ -91,6 +92,7 @@ void DescribeOptions(const Options& options, Report& report) {
   if (!options.output.empty()) add("-o", FileName(options.output));
   for (const auto& [name, path] : {std::pair{"--graph", &options.graph},
                                    {"--recipe", &options.recipe},
+                                   {"--quant", &options.quant},
                                    {"--calibrate", &options.calibrate},
                                    {"--labels", &options.labels},
                                    {"--evaluate", &options.evaluate},
