@@ -347,7 +347,9 @@ void CompareWithSimulation(const Example& example, const Model& model, size_t le
     const std::map<std::string, Bytes> expected = Simulation(example).Run(pixels);
     CHECK(seen.bytes.size() >= least_tensors);
     CHECK(seen.bytes.count("y") == 1);
-    for (const auto& [name, bytes] : seen.bytes) {
+    for (const auto& entry : seen.bytes) {
+      const auto& name = entry.first;
+      const auto& bytes = entry.second;
       CAPTURE(name);
       REQUIRE(expected.count(name) == 1);
       CHECK(bytes.at == expected.at(name).at);

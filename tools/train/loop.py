@@ -68,7 +68,8 @@ class Run:
 
     plan: one image size an epoch. rate(step, steps): the learning rate. loss(model, x, labels, epoch): the loss of a batch.
     constraint.step(model, fraction): called after each step with the fraction of the run that is done;
-    constraint.apply(model): what it keeps to, on another set of the weights (pruning masks)."""
+    constraint.apply(model): what it keeps to, on another set of the weights (pruning masks); constraint.resume(model, steps, fraction):
+    called instead of all the steps before."""
 
     def __init__(self, folder, model, data, plan, size, options, loss, constraint=None, decay=0.02, bf16=True):
         self.folder = pathlib.Path(folder)
@@ -96,6 +97,8 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.epoch, self.best, self.step, self.stale = state["epoch"], state["best"], state["step"], state["stale"]
+        if self.constraint:
+            self.constraint.resume(self.model, self.step, self.step / (self.steps_an_epoch * len(self.plan)))
         print(f"goes on after epoch {self.epoch} of {len(self.plan)}", flush=True)
 
     def save(self):

@@ -167,6 +167,9 @@ def best_grid(histogram, low, high, clamped):
 class MaskConstraint:
     """A constraint of loop.Run: dead weights stay dead."""
 
+    def resume(self, model, steps, done):
+        pass  # the masks are part of the model
+
     def step(self, model, _):
         self.apply(model)
 
