@@ -36,7 +36,7 @@ using nlohmann::json;
 // -- the network: a stem with Clip, depthwise with Clip, 1x1, sum, mean, fully connected
 // ----------------------------------------
 
-constexpr int kSide = 8, kHalf = 4, kChannels = 8, kLabels = 4;
+constexpr int kSide = 8, kChannels = 8, kLabels = 4;
 
 struct Tensor {
   std::vector<int64_t> dims;
