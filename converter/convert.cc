@@ -118,8 +118,7 @@ Result<Calibration> CalibrationOfSource(const Job& job) {
   if (missing.empty()) return WithoutStatistics(job.net);
   return Status::Error(Code::kUsage,
                        "the source, quant.json included, states no scale for %zu of %zu tensors (\"%.100s\", ...): give "
-                       "--calibrate DIR (a folder of "
-                       "typical images) or --calibrate calibration.json",
+                       "--calibrate DIR (a folder of typical images) or --calibrate calibration.json",
                        missing.size(), job.net.tensors.size(), job.net.tensors[static_cast<size_t>(missing[0])].name.c_str());
 }
 

@@ -10,6 +10,7 @@
 #include "format_generated.h"
 #include "runtime/golden.h"
 #include "runtime/model.h"
+#include "runtime/verify.h"
 #include "tests/runtime/test_file.h"
 
 namespace cutis {
@@ -218,6 +219,85 @@ TEST_CASE("the plan check with pairs agrees with one that looks at every byte of
   }
   CHECK(sound > 20);
   CHECK(in_place > 20);
+  CHECK(broken > 20);
+}
+
+// -- bounds and checks, without a file
+
+uint64_t LargestSum(std::span<const PlannedBuffer> buffers) {
+  StepMemory steps[10];
+  MeasureSteps(buffers, {}, steps);
+  return ArenaLowerBound(steps, 1, 1);
+}
+
+TEST_CASE("the arena is that of the hungriest step") {
+  // Steps -1 .. 2. Two images on three threads: 2 * 192, 2 * 192 + 3 * 64, 2 * 320 + 3 * 0, 2 * 320 + 3 * 128.
+  const PlannedBuffer buffers[] = {{0, 64, -1, 1}, {64, 128, -1, 0}, {192, 128, 1, 2}};
+  StepMemory steps[4];
+  steps[1].scratch = 64;
+  steps[3].scratch = 128;
+  MeasureSteps(buffers, {}, steps);
+  const uint64_t tops[] = {192, 192, 320, 320}, live[] = {192, 192, 192, 128};
+  for (size_t i = 0; i < 4; ++i) CHECK((steps[i].top == tops[i] && steps[i].live == live[i]));
+  CHECK(ArenaBytes(steps, 1, 1) == 320 + 128);
+  CHECK(ArenaBytes(steps, 2, 3) == 2 * 320 + 3 * 128);
+  CHECK(ArenaLowerBound(steps, 1, 1) == 256);
+  CHECK(ArenaLowerBound(steps, 2, 3) == 2 * 128 + 3 * 128);
+  steps[3].scratch = 0;
+  steps[1].scratch = 256;
+  CHECK(ArenaBytes(steps, 1, 1) == 192 + 256);
+  CHECK(ArenaBytes(steps, 3, 1) == 3 * 320);
+}
+
+TEST_CASE("the plan is checked exactly, the bound is the largest step") {
+  const PlannedBuffer sound[] = {{0, 64, -1, 0}, {64, 128, 0, 1}, {0, 64, 1, 2}};
+  CHECK(CheckPlan(sound, 192).ok());
+  CHECK(LargestSum(sound) == 192);
+  const PlannedBuffer touching[] = {{0, 64, 0, 1}, {0, 64, 2, 3}};
+  CHECK(CheckPlan(touching, 64).ok());
+  CHECK(LargestSum(touching) == 64);
+  const PlannedBuffer shared[] = {{0, 64, 0, 2}, {0, 64, 2, 3}};
+  CHECK_FALSE(CheckPlan(shared, 64).ok());
+  CHECK(LargestSum(shared) == 128);
+  const PlannedBuffer late[] = {{0, 128, 0, 9}, {128, 64, 1, 1}, {64, 64, 5, 5}};
+  CHECK(std::strstr(CheckPlan(late, 192).text(), "0 and 2") != nullptr);
+  const PlannedBuffer backwards[] = {{0, 64, 3, 1}};
+  CHECK_FALSE(CheckPlan(backwards, 64).ok());
+  CHECK_FALSE(CheckPlan({}, 0).ok());
+}
+
+TEST_CASE("the plan check agrees with one that looks at every byte of every step") {
+  uint32_t random = 7;
+  int sound = 0, broken = 0;
+  for (int round = 0; round < 2000; ++round) {
+    PlannedBuffer buffers[5];
+    uint64_t end = 0;
+    for (PlannedBuffer& buffer : buffers) {
+      auto next = [&] { return random = random * 1664525u + 1013904223u, random >> 16; };
+      buffer.offset = next() % 6 * 64;
+      buffer.bytes = (next() % 3 + 1) * 64;
+      buffer.first_step = static_cast<int32_t>(next() % 6) - 1;
+      buffer.last_step = buffer.first_step + static_cast<int32_t>(next() % 3);
+      end = std::max(end, buffer.offset + buffer.bytes);
+    }
+    bool overlap = false;
+    uint64_t bound = 0;
+    for (int step = -1; step <= 8; ++step) {
+      int used[16] = {};
+      uint64_t live = 0;
+      for (const PlannedBuffer& buffer : buffers) {
+        if (step < buffer.first_step || step > buffer.last_step) continue;
+        live += buffer.bytes;
+        for (uint64_t line = buffer.offset / 64; line < (buffer.offset + buffer.bytes) / 64; ++line)
+          overlap |= ++used[line] > 1;
+      }
+      bound = std::max(bound, live);
+    }
+    CHECK(CheckPlan(buffers, end).ok() == !overlap);
+    CHECK(LargestSum(buffers) == bound);
+    ++(overlap ? broken : sound);
+  }
+  CHECK(sound > 20);
   CHECK(broken > 20);
 }
 

@@ -338,7 +338,7 @@ class Inspect(CliTest):
 
     def test_for_people(self):
         text = self.good(CUTIS, "inspect", MODEL)
-        for fragment in ("hash", "kernel", "lower bound", "Labels: bcc mel nv", "uncalibrated", "non-commercial", "bicubic"):
+        for fragment in ("content hash", "kernel", "lower bound", "Labels: bcc mel nv", "uncalibrated", "non-commercial", "bicubic"):
             self.assertIn(fragment, text)
 
 

@@ -85,8 +85,9 @@ def summary(scores, rounds=2000):
     found["specificity_at_95"] = metrics.sensitivity_specificity(scores.log_odds, scores.positive, threshold)[1]
     found["ece"] = metrics.expected_calibration_error(scores.p, scores.positive)
     found["brier_skill"] = metrics.brier_skill(scores.p, scores.positive)
-    clipped = np.clip(scores.p, 1e-6, 1 - 1e-6)
-    found["calibration_slope"] = metrics.fit_platt(np.log(clipped / (1 - clipped)), scores.positive)[0]
+    if min(scores.positive.sum(), (~scores.positive).sum()) >= 10:  # of fewer, a slope says nothing
+        clipped = np.clip(scores.p, 1e-6, 1 - 1e-6)
+        found["calibration_slope"] = metrics.fit_platt(np.log(clipped / (1 - clipped)), scores.positive)[0]
     judged = np.isin(scores.verdicts, ("bcc", "not_bcc"))
     found["refer"] = int((scores.verdicts == "refer").sum())
     found["unusable"] = int((scores.verdicts == "unusable").sum())
@@ -198,6 +199,25 @@ def report(name, evaluated):
     return "\n".join(text) + "\n"
 
 
+def refusals(options, path, rows):
+    """The share of each kind of negatives.py that is called unusable, and of the good lesions of `rows`."""
+    import tempfile
+    import negatives
+    from PIL import Image
+    good = [Image.fromarray(lesions.load_image(row["path"])) for row in rows[:400]]
+    lines = []
+    with tempfile.TemporaryDirectory() as name:
+        for kind in [*negatives.FIT, *negatives.TEST, "photograph"]:
+            made = []
+            for index, image in enumerate(negatives.make(kind, good, options.negatives, 1)):
+                made.append({"path": pathlib.Path(name) / f"{kind}-{index}.png"})
+                image.convert("RGB").save(made[-1]["path"])
+            verdicts = [result["verdict"] for result in judge_all(options.library, path, made, options.threads)]
+            use = "looked at in fitting" if kind in negatives.FIT else "for figures alone"
+            lines.append([kind.replace("_", " "), use, number(verdicts.count("unusable") / len(verdicts), 2)])
+    return markdown(["kind", "", "refused"], lines)
+
+
 def write_scores(path, scores):
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -228,6 +248,8 @@ def main():
     parser.add_argument("--model", action="append", required=True, help="a .cutis file; may be repeated")
     parser.add_argument("--data", required=True, help="the folder with labels.csv and images/")
     parser.add_argument("--fold", type=int, default=lesions.TEST_FOLD)
+    parser.add_argument("--negatives", type=int, default=0, metavar="N",
+                        help="also N images of each kind that must not be judged: how many are refused")
     parser.add_argument("--out", type=pathlib.Path, help="write results.json, report.md, scores.csv and plots there")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="the build folder")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -240,6 +262,8 @@ def main():
         name = pathlib.Path(path).stem
         everything[name] = found
         print(report(name, found), flush=True)
+        if options.negatives:
+            print(refusals(options, path, rows), flush=True)
         if options.out:
             import plots
             folder = options.out / name

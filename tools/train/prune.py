@@ -17,19 +17,11 @@ def layers(model):
             if isinstance(module, networks.SameConv) and module.kernel_size == (1, 1)}
 
 
-def blocks(weight):
-    """A view [panels, 16, groups, 4] of a weight [N, K, 1, 1] whose sides fill the blocks; None where they don't."""
-    outputs, inputs = weight.shape[:2]
-    if outputs % OUTPUTS or inputs % INPUTS:
-        return None
-    return weight.view(outputs // OUTPUTS, OUTPUTS, inputs // INPUTS, INPUTS)
-
-
 def padded_blocks(weight):
-    """The same of a copy, filled up with zeros."""
+    """A copy [panels, 16, groups, 4] of a weight [N, K, 1, 1], filled up with zeros."""
     outputs, inputs = weight.shape[:2]
     filled = torch.nn.functional.pad(weight.detach().flatten(1), (0, -inputs % INPUTS, 0, -outputs % OUTPUTS))
-    return blocks(filled)
+    return filled.view(len(filled) // OUTPUTS, OUTPUTS, -1, INPUTS)
 
 
 def norm_after(model, name):

@@ -62,7 +62,10 @@ def load_network(path):
         state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     else:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state, strict=False)
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]  # a counter that nothing here reads
+    if missing or unexpected:
+        raise SystemExit(f"{path} holds another network: {(missing + unexpected)[0]} is missing or unknown")
     return model.to(memory_format=torch.channels_last)
 
 
