@@ -151,9 +151,12 @@ Result<Job> Load(const Options& options, Sources paths) {
   }
   if (job.recipe.name.empty())
     job.recipe.name = job.net.name.empty() ? std::filesystem::path(options.input).stem().string() : job.net.name;
-  std::vector<Shape> outputs;
-  for (const int output : job.net.outputs) outputs.push_back(job.net.tensors[static_cast<size_t>(output)].shape);
-  CUTIS_TRY(CheckRecipe(job.recipe, job.net.tensors[static_cast<size_t>(job.net.inputs[0])].shape, outputs));
+  std::vector<NetOutput> outputs;
+  for (const int output : job.net.outputs) {
+    const NetTensor& tensor = job.net.tensors[static_cast<size_t>(output)];
+    outputs.push_back({tensor.name, tensor.shape});
+  }
+  CUTIS_TRY(FitRecipe(job.net.tensors[static_cast<size_t>(job.net.inputs[0])].shape, outputs, job.recipe));
   if (!job.recipe.preprocess && (IsFolder(job.paths.calibrate) || !options.evaluate.empty())) {
     return Status::Error(Code::kUsage, "images need a recipe with decoder, steps, mean and std: give --recipe recipe.json");
   }

@@ -1,15 +1,14 @@
 // The C interface over Model, Session and the image path.
 #include "runtime/cutis.h"
 
-#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
 
+#include "runtime/classify.h"
 #include "runtime/file.h"
-#include "runtime/fpenv.h"
-#include "runtime/image.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
 #include "runtime/session.h"
@@ -104,47 +103,28 @@ cutis_status WriteTensorInfo(const cutis::ModelTensor& tensor, cutis_tensor_info
   return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
 }
 
-using Clock = std::chrono::steady_clock;
-double Milliseconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
 Status Classify(Session* session, const void* encoded, size_t size, const char* operating_point, cutis_result* result) {
-  const cutis::Preprocess* recipe = session->model().preprocess();
   const cutis::VerdictRecipe* verdict = session->model().verdict();
-  if (recipe == nullptr || verdict == nullptr) {
-    return Status::Error(Code::kUsage, "this model says nothing about images or verdicts: give it tensors");
-  }
-  const size_t labels = verdict->labels.size();
+  const size_t labels = verdict != nullptr ? verdict->labels.size() : 0;
   if (result->probabilities != nullptr && result->probability_count < labels) {
     return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", result->probability_count,
                          labels);
   }
-  const std::unique_ptr<float[], cutis::MallocDeleter> values(static_cast<float*>(std::malloc(2 * labels * sizeof(float))));
-  if (values == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for %zu probabilities", labels);
-  float* probabilities = values.get() + labels;
-
-  const Clock::time_point start = Clock::now();
-  CUTIS_ASSIGN(const cutis::Image image,
-               cutis::DecodeImage({static_cast<const uint8_t*>(encoded), size}, *recipe, session->options().threads));
-  const Clock::time_point decoded = Clock::now();
-  CUTIS_TRY(session->SetInputImage(0, image));
-  const Clock::time_point preprocessed = Clock::now();
-  CUTIS_TRY(session->Run(1));
-  CUTIS_TRY(session->GetOutputF32(0, 0, values.get(), labels));
-  const Clock::time_point run = Clock::now();
-  const cutis::FloatEnvironment environment;
-  CUTIS_ASSIGN(const cutis::Judgement judgement,
-               cutis::Judge(*verdict, {values.get(), labels}, operating_point, {probabilities, labels}));
-  if (result->probabilities != nullptr) std::memcpy(result->probabilities, probabilities, labels * sizeof(float));
+  const std::unique_ptr<float[], cutis::MallocDeleter> probabilities(
+      static_cast<float*>(std::malloc((labels + 1) * sizeof(float))));
+  if (probabilities == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for %zu probabilities", labels);
+  CUTIS_ASSIGN(const cutis::Classification made, cutis::ClassifyImage(*session, {static_cast<const uint8_t*>(encoded), size},
+                                                                      operating_point, {probabilities.get(), labels}));
+  const cutis::Judgement& judgement = made.judgement;
+  if (result->probabilities != nullptr) std::memcpy(result->probabilities, probabilities.get(), labels * sizeof(float));
   result->verdict = static_cast<cutis_verdict>(judgement.verdict);
   result->p_bcc = judgement.p_bcc;
   result->operating_point = judgement.operating_point != nullptr ? judgement.operating_point->name : nullptr;
   result->reasons = judgement.reasons;
   result->bcc_share = verdict->calibration ? verdict->calibration->bcc_share : 0.0f;
-  result->decode_ms = Milliseconds(start, decoded);
-  result->preprocess_ms = Milliseconds(decoded, preprocessed);
-  result->inference_ms = Milliseconds(preprocessed, run);
+  result->decode_ms = made.decode_ms;
+  result->preprocess_ms = made.preprocess_ms;
+  result->inference_ms = made.inference_ms;
   return {};
 }
 
@@ -192,6 +172,7 @@ cutis_status cutis_model_describe(const cutis_model* handle, cutis_model_info* i
     full.operating_point_count = static_cast<int32_t>(verdict->operating_points.size());
     full.default_operating_point = verdict->default_operating_point;
     full.has_calibration = verdict->calibration ? 1 : 0;
+    full.has_limits = verdict->limits ? 1 : 0;
     full.has_output_hash = verdict->output_hash.empty() ? 0 : 1;
     if (!verdict->output_hash.empty()) std::memcpy(full.output_hash, verdict->output_hash.data(), sizeof full.output_hash);
   }
@@ -239,6 +220,21 @@ cutis_status cutis_model_calibration(const cutis_model* model, cutis_calibration
   return WriteStruct(full, calibration) ? CUTIS_OK : CUTIS_ERROR_USAGE;
 }
 
+cutis_status cutis_model_limits(const cutis_model* model, cutis_limits* limits) {
+  const cutis::VerdictRecipe* verdict = model != nullptr ? ToModel(model)->verdict() : nullptr;
+  if (verdict == nullptr || !verdict->limits || limits == nullptr) return CUTIS_ERROR_USAGE;
+  const cutis::Limits& from = *verdict->limits;
+  cutis_limits full = {};
+  full.rules = static_cast<int32_t>(from.rules.size());
+  full.features = static_cast<int32_t>(from.features);
+  full.embedding = from.embedding;
+  full.images = from.images;
+  full.has_refused = from.refused ? 1 : 0;
+  if (from.refused) full.refused = {from.refused->value, from.refused->low, from.refused->high};
+  full.note = from.note;
+  return WriteStruct(full, limits) ? CUTIS_OK : CUTIS_ERROR_USAGE;
+}
+
 cutis_status cutis_model_input(const cutis_model* model, cutis_tensor_info* info) {
   if (model == nullptr || info == nullptr) return CUTIS_ERROR_USAGE;
   return WriteTensorInfo(ToModel(model)->tensors()[static_cast<size_t>(ToModel(model)->input())], info);
@@ -270,6 +266,7 @@ cutis_status cutis_session_create(const cutis_model* model, const cutis_session_
   create.threads = given.threads;
   create.arena = given.arena;
   create.arena_bytes = given.arena_bytes;
+  create.pixel_features = given.pixel_features != 0;
   Result<std::unique_ptr<Session>> result = Session::Create(*ToModel(model), create);
   if (!result.ok()) return Report(result.status(), error, error_size);
   *session = reinterpret_cast<cutis_session*>(result.value().release());
@@ -299,6 +296,22 @@ cutis_status cutis_session_get_output_f32(const cutis_session* session, int32_t 
                                           size_t count, char* error, size_t error_size) {
   if (session == nullptr) return Report(NullArgument("session"), error, error_size);
   return Report(ToSession(session)->GetOutputF32(index, image, values, count), error, error_size);
+}
+
+cutis_status cutis_session_get_pixel_features(const cutis_session* session, int32_t image, float* values, size_t count,
+                                              char* error, size_t error_size) {
+  if (session == nullptr || values == nullptr)
+    return Report(NullArgument("session, or place for the features,"), error, error_size);
+  if (count != cutis::kPixelFeatures)
+    return Report(Status::Error(Code::kUsage, "room for %zu features, there are %zu", count, cutis::kPixelFeatures), error,
+                  error_size);
+  return Report(ToSession(session)->GetPixelFeatures(image, std::span<float, cutis::kPixelFeatures>(values, count)), error,
+                error_size);
+}
+
+const char* cutis_pixel_feature_name(int32_t index) {
+  return index < 0 || static_cast<size_t>(index) >= cutis::kPixelFeatures ? nullptr
+                                                                          : NameOf(static_cast<cutis::PixelFeature>(index));
 }
 
 const void* cutis_session_output(const cutis_session* session, int32_t index, int32_t image) {

@@ -113,6 +113,7 @@ typedef struct cutis_model_info {
   int32_t has_output_hash; /* 1: output_hash is there */
   uint8_t output_hash[32]; /* of the network that calibration and operating points were fitted with, and this one's: cutis bench
                               measures it again */
+  int32_t has_limits;      /* 1: images outside the model's limits are CUTIS_VERDICT_UNUSABLE, see cutis_model_limits */
 } cutis_model_info;
 
 CUTIS_API cutis_status cutis_model_describe(const cutis_model* model, cutis_model_info* info);
@@ -154,6 +155,21 @@ typedef struct cutis_calibration {
 /* CUTIS_ERROR_USAGE when the model has no calibration (cutis_model_info.has_calibration). */
 CUTIS_API cutis_status cutis_model_calibration(const cutis_model* model, cutis_calibration* calibration);
 
+/* Which images are not to be judged: each rule is a condition on the features of an image, those of its pixels
+ * (cutis_session_get_pixel_features) and after them the real values of output `embedding`. */
+typedef struct cutis_limits {
+  size_t struct_size;
+  int32_t rules, features;
+  int32_t embedding; /* index of an output; -1: features of pixels alone */
+  uint32_t images;   /* good ones that the rules were fitted on; 0: not stated */
+  int32_t has_refused;
+  cutis_estimate refused; /* the share of these that the rules refuse all the same */
+  const char* note;       /* "" without one */
+} cutis_limits;
+
+/* CUTIS_ERROR_USAGE when the model has none (cutis_model_info.has_limits). */
+CUTIS_API cutis_status cutis_model_limits(const cutis_model* model, cutis_limits* limits);
+
 typedef struct cutis_tensor_info {
   size_t struct_size;
   const char* name;
@@ -182,9 +198,10 @@ typedef struct cutis_session_options {
   int32_t threads; /* 1 .. 256, the calling one included; with 1 none is created */
   void* arena;     /* the caller's memory, at a multiple of 64, kept until the session is destroyed; NULL: the session's own */
   size_t arena_bytes; /* of the caller's arena, at least cutis_model_arena_bytes(); 0 without one */
+  int pixel_features; /* not 0: make the features of pixels for a model without limits, too */
 } cutis_session_options;
 #define CUTIS_SESSION_OPTIONS_INIT \
-  { sizeof(cutis_session_options), 1, 1, NULL, 0 }
+  { sizeof(cutis_session_options), 1, 1, NULL, 0, 0 }
 
 /* `options` may be NULL. The model must outlive the session. */
 CUTIS_API cutis_status cutis_session_create(const cutis_model* model, const cutis_session_options* options,
@@ -206,10 +223,24 @@ CUTIS_API cutis_status cutis_session_get_output_f32(const cutis_session* session
 /* The raw output (see cutis_tensor_info), valid until the next input is set; NULL for an index or image that does not exist. */
 CUTIS_API const void* cutis_session_output(const cutis_session* session, int32_t index, int32_t image);
 
+/* Features of the pixels that the network has been given for an image by cutis_session_classify: sharpness, contrasts,
+ * exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES. CUTIS_ERROR_USAGE where none were made: for a model
+ * without limits, unless the session's options ask for them. */
+#define CUTIS_PIXEL_FEATURES 12
+CUTIS_API cutis_status cutis_session_get_pixel_features(const cutis_session* session, int32_t image, float* values,
+                                                        size_t count, char* error, size_t error_size);
+/* "detail", "fine_contrast", ...; NULL when there is none of that index. */
+CUTIS_API const char* cutis_pixel_feature_name(int32_t index);
+
 /* Bits of cutis_result.reasons. */
 #define CUTIS_REASON_NO_OPERATING_POINT 1u
 #define CUTIS_REASON_UNCALIBRATED 2u
 #define CUTIS_REASON_REFER_BAND 4u
+/* With CUTIS_VERDICT_UNUSABLE: the limits that the image exceeds. */
+#define CUTIS_REASON_BLURRED 8u
+#define CUTIS_REASON_UNDER_EXPOSED 16u
+#define CUTIS_REASON_OVER_EXPOSED 32u
+#define CUTIS_REASON_UNLIKE_TRAINING 64u /* no lesion, or spoiled in some other way */
 
 typedef struct cutis_result {
   size_t struct_size;
@@ -226,7 +257,8 @@ typedef struct cutis_result {
   { sizeof(cutis_result), NULL, 0, CUTIS_VERDICT_NONE, 0.0f, NULL, 0u, 0.0, 0.0, 0.0, 0.0f }
 
 /* A JPEG or PNG file's bytes to a verdict: decodes, preprocesses by the model's recipe, runs image 0, judges at the named
- * operating point (NULL: the default one). Decoding takes memory of its own for the time of the call. */
+ * operating point (NULL: the default one), and refuses what exceeds the model's limits. Decoding takes memory of its own for
+ * the time of the call. */
 CUTIS_API cutis_status cutis_session_classify(cutis_session* session, const void* encoded, size_t size,
                                               const char* operating_point, cutis_result* result, char* error,
                                               size_t error_size);

@@ -83,6 +83,12 @@ class Model {
     (void)cutis_model_calibration(handle_, &calibration);
     return calibration;
   }
+  cutis_limits Limits() const {
+    cutis_limits limits = {};
+    limits.struct_size = sizeof limits;
+    (void)cutis_model_limits(handle_, &limits);
+    return limits;
+  }
   uint64_t ArenaBytes(int32_t batch = 1, int32_t threads = 1) const { return cutis_model_arena_bytes(handle_, batch, threads); }
 
  private:

@@ -67,13 +67,8 @@ Status CheckLastSize(std::span<const PreprocessStep> steps, const Shape& shape) 
 bool IsFraction(float value) { return value >= 0.0f && value <= 1.0f; }
 
 Status LoadEstimate(const format::Estimate* from, const char* what, const char* point, std::optional<Estimate>* estimate) {
-  if (from == nullptr) return {};
-  *estimate = Estimate{from->value(), from->low(), from->high()};
-  const auto& [value, low, high] = **estimate;
-  if (!IsFraction(low) || !IsFraction(value) || !IsFraction(high) || low > value || value > high) {
-    return Status::Error(Code::kBadInput, "operating point \"%s\": its %s is not 0 <= low <= value <= high <= 1", point, what);
-  }
-  return {};
+  if (CopyEstimate(from, estimate)) return {};
+  return Status::Error(Code::kBadInput, "operating point \"%s\": its %s is not 0 <= low <= value <= high <= 1", point, what);
 }
 
 Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, OperatingPoint* point) {
@@ -125,6 +120,13 @@ bool AllUnique(std::span<const char* const> names) {
 }
 
 }  // namespace
+
+bool CopyEstimate(const format::Estimate* from, std::optional<Estimate>* estimate) {
+  if (from == nullptr) return true;
+  *estimate = Estimate{from->value(), from->low(), from->high()};
+  const auto& [value, low, high] = **estimate;
+  return IsFraction(low) && IsFraction(value) && IsFraction(high) && low <= value && value <= high;
+}
 
 Status LoadPreprocess(const format::Preprocess& from, Memory& memory, ModelData* out) {
   const TensorInfo& input = out->tensors[static_cast<size_t>(out->inputs[0])].info;
@@ -205,6 +207,7 @@ Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out) 
     verdict.output_hash = hash;
   }
   if (from.calibration() != nullptr) CUTIS_TRY(LoadCalibration(*from.calibration(), memory, &verdict));
+  if (from.limits() != nullptr) CUTIS_TRY(LoadLimits(*from.limits(), memory, out));
 
   const uint32_t count = from.operating_points() == nullptr ? 0 : from.operating_points()->size();
   if (count > kMaxOperatingPoints)

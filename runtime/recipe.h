@@ -2,6 +2,7 @@
 #ifndef CUTIS_RUNTIME_RECIPE_H_
 #define CUTIS_RUNTIME_RECIPE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -48,6 +49,32 @@ struct PlattScaling {
   const char* note = "";
 };
 
+// Why an image is not to be judged.
+enum class LimitReason : uint8_t { kBlurred, kUnderExposed, kOverExposed, kUnlikeTraining };
+inline constexpr size_t kLimitReasons = 4;
+
+// A condition that the features of an image must meet; see format.fbs.
+struct Limit {
+  enum class Kind : uint8_t { kFeature, kLinear, kDistance };
+  LimitReason reason = LimitReason::kUnlikeTraining;
+  Kind kind = Kind::kFeature;
+  int32_t feature = 0;             // kFeature: least <= features[feature] <= most; each bound may be infinite
+  float least = 0, most = 0;       // kLinear: weights . features <= most; kDistance: |weights (features - center)| <= most
+  std::span<const float> weights;  // kLinear: one a feature; kDistance: the rows of a lower triangle, 1 + 2 + ... of them
+  std::span<const float> center;   // kDistance: one a feature
+};
+
+// The images that may be judged. Their features are those of their pixels (runtime/pixel_features.h) and, after them, the real
+// values of one of the network's outputs.
+struct Limits {
+  int32_t embedding = -1;  // index of that output; -1: none
+  size_t features = 0;
+  std::span<const Limit> rules;
+  std::optional<Estimate> refused;  // the share of the good images that they were fitted on, and refuse all the same
+  uint32_t images = 0;              // how many these were
+  const char* note = "";
+};
+
 struct VerdictRecipe {
   std::span<const char* const> labels;
   int32_t positive = 0;
@@ -56,7 +83,8 @@ struct VerdictRecipe {
   std::span<const OperatingPoint> operating_points;  // may be empty
   int32_t default_operating_point = 0;
   std::optional<PlattScaling> calibration;  // only with kSoftmax and at least two labels
-  std::span<const uint8_t> output_hash;     // of this network, as it was when the numbers were fitted; 32 bytes, or none
+  std::optional<Limits> limits;
+  std::span<const uint8_t> output_hash;  // of this network, as it was when the numbers were fitted; 32 bytes, or none
 };
 
 struct Provenance {

@@ -37,6 +37,11 @@ struct Step {
   ExternalOp* external = nullptr;  // runs the node instead of its kernel; owned
 };
 
+struct ImageFeatures {
+  bool known = false;
+  float values[kPixelFeatures] = {};
+};
+
 }  // namespace
 
 struct Session::Impl {
@@ -53,6 +58,8 @@ struct Session::Impl {
   pthreadpool* external_pool = nullptr;  // of XNNPACK
   NodeObserver observer = nullptr;
   void* observer_context = nullptr;
+  std::span<ImageFeatures> features;  // of each image; empty where nobody looks at them
+  std::span<int32_t> pixel_scratch;
 
   // The run at hand.
   int32_t images = 0;
@@ -92,7 +99,13 @@ struct Session::Impl {
   Status Prepare();
   Status PlaceArena();
   Status PrepareXnnpack();
+  Status PrepareFeatures();
   Status CheckImage(int32_t image) const;
+  // After another input: what is known of the image's pixels is known no more.
+  void ForgetFeatures(int32_t image) {
+    if (!features.empty()) features[static_cast<size_t>(image)].known = false;
+  }
+  void LookAt(int32_t image, const uint8_t* pixels, int32_t pixel_stride);
   void RunPart(int32_t thread);
   void RunShare(const ModelBlock& block, int32_t thread);
   void AfterNode();
@@ -150,6 +163,26 @@ Status Session::Impl::PrepareXnnpack() {
   return Status::Error(Code::kUnsupported, "XNNPACK computes no node of this model: it is there for float32 models");
 }
 
+Status Session::Impl::PrepareFeatures() {
+  const VerdictRecipe* verdict = model->verdict();
+  if (!options.pixel_features && (verdict == nullptr || !verdict->limits)) return {};
+  if (model->preprocess() == nullptr) return Status::Error(Code::kUsage, "pixel features of a model that takes no images");
+  CUTIS_TRY(memory.Array(static_cast<size_t>(options.batch), &features));
+  return memory.Array(PixelScratchBytes(Tensor(model->input()).info.shape.width) / sizeof(int32_t), &pixel_scratch);
+}
+
+// Pixels as the network sees them, before a run uses them up.
+void Session::Impl::LookAt(int32_t image, const uint8_t* pixels, int32_t pixel_stride) {
+  if (features.empty()) return;
+  const FloatEnvironment environment;
+  const Shape& shape = Tensor(model->input()).info.shape;
+  ImageFeatures& found = features[static_cast<size_t>(image)];
+  PixelFeaturesOf(
+      SumPixels(pixels, shape.width, shape.height, pixel_stride, reinterpret_cast<std::byte*>(pixel_scratch.data())),
+      found.values);
+  found.known = true;
+}
+
 Status Session::Impl::Prepare() {
   if (options.batch < 1 || options.batch > kMaxBatch) {
     return Status::Error(Code::kUsage, "a batch of %d images; 1 .. %d are possible", options.batch, kMaxBatch);
@@ -170,6 +203,7 @@ Status Session::Impl::Prepare() {
   }
   if (options.profile) CUTIS_TRY(memory.Array(nodes.size(), &nanoseconds));
   if (options.float_backend == FloatBackend::kXnnpack) CUTIS_TRY(PrepareXnnpack());
+  CUTIS_TRY(PrepareFeatures());
   return ThreadTeam::Create(options.threads, &team);
 }
 
@@ -304,6 +338,7 @@ Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
                          info.shape.width, info.shape.channels);
   }
   const size_t count = Pixels(info.shape) * static_cast<size_t>(info.images);
+  impl_->ForgetFeatures(image);
   const FloatEnvironment environment;
   const size_t channels = static_cast<size_t>(info.shape.channels);
   std::byte* data = impl_->Data(impl_->model->input(), image);
@@ -331,14 +366,19 @@ Status Session::SetInputImage(int32_t image, const Image& picture) {
   const TensorInfo& info = impl_->Tensor(model.input()).info;
   const Shape& shape = info.shape;
   if (info.type == DataType::kU8) {
-    return PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, info.channel_stride,
-                           reinterpret_cast<uint8_t*>(impl_->Data(model.input(), image)));
+    uint8_t* const input = reinterpret_cast<uint8_t*>(impl_->Data(model.input(), image));
+    impl_->ForgetFeatures(image);
+    CUTIS_TRY(PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, info.channel_stride, input));
+    impl_->LookAt(image, input, info.channel_stride);
+    return {};
   }
   const size_t bytes = Elements(info);
   const std::unique_ptr<uint8_t[], MallocDeleter> pixels = AllocateAligned(bytes);
   if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the preprocessed image", bytes);
   CUTIS_TRY(PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, 3, pixels.get()));
-  return SetInputU8(image, pixels.get(), bytes);
+  CUTIS_TRY(SetInputU8(image, pixels.get(), bytes));
+  impl_->LookAt(image, pixels.get(), 3);
+  return {};
 }
 
 Status Session::SetInputF32(int32_t index, int32_t image, const float* values, size_t count) {
@@ -353,6 +393,7 @@ Status Session::SetInputF32(int32_t index, int32_t image, const float* values, s
   for (size_t i = 0; i < count; ++i) {
     if (!std::isfinite(values[i])) return Status::Error(Code::kUsage, "value %zu of the input is not a finite number", i);
   }
+  impl_->ForgetFeatures(image);
   const size_t channels = static_cast<size_t>(info.shape.channels);
   const size_t pixels = Pixels(info.shape) * static_cast<size_t>(info.images);
   std::byte* data = impl_->Data(impl_->model->inputs()[static_cast<size_t>(index)], image);
@@ -396,6 +437,18 @@ Status Session::GetOutputF32(int32_t index, int32_t image, float* values, size_t
       }
     }
   }
+  return {};
+}
+
+Status Session::GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures> features) const {
+  CUTIS_TRY(impl_->CheckImage(image));
+  if (impl_->features.empty() || !impl_->features[static_cast<size_t>(image)].known) {
+    return Status::Error(Code::kUsage, "no features of the pixels of image %d: %s", image,
+                         impl_->features.empty() ? "the session was not created to make them, and the model has no limits"
+                                                 : "its input was not set from an image");
+  }
+  const ImageFeatures& found = impl_->features[static_cast<size_t>(image)];
+  std::memcpy(features.data(), found.values, sizeof found.values);
   return {};
 }
 

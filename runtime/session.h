@@ -8,6 +8,7 @@
 #include <span>
 
 #include "runtime/model.h"
+#include "runtime/pixel_features.h"
 
 namespace cutis {
 
@@ -22,7 +23,8 @@ struct SessionOptions {
   size_t arena_bytes = 0;  // of the caller's arena; less than model.ArenaBytes(batch, threads) is refused
                            // (XNNPACK: and kXnnpackExtraBytes more, which it may read but not write)
   FloatBackend float_backend = FloatBackend::kOwn;
-  bool profile = false;  // keep the time of every node
+  bool profile = false;         // keep the time of every node
+  bool pixel_features = false;  // compute them for a model without limits too (kUsage where it takes no images)
 };
 
 // Called after a node has been computed, from the thread that called Run; `data` is image 0 of its output.
@@ -64,6 +66,10 @@ class Session {
   const void* output(int32_t index, int32_t image) const;
   // The same as real values, tight; `count` must be the number of elements.
   Status GetOutputF32(int32_t index, int32_t image, float* values, size_t count) const;
+
+  // The features of the pixels (runtime/pixel_features.h) that SetInputImage made for image i; a model without limits has none
+  // unless the session was created to. kUsage where there are none, or another input was set since.
+  Status GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures> features) const;
 
   void SetObserver(NodeObserver observer, void* context);
   std::span<const uint64_t> node_nanoseconds() const;  // of the last Run; empty without profile

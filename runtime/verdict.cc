@@ -6,6 +6,7 @@
 
 #include "ops/exp.h"
 #include "ops/pow.h"
+#include "runtime/image_limits.h"
 
 namespace cutis {
 namespace {
@@ -151,8 +152,20 @@ const char* NameOf(Reason reason) {
       return "uncalibrated";
     case kReasonReferBand:
       return "refer_band";
+    default:
+      break;
+  }
+  for (size_t i = 0; i < kLimitReasons; ++i) {
+    if (reason == kReasonFirstLimit << i) return NameOf(static_cast<LimitReason>(i));
   }
   return nullptr;
+}
+
+void Refuse(uint32_t exceeded, Judgement* judgement) {
+  if (exceeded == 0) return;
+  judgement->verdict = Verdict::kUnusable;
+  judgement->reasons &= ~static_cast<uint32_t>(kReasonReferBand);  // no longer why
+  judgement->reasons |= exceeded * kReasonFirstLimit;
 }
 
 Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outputs, const char* operating_point,

@@ -18,10 +18,11 @@ enum Reason : uint32_t {
   kReasonNoOperatingPoint = 1u << 0,  // "no_operating_point"
   kReasonUncalibrated = 1u << 1,      // "uncalibrated"
   kReasonReferBand = 1u << 2,         // "refer_band"
+  kReasonFirstLimit = 1u << 3,        // and the bits after it: LimitReason 0, 1, ... (runtime/image_limits.h)
 };
 // Text of a single reason bit.
 const char* NameOf(Reason reason);
-inline constexpr int kReasonCount = 3;
+inline constexpr int kReasonCount = 3 + static_cast<int>(kLimitReasons);
 
 struct Judgement {
   Verdict verdict = Verdict::kNone;
@@ -35,6 +36,10 @@ struct Judgement {
 // logarithm.
 Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outputs, const char* operating_point,
                         std::span<float> probabilities);
+
+// Takes a verdict back: the image exceeds the limits `exceeded` (bit i for LimitReason i). Nothing happens when it is 0. The
+// probability stays, for whoever wants to look at it.
+void Refuse(uint32_t exceeded, Judgement* judgement);
 
 }  // namespace cutis
 

@@ -20,6 +20,8 @@ struct Model;
 struct Node;
 struct Preprocess;
 struct Provenance;
+struct Estimate;
+struct Limits;
 struct Verdict;
 }  // namespace cutis::format
 
@@ -43,8 +45,10 @@ inline constexpr uint64_t kMaxMacs = uint64_t{1} << 38;             // of one im
 inline constexpr uint64_t kMaxRepeatedBytes = uint64_t{1} << 28;  // how much more the nodes may refer to than the segment holds
 inline constexpr uint32_t kMaxSteps = 16;
 inline constexpr uint32_t kMaxOperatingPoints = 64;
-inline constexpr size_t kMaxName = 256;   // bytes of a name or label
-inline constexpr size_t kMaxText = 8192;  // bytes of a note, licence or card
+inline constexpr uint32_t kMaxLimits = 32;
+inline constexpr int32_t kMaxEmbedding = 256;  // elements of an output that limits look at
+inline constexpr size_t kMaxName = 256;        // bytes of a name or label
+inline constexpr size_t kMaxText = 8192;       // bytes of a note, licence or card
 
 // What a Model knows. Every pointer leads into the Memory that it was loaded with, or into the weight segment.
 struct ModelData {
@@ -86,7 +90,11 @@ Status LoadOptions(const format::Node& from, Segment& segment, Memory& memory, N
 // load_recipe.cc; the tensors, nodes and outputs are loaded already.
 Status LoadPreprocess(const format::Preprocess& from, Memory& memory, ModelData* out);
 Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out);
+Status LoadLimits(const format::Limits& from, Memory& memory, ModelData* out);  // load_limits.cc
 Status LoadProvenance(const format::Provenance& from, Memory& memory, ModelData* out);
+
+// Copies a share with its interval, if there is one; false when it is not 0 <= low <= value <= high <= 1.
+bool CopyEstimate(const format::Estimate* from, std::optional<Estimate>* estimate);
 
 // Copies a string of at most `limit` bytes after checking that it is UTF-8 without control characters. A null `from` gives "".
 // `what` names it in errors.

@@ -243,13 +243,15 @@ std::vector<std::vector<bool>> FindZeroColumns(const Graph& graph) {
   return zero;
 }
 
-// No reader notices that the group is gone.
+// No reader notices that the group is gone. Where the source states scales it was trained or tested with integers, and is to
+// give the same ones here: a value other than zero would be rounded with the bias that it goes into, not before. So it stays.
 bool IsDead(const Graph& graph, const ChannelGroup& group, const KnownChannels& known,
             const std::vector<std::vector<bool>>& zero_columns) {
   return !group.frozen && std::all_of(group.columns.begin(), group.columns.end(), [&](const WeightSlice& slice) {
     const Node& node = graph.nodes[Size(slice.node)];
     const std::optional<double>& value = known[Size(node.inputs[0])][Size(slice.channel)];
-    return (value && (*value == 0 || IsUnpadded(node))) || zero_columns[Size(slice.node)][Size(slice.channel)];
+    const bool exact = graph.values[Size(node.inputs[0])].quantization != nullptr;
+    return (value && (*value == 0 || (IsUnpadded(node) && !exact))) || zero_columns[Size(slice.node)][Size(slice.channel)];
   });
 }
 

@@ -1,5 +1,5 @@
-// Numbers of a recipe that were fitted with one network, and hold for no other: its calibration, its calibrated operating
-// points, measured sensitivities and specificities.
+// Numbers of a recipe that were fitted with one network, and hold for no other: its calibration, its limits, its
+// calibrated operating points, measured sensitivities and specificities.
 #ifndef CUTIS_CONVERTER_RECIPE_FITTED_H_
 #define CUTIS_CONVERTER_RECIPE_FITTED_H_
 

@@ -4,6 +4,32 @@
 
 namespace cutis::convert {
 
+namespace {
+
+LimitsRecipe LimitsOfModel(const Model& model, const Limits& from) {
+  LimitsRecipe limits;
+  limits.output = from.embedding;
+  if (from.embedding >= 0) {
+    const int32_t tensor = model.outputs()[static_cast<size_t>(from.embedding)];
+    limits.embedding = model.tensors()[static_cast<size_t>(tensor)].name;
+  }
+  for (const Limit& rule : from.rules) {
+    limits.rules.push_back({rule.reason,
+                            rule.kind,
+                            rule.feature,
+                            rule.least,
+                            rule.most,
+                            {rule.weights.begin(), rule.weights.end()},
+                            {rule.center.begin(), rule.center.end()}});
+  }
+  limits.refused = from.refused;
+  limits.images = from.images;
+  limits.note = from.note;
+  return limits;
+}
+
+}  // namespace
+
 Recipe RecipeOfModel(const Model& model) {
   Recipe recipe;
   recipe.name = model.provenance().name;
@@ -31,6 +57,7 @@ Recipe RecipeOfModel(const Model& model) {
       verdict.calibration =
           CalibrationRecipe{scaling.slope, scaling.intercept, scaling.bcc_share, scaling.images, scaling.note};
     }
+    if (from->limits) verdict.limits = LimitsOfModel(model, *from->limits);
     verdict.output_hash = HexText(from->output_hash);
     recipe.verdict = std::move(verdict);
   }
@@ -60,6 +87,7 @@ nlohmann::json VerdictJson(const VerdictSettings& verdict) {
                            {"images", calibration.images}};
     if (!calibration.note.empty()) json["calibration"]["note"] = calibration.note;
   }
+  if (verdict.limits) json["limits"] = LimitsJson(*verdict.limits);
   if (!verdict.output_hash.empty()) json["output_hash"] = verdict.output_hash;
   if (verdict.operating_points.empty()) return json;
   json["operating_points"] = nlohmann::json::array();
@@ -71,7 +99,7 @@ nlohmann::json VerdictJson(const VerdictSettings& verdict) {
     }
     if (!point.note.empty()) entry["note"] = point.note;
     for (const auto& [key, estimate] : {std::pair{"sensitivity", &point.sensitivity}, {"specificity", &point.specificity}}) {
-      if (*estimate) entry[key] = {{"value", (*estimate)->value}, {"low", (*estimate)->low}, {"high", (*estimate)->high}};
+      if (*estimate) entry[key] = EstimateJson(**estimate);
     }
     json["operating_points"].push_back(entry);
   }

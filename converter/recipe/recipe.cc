@@ -112,20 +112,6 @@ Result<CalibrationRecipe> ParseCalibration(const json& value, const VerdictSetti
   return calibration;
 }
 
-Status ParseEstimate(JsonObject& point, const char* key, std::optional<Estimate>* estimate) {
-  if (!point.Has(key)) return {};
-  CUTIS_ASSIGN(const json* value, point.Get(key));
-  CUTIS_ASSIGN(JsonObject object, JsonObject::From(*value, point.Where(key)));
-  CUTIS_ASSIGN(const double share, object.Number("value", 0, 1));
-  CUTIS_ASSIGN(const double low, object.Number("low", 0, 1));
-  CUTIS_ASSIGN(const double high, object.Number("high", 0, 1));
-  CUTIS_TRY(object.Finish());
-  if (low > share || share > high)
-    return Status::Error(Code::kBadInput, "%s: its value does not lie within low .. high", point.Where(key).c_str());
-  *estimate = Estimate{static_cast<float>(share), static_cast<float>(low), static_cast<float>(high)};
-  return {};
-}
-
 Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::string& where) {
   CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
   OperatingPointRecipe point;
@@ -187,8 +173,8 @@ Status ParseOutputHash(JsonObject& object, VerdictSettings& verdict) {
   if (!HasFitted(verdict)) return {};
   return Status::Error(
       Code::kBadInput,
-      "%s: is missing: a calibration, operating points with \"calibrated\": true and measured sensitivities hold "
-      "for one network; give the output hash of the one that they were fitted with, as cutis bench prints it",
+      "%s: is missing: a calibration, limits, operating points with \"calibrated\": true and measured sensitivities "
+      "hold for one network; give the output hash of the one that they were fitted with, as cutis bench prints it",
       object.Where("output_hash").c_str());
 }
 
@@ -225,6 +211,10 @@ Result<VerdictSettings> ParseVerdict(JsonObject& object) {
   if (object.Has("calibration")) {
     CUTIS_ASSIGN(const json* calibration, object.Get("calibration"));
     CUTIS_ASSIGN(verdict.calibration, ParseCalibration(*calibration, verdict, object.Where("calibration")));
+  }
+  if (object.Has("limits")) {
+    CUTIS_ASSIGN(const json* limits, object.Get("limits"));
+    CUTIS_ASSIGN(verdict.limits, ParseLimits(*limits, object.Where("limits")));
   }
   if (object.Has("operating_points")) CUTIS_TRY(ParseOperatingPoints(object, verdict));
   CUTIS_TRY(ParseOutputHash(object, verdict));
@@ -268,8 +258,8 @@ Result<Recipe> ParseRecipe(std::string_view text, const std::string& where) {
   if (object.Has("labels")) {
     CUTIS_ASSIGN(recipe.verdict, ParseVerdict(object));
   } else {
-    for (const char* key :
-         {"positive", "scores", "temperature", "calibration", "operating_points", "default_operating_point", "output_hash"}) {
+    for (const char* key : {"positive", "scores", "temperature", "calibration", "limits", "operating_points",
+                            "default_operating_point", "output_hash"}) {
       if (object.Has(key)) return Status::Error(Code::kBadInput, "%s: needs \"labels\"", object.Where(key).c_str());
     }
   }
@@ -277,7 +267,7 @@ Result<Recipe> ParseRecipe(std::string_view text, const std::string& where) {
   return recipe;
 }
 
-Status CheckRecipe(const Recipe& recipe, const Shape& input, const std::vector<Shape>& outputs) {
+Status FitRecipe(const Shape& input, const std::vector<NetOutput>& outputs, Recipe& recipe) {
   if (recipe.preprocess) {
     const PreprocessRecipe& preprocess = *recipe.preprocess;
     if (preprocess.mean.size() != 3 || input.channels != 3) {
@@ -292,15 +282,20 @@ Status CheckRecipe(const Recipe& recipe, const Shape& input, const std::vector<S
       }
     }
   }
-  if (recipe.verdict) {
-    const auto labels = static_cast<int64_t>(recipe.verdict->labels.size());
-    if (outputs.size() != 1 || outputs[0].height != 1 || outputs[0].width != 1 || outputs[0].channels != labels) {
-      return Status::Error(Code::kBadInput,
-                           "recipe: %lld labels need a network with one output of as many channels; it has %zu, of %d",
-                           static_cast<long long>(labels), outputs.size(), outputs.empty() ? 0 : outputs[0].channels);
-    }
+  if (!recipe.verdict) return {};
+  const auto labels = static_cast<int64_t>(recipe.verdict->labels.size());
+  const Shape scores = outputs.empty() ? Shape{} : outputs[0].shape;
+  if (scores.height != 1 || scores.width != 1 || scores.channels != labels) {
+    return Status::Error(
+        Code::kBadInput,
+        "recipe: %lld labels need a first output of as many channels; the network has %zu outputs, the first of "
+        "%d x %d x %d",
+        static_cast<long long>(labels), outputs.size(), scores.height, scores.width, scores.channels);
   }
-  return {};
+  if (!recipe.verdict->limits) return {};
+  if (!recipe.preprocess)
+    return Status::Error(Code::kBadInput, "recipe: limits are of images; the recipe needs decoder, steps, mean and std, too");
+  return FitLimits(outputs, *recipe.verdict->limits);
 }
 
 }  // namespace cutis::convert

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "converter/recipe/image_limits.h"
 #include "ops/status.h"
 #include "ops/tensor.h"
 #include "runtime/recipe.h"
@@ -49,6 +50,7 @@ struct VerdictSettings {
   std::vector<OperatingPointRecipe> operating_points;
   int32_t default_operating_point = 0;
   std::optional<CalibrationRecipe> calibration;
+  std::optional<LimitsRecipe> limits;
   std::string output_hash;  // 64 hexadecimal digits in lower case; empty: none
 };
 
@@ -61,8 +63,9 @@ struct Recipe {
 // `where` (the file's name) begins every message. kBadInput for what is not a recipe.
 Result<Recipe> ParseRecipe(std::string_view text, const std::string& where);
 
-// Whether the recipe fits a network: channels of mean and std, the size the steps end with, one label an output channel.
-Status CheckRecipe(const Recipe& recipe, const Shape& input, const std::vector<Shape>& outputs);
+// Whether the recipe fits a network: channels of mean and std, the size the steps end with, one label a channel of the first
+// output, the features that limits look at. Other outputs are only there to be looked at. Settles the limits' output.
+Status FitRecipe(const Shape& input, const std::vector<NetOutput>& outputs, Recipe& recipe);
 
 }  // namespace cutis::convert
 

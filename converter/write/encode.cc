@@ -311,6 +311,38 @@ std::vector<uint8_t> FromHex(const std::string& text) {
   return bytes;
 }
 
+Offset<format::Limits> EncodeLimits(FlatBufferBuilder& builder, const LimitsRecipe& limits) {
+  std::vector<Offset<format::Limit>> rules;
+  for (const LimitRecipe& from : limits.rules) {
+    const auto reason = static_cast<format::LimitReason>(from.reason);
+    switch (from.kind) {
+      case Limit::Kind::kFeature: {
+        const auto rule = format::CreateFeatureLimit(builder, static_cast<uint32_t>(from.feature), from.least, from.most);
+        rules.push_back(format::CreateLimit(builder, reason, format::Rule::FeatureLimit, rule.Union()));
+        break;
+      }
+      case Limit::Kind::kLinear: {
+        const auto rule = format::CreateLinearLimit(builder, builder.CreateVector(from.weights), from.most);
+        rules.push_back(format::CreateLimit(builder, reason, format::Rule::LinearLimit, rule.Union()));
+        break;
+      }
+      case Limit::Kind::kDistance: {
+        const auto center = builder.CreateVector(from.center), weights = builder.CreateVector(from.weights);
+        const auto rule = format::CreateDistanceLimit(builder, center, weights, from.most);
+        rules.push_back(format::CreateLimit(builder, reason, format::Rule::DistanceLimit, rule.Union()));
+        break;
+      }
+    }
+  }
+  const auto rule_vector = builder.CreateVector(rules);
+  const auto note = builder.CreateString(limits.note);
+  const auto refused = ToFormat(limits.refused);
+  return format::CreateLimits(builder, limits.output, rule_vector, refused ? &*refused : nullptr, limits.images, note);
+}
+
+static_assert(static_cast<int>(format::LimitReason::UnlikeTraining) == static_cast<int>(LimitReason::kUnlikeTraining),
+              "the two lists agree");
+
 Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictSettings& verdict) {
   std::vector<Offset<format::OperatingPoint>> points;
   for (const OperatingPointRecipe& point : verdict.operating_points) {
@@ -329,11 +361,12 @@ Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictS
     const auto note = builder.CreateString(from.note);
     calibration = format::CreatePlattScaling(builder, from.slope, from.intercept, from.bcc_share, from.images, note);
   }
+  const Offset<format::Limits> limits = verdict.limits ? EncodeLimits(builder, *verdict.limits) : 0;
   Offset<flatbuffers::Vector<uint8_t>> hash = 0;
   if (!verdict.output_hash.empty()) hash = builder.CreateVector(FromHex(verdict.output_hash));
   return format::CreateVerdict(builder, labels, static_cast<uint32_t>(verdict.positive),
                                static_cast<format::Scores>(verdict.scores), verdict.temperature, point_vector,
-                               static_cast<uint32_t>(verdict.default_operating_point), calibration, hash);
+                               static_cast<uint32_t>(verdict.default_operating_point), calibration, hash, limits);
 }
 
 Offset<format::Provenance> EncodeProvenance(FlatBufferBuilder& builder, const Recipe& recipe, const Source& source) {

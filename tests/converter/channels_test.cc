@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "converter/graph/passes.h"
@@ -244,27 +245,27 @@ TEST_CASE("fewer dead channels than a step stay") {
 }
 
 TEST_CASE("a channel that only its bias makes goes into the biases that follow") {
-  for (const bool padded : {false, true}) {
-    for (const float sign : {-1.0f, 1.0f}) {
-      GraphBuilder b(9, {1, 3, 6, 6});
-      const ValueId x = b.Conv(0, 12, 1);
-      const ValueId clipped = b.Clip(x);
-      const Graph whole = [&] {
-        Graph graph = b.Build(b.Conv(clipped, 5, 3, 1, padded ? 1 : 0));
-        Node& node = Producer(graph, x);
-        ScaleWeights(graph, node, 1, [](size_t row, size_t) { return row < 4 ? 0.0f : 1.0f; });
-        std::vector<float> bias = ReadFloats(*ConstantInput(graph, node, 2));
-        for (size_t n = 0; n < 4; ++n) bias[n] = sign * (0.5f + static_cast<float>(n));
-        node.inputs[2] = AddConstant(graph, "bias", MakeFloats({12}, bias));
-        return graph;
-      }();
-      Graph graph = whole;
-      const auto dead = RemoveDeadChannels(graph);
-      REQUIRE(dead.ok());
-      // Clipped to zero, padding and all; positive, the border would notice.
-      CHECK(dead.value().removed == (padded && sign > 0 ? 0 : 4));
-      CHECK(Difference(whole, graph) < 1e-6);
-    }
+  // padded, sign of the biases, scale stated by the source
+  for (int variant = 0; variant < 8; ++variant) {
+    const bool padded = variant & 1, stated = variant & 4;
+    const float sign = variant & 2 ? 1.0f : -1.0f;
+    CAPTURE(variant);
+    GraphBuilder b(9, {1, 3, 6, 6});
+    const ValueId x = b.Conv(0, 12, 1);
+    const ValueId clipped = b.Clip(x);
+    Graph whole = b.Build(b.Conv(clipped, 5, 3, 1, padded ? 1 : 0));
+    Node& node = Producer(whole, x);
+    ScaleWeights(whole, node, 1, [](size_t row, size_t) { return row < 4 ? 0.0f : 1.0f; });
+    std::vector<float> bias = ReadFloats(*ConstantInput(whole, node, 2));
+    for (size_t n = 0; n < 4; ++n) bias[n] = sign * (0.5f + static_cast<float>(n));
+    node.inputs[2] = AddConstant(whole, "bias", MakeFloats({12}, bias));
+    if (stated) whole.values[Size(clipped)].quantization = std::make_shared<Quantization>();
+    Graph graph = whole;
+    const auto dead = RemoveDeadChannels(graph);
+    REQUIRE(dead.ok());
+    // Clipped to zero, padding and all; positive, the border would notice, and so would the integers of a stated scale.
+    CHECK(dead.value().removed == (sign > 0 && (padded || stated) ? 0 : 4));
+    CHECK(Difference(whole, graph) < 1e-6);
   }
 }
 

@@ -112,11 +112,11 @@ TEST_CASE("mistakes in graph.json are named") {
   CHECK(!ImportJsonGraph("no/such/graph.json", "no/such/weights").ok());
 }
 
-TEST_CASE("bcc_lite0 gives the logits of PyTorch and of ONNX Runtime") {
+TEST_CASE("bcc_lite0_dense gives the logits of PyTorch and of ONNX Runtime") {
   const char* tests = std::getenv("CUTIS_TESTS");
   REQUIRE_MESSAGE(tests != nullptr, "run by `meson test`, which sets CUTIS_TESTS");
   const std::string folder = tests;
-  auto graph = ImportJsonGraph(folder + "/../models/bcc_lite0/graph.json", folder + "/../models/bcc_lite0/weights.safetensors");
+  auto graph = ImportJsonGraph(folder + "/../models/bcc_lite0_dense/graph.json", folder + "/../models/bcc_lite0_dense/weights.safetensors");
   REQUIRE_MESSAGE(graph.ok(), std::string(graph.status().text()));
   const Status passed = RunPasses(graph.value());
   REQUIRE_MESSAGE(passed.ok(), std::string(passed.text()));
@@ -125,11 +125,11 @@ TEST_CASE("bcc_lite0 gives the logits of PyTorch and of ONNX Runtime") {
   CHECK(net.value().nodes.size() == 60);  // 1 + 16*3 - 1 + 1 convolutions, 9 additions, the pool, the classifier
   CHECK(net.value().tensors[static_cast<size_t>(net.value().outputs[0])].name == "logits");
 
-  std::ifstream file(folder + "/converter/data/bcc_lite0_logits.json");
+  std::ifstream file(folder + "/converter/data/bcc_lite0_dense_logits.json");
   const nlohmann::json expected = nlohmann::json::parse(file);
   const Shape shape = net.value().tensors[static_cast<size_t>(net.value().inputs[0])].shape;
-  REQUIRE(shape == Shape{160, 160, 3});
-  std::vector<uint8_t> bytes(160 * 160 * 3);
+  REQUIRE(shape == Shape{192, 192, 3});
+  std::vector<uint8_t> bytes(192 * 192 * 3);
   std::vector<float> image(bytes.size());
   REQUIRE(expected["pytorch"].size() == 4);
   for (int i = 0; i < 4; ++i) {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -209,15 +210,107 @@ TEST_CASE("a calibration") {
   Refused(R"({"calibration": {}})", "needs \"labels\"");
 }
 
+// Twelve features of pixels and two of the output "e".
+std::string LimitsText() {
+  const auto numbers = [](size_t count) {
+    std::string text;
+    for (size_t i = 0; i < count; ++i) text += (i == 0 ? "[" : ", ") + std::to_string(i) + ".5";
+    return text + "]";
+  };
+  std::string triangle;
+  for (size_t row = 1; row <= 14; ++row) triangle += (row == 1 ? "[" : ", ") + numbers(row);
+  return R"({"embedding": "e", "rules": [{"reason": "blurred", "feature": "detail", "least": -1.5},
+    {"reason": "over_exposed", "feature": "luminance", "least": 10, "most": 230},
+    {"reason": "unlike_training", "weights": )" +
+         numbers(14) + R"(, "most": -0.25}, {"reason": "unlike_training", "center": )" + numbers(14) +
+         ", \"weights\": " + triangle +
+         R"(], "most": 7}], "refused": {"value": 0.03, "low": 0.02, "high": 0.04}, "images": 900, "note": "why"})";
+}
+
+std::string WithLimits(const std::string& limits) {
+  return Edited(kRecipe, "\"temperature\"", "\"limits\": " + limits + ", \"temperature\"");
+}
+
+TEST_CASE("limits") {
+  const auto parsed = ParseRecipe(WithLimits(LimitsText()), "recipe.json");
+  INFO(std::string(parsed.status().text()));
+  REQUIRE(parsed.ok());
+  REQUIRE(parsed.value().verdict->limits.has_value());
+  const LimitsRecipe& limits = *parsed.value().verdict->limits;
+  REQUIRE(limits.rules.size() == 4);
+  CHECK(limits.rules[0].reason == LimitReason::kBlurred);
+  CHECK(limits.rules[0].least == -1.5f);
+  CHECK(std::isinf(limits.rules[0].most));
+  CHECK(limits.rules[1].feature == 4);
+  CHECK(limits.rules[2].kind == Limit::Kind::kLinear);
+  CHECK(limits.rules[2].most == -0.25f);
+  CHECK(limits.rules[3].kind == Limit::Kind::kDistance);
+  CHECK(limits.rules[3].weights.size() == 105);
+  CHECK(limits.rules[3].weights[104] == 13.5f);
+  CHECK(limits.refused->low == 0.02f);
+  CHECK(limits.images == 900);
+  // What is written says the same.
+  CHECK(LimitsJson(ParseLimits(LimitsJson(limits), "again").value()) == LimitsJson(limits));
+  CHECK(LimitsJson(limits)["rules"][0].count("most") == 0);
+  const auto wrong = [](const std::string& from, const std::string& to, const char* word) {
+    Refused(WithLimits(Edited(LimitsText(), from, to)), word);
+  };
+  wrong("blurred", "foggy", "limits: rules[0]: reason: \"foggy\" is unknown; there are blurred, under_exposed");
+  wrong("\"detail\"", "\"sharpness\"", "rules[0]: feature: \"sharpness\" is unknown; there are detail,");
+  wrong(", \"least\": -1.5", "", "needs \"least\"");
+  wrong("\"least\": 10", "\"least\": 231", "rules[1]: least: is above");
+  wrong("-0.25", "1e39", "rules[2]: most");
+  wrong("\"most\": 7", "\"most\": 0", "rules[3]: most: a distance must be positive");
+  wrong("[0.5, 1.5], ", "[0.5], ", "rules[3]: weights[1]: has 1 numbers where a lower triangle has 2");
+  wrong("\"center\": [0.5, ", "\"center\": [", "14 rows for a center of 13");
+  wrong("\"images\": 900", "\"images\": 0", "limits: images");
+  wrong("0.04", "0.01", "limits: refused");
+  wrong("\"note\"", "\"notes\"", "unknown key \"notes\"");
+  wrong("\"feature\": \"detail\"", "\"feature\": \"detail\", \"weights\": [1]", "unknown key \"weights\"");
+  Refused(WithLimits(R"({"rules": []})"), "limits: rules: must hold 1 to");
+  Refused(R"({"limits": {}})", "needs \"labels\"");
+  Refused(Edited(Edited(Edited(kCalibrated, "\"calibration\"", "\"limits\": " + LimitsText() + ", \"calibration\""),
+                        ",\n  \"output_hash\": \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"", ""),
+                 "\"slope\"", "\"slope\""),
+          "output_hash: is missing");
+}
+
+TEST_CASE("limits must fit the network") {
+  Recipe recipe = ParseRecipe(WithLimits(LimitsText()), "recipe.json").value();
+  const Shape input = {150, 160, 3};
+  const NetOutput y = {"y", {1, 1, 2}}, e = {"e", {1, 1, 2}};
+  CHECK(FitRecipe(input, {y, e}, recipe).ok());
+  CHECK(recipe.verdict->limits->output == 1);
+  const auto fails = [&](const std::vector<NetOutput>& outputs, const char* word) {
+    const Status status = FitRecipe(input, outputs, recipe);
+    CHECK_FALSE(status.ok());
+    const std::string text = status.text();
+    INFO(text);
+    CHECK(text.find(word) != std::string::npos);
+  };
+  fails({y}, "no output \"e\", only: y");
+  fails({y, {"e", {1, 1, 3}}}, "has 14 numbers for 15 features");
+  fails({y, {"e", {2, 1, 2}}}, "is 2 x 1 x 2");
+  fails({y, {"e", {1, 1, 1000}}}, "can be looked at");
+  recipe.preprocess.reset();
+  fails({y, e}, "limits are of images");
+  // They go with what was fitted.
+  CHECK(TakeOutFitted(*recipe.verdict).find("the limits of usable images, operating point") == 0);
+  CHECK_FALSE(recipe.verdict->limits.has_value());
+}
+
 TEST_CASE("a recipe must fit the network") {
   const auto parsed = ParseRecipe(kRecipe, "recipe.json");
   REQUIRE(parsed.ok());
+  Recipe recipe = parsed.value();
   const Shape input = {150, 160, 3};
-  CHECK(CheckRecipe(parsed.value(), input, {{1, 1, 2}}).ok());
-  CHECK_FALSE(CheckRecipe(parsed.value(), {160, 150, 3}, {{1, 1, 2}}).ok());
-  CHECK_FALSE(CheckRecipe(parsed.value(), {150, 160, 1}, {{1, 1, 2}}).ok());
-  CHECK_FALSE(CheckRecipe(parsed.value(), input, {{1, 1, 3}}).ok());
-  CHECK_FALSE(CheckRecipe(parsed.value(), input, {{1, 1, 2}, {1, 1, 2}}).ok());
+  CHECK(FitRecipe(input, {{"y", {1, 1, 2}}}, recipe).ok());
+  CHECK_FALSE(FitRecipe({160, 150, 3}, {{"y", {1, 1, 2}}}, recipe).ok());
+  CHECK_FALSE(FitRecipe({150, 160, 1}, {{"y", {1, 1, 2}}}, recipe).ok());
+  CHECK_FALSE(FitRecipe(input, {{"y", {1, 1, 3}}}, recipe).ok());
+  CHECK_FALSE(FitRecipe(input, {}, recipe).ok());
+  CHECK(FitRecipe(input, {{"y", {1, 1, 2}}, {"z", {1, 1, 5}}}, recipe).ok());  // another output is only looked at
+  CHECK_FALSE(FitRecipe(input, {{"z", {1, 1, 5}}, {"y", {1, 1, 2}}}, recipe).ok());
 }
 
 TEST_CASE("labels") {

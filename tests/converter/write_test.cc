@@ -77,6 +77,15 @@ Recipe SmallRecipe() {
   for (int i = 0; i < 32; ++i) verdict.output_hash.append(1, 'f').append(1, "0123456789abcdef"[i % 16]);
   verdict.default_operating_point = 1;
   verdict.calibration = CalibrationRecipe{0.75f, -0.5f, 0.25f, 1200, "a calibration"};
+  LimitsRecipe limits;
+  limits.rules = {{LimitReason::kBlurred, Limit::Kind::kFeature, 2, -1, HUGE_VALF, {}, {}},
+                  {LimitReason::kOverExposed, Limit::Kind::kLinear, 0, 0, 3, std::vector<float>(12, 0.5f), {}},
+                  {LimitReason::kUnlikeTraining, Limit::Kind::kDistance, 0, 0, 4, std::vector<float>(78, 0.25f),
+                   std::vector<float>(12, 2)}};
+  limits.refused = Estimate{0.25f, 0.125f, 0.5f};
+  limits.images = 77;
+  limits.note = "limits";
+  verdict.limits = limits;
   recipe.verdict = verdict;
   return recipe;
 }
@@ -140,6 +149,9 @@ TEST_CASE("the same model gives the same bytes, and they open as what went in") 
     REQUIRE(model.verdict()->output_hash.size() == 32);
     CHECK(model.verdict()->output_hash[10] == 0xfa);
     CHECK(model.verdict()->calibration->note == std::string("a calibration"));
+    REQUIRE(model.verdict()->limits.has_value());
+    CHECK(LimitsJson(*RecipeOfModel(model).verdict->limits) == LimitsJson(*SmallRecipe().verdict->limits));
+    CHECK(model.verdict()->limits->features == 12);
     CHECK(model.provenance().name == std::string("small"));
     CHECK(model.provenance().source == std::string("weights.safetensors"));
     CHECK(model.provenance().source_sha256 == std::string("abc"));

@@ -88,6 +88,24 @@ static void TestCalibration(const cutis_model* model, int expected) {
   EXPECT(calibration.images == 1200 && strcmp(calibration.note, "fitted by a test") == 0);
 }
 
+static void TestLimits(const cutis_model* model, int expected) {
+  cutis_model_info info = {0};
+  info.struct_size = sizeof info;
+  EXPECT(cutis_model_describe(model, &info) == CUTIS_OK && info.has_limits == expected);
+  cutis_limits limits = {0};
+  EXPECT(cutis_model_limits(model, &limits) == CUTIS_ERROR_USAGE); /* struct_size is not set */
+  limits.struct_size = sizeof limits;
+  EXPECT(cutis_model_limits(NULL, &limits) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_limits(model, NULL) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_model_limits(model, &limits) == (expected ? CUTIS_OK : CUTIS_ERROR_USAGE));
+  EXPECT(strcmp(cutis_pixel_feature_name(0), "detail") == 0 && cutis_pixel_feature_name(CUTIS_PIXEL_FEATURES - 1) != NULL);
+  EXPECT(cutis_pixel_feature_name(-1) == NULL && cutis_pixel_feature_name(CUTIS_PIXEL_FEATURES) == NULL);
+  if (!expected) return;
+  EXPECT(limits.rules == 3 && limits.features == CUTIS_PIXEL_FEATURES + kLabels && limits.embedding == 0);
+  EXPECT(limits.images == 800 && limits.has_refused == 1 && limits.refused.value == 0.03125f);
+  EXPECT(strcmp(limits.note, "made by a test") == 0);
+}
+
 static void TestDescription(const cutis_model* model, cutis_type type) {
   cutis_model_info info = {0};
   EXPECT(cutis_model_describe(model, &info) == CUTIS_ERROR_USAGE); /* struct_size is not set */
@@ -159,6 +177,35 @@ static void TestClassify(cutis_session* session, float bcc_share) {
   EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
 }
 
+/* The features of the pixels decide, and a model without limits makes none. */
+static void TestUnusable(const cutis_model* model, int limited) {
+  char error[256];
+  float features[CUTIS_PIXEL_FEATURES];
+  cutis_session* session = NULL;
+  EXPECT(cutis_session_create(model, NULL, &session, error, sizeof error) == CUTIS_OK);
+  if (session == NULL) return;
+  cutis_result result = CUTIS_RESULT_INIT;
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_get_pixel_features(session, 0, features, CUTIS_PIXEL_FEATURES - 1, error, sizeof error) ==
+         CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_get_pixel_features(NULL, 0, features, CUTIS_PIXEL_FEATURES, error, sizeof error) == CUTIS_ERROR_USAGE);
+  const cutis_status status = cutis_session_get_pixel_features(session, 0, features, CUTIS_PIXEL_FEATURES, error, sizeof error);
+  EXPECT(status == (limited ? CUTIS_OK : CUTIS_ERROR_USAGE));
+  if (limited) {
+    const int outside = features[4] < 30 || features[4] > 220; /* luminance */
+    EXPECT((result.verdict == CUTIS_VERDICT_UNUSABLE) == outside);
+    EXPECT(((result.reasons & CUTIS_REASON_OVER_EXPOSED) != 0) == outside);
+    EXPECT(!(result.reasons & (CUTIS_REASON_BLURRED | CUTIS_REASON_UNLIKE_TRAINING)));
+  }
+  cutis_session_destroy(session);
+  cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
+  options.pixel_features = 1;
+  EXPECT(cutis_session_create(model, &options, &session, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_get_pixel_features(session, 0, features, CUTIS_PIXEL_FEATURES, error, sizeof error) == CUTIS_OK);
+  cutis_session_destroy(session);
+}
+
 static void TestSession(const cutis_model* model, float bcc_share) {
   char error[256];
   cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
@@ -200,12 +247,16 @@ static void TestSession(const cutis_model* model, float bcc_share) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2; /* uint8, float32, calibrated uint8 */
+  if (argc != 5) return 2; /* uint8, float32, calibrated uint8, the same with limits */
   EXPECT(strchr(cutis_version(), '.') != NULL);
   EXPECT(cutis_format_version() == 1);
   EXPECT(strcmp(cutis_verdict_name(CUTIS_VERDICT_NOT_BCC), "not_bcc") == 0);
   EXPECT(cutis_verdict_name(CUTIS_VERDICT_NONE) == NULL);
   EXPECT(strcmp(cutis_reason_name(CUTIS_REASON_REFER_BAND), "refer_band") == 0);
+  EXPECT(strcmp(cutis_reason_name(CUTIS_REASON_BLURRED), "blurred") == 0);
+  EXPECT(strcmp(cutis_reason_name(CUTIS_REASON_UNDER_EXPOSED), "under_exposed") == 0);
+  EXPECT(strcmp(cutis_reason_name(CUTIS_REASON_OVER_EXPOSED), "over_exposed") == 0);
+  EXPECT(strcmp(cutis_reason_name(CUTIS_REASON_UNLIKE_TRAINING), "unlike_training") == 0);
   EXPECT(cutis_reason_name(3) == NULL && cutis_reason_name(0) == NULL && cutis_reason_name(1u << 31) == NULL);
   TestErrors(argv[1]);
   for (int i = 1; i < argc; ++i) {
@@ -220,8 +271,10 @@ int main(int argc, char** argv) {
       return 1;
     }
     TestDescription(model, i == 2 ? CUTIS_F32 : CUTIS_U8);
-    TestCalibration(model, i == 3);
-    TestSession(model, i == 3 ? 0.25f : 0.0f);
+    TestCalibration(model, i >= 3);
+    TestLimits(model, i == 4);
+    TestUnusable(model, i == 4);
+    if (i < 4) TestSession(model, i == 3 ? 0.25f : 0.0f);
     cutis_model_close(model);
   }
   return failures == 0 ? 0 : 1;

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   if (model.Describe().label_count != 7 || model.Label(0) == nullptr || model.ArenaBytes() == 0) return 1;
   if (model.OperatingPoint(1).threshold != 0.3f || model.OperatingPoint(2).name != nullptr) return 1;
   if (model.Calibration().slope != 0) return 1;  // it has none
+  if (model.Limits().rules != 0) return 1;       // nor these
   cutis_api::Session first;
   if (cutis_api::Error error = first.Create(model)) return std::fprintf(stderr, "%s\n", error.text()), 1;
   cutis_api::Session session = std::move(first);

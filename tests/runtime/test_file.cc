@@ -177,6 +177,30 @@ Offset<format::Preprocess> WritePreprocess(FlatBufferBuilder& builder, const Raw
   return preprocess.Finish();
 }
 
+Offset<format::Limits> WriteLimits(FlatBufferBuilder& builder, const RawModel& model) {
+  if (model.limits.empty() && !model.empty_limits) return 0;
+  std::vector<Offset<format::Limit>> rules;
+  for (const RawLimit& limit : model.limits) {
+    Offset<void> rule;
+    if (limit.type == 2) {
+      rule = format::CreateLinearLimit(builder, builder.CreateVector(limit.weights), limit.most).Union();
+    } else if (limit.type == 3) {
+      const auto center = builder.CreateVector(limit.center), weights = builder.CreateVector(limit.weights);
+      rule = format::CreateDistanceLimit(builder, center, weights, limit.most).Union();
+    } else {
+      rule = format::CreateFeatureLimit(builder, limit.feature, limit.least, limit.most).Union();
+    }
+    rules.push_back(format::CreateLimit(builder, static_cast<format::LimitReason>(limit.reason),
+                                        static_cast<format::Rule>(limit.type), rule));
+  }
+  const auto rule_vector = builder.CreateVector(rules);
+  const auto note = builder.CreateString(model.limits_note);
+  const format::Estimate refused =
+      model.refused.empty() ? format::Estimate() : format::Estimate(model.refused[0], model.refused[1], model.refused[2]);
+  return format::CreateLimits(builder, model.embedding, rule_vector, model.refused.empty() ? nullptr : &refused,
+                              model.limit_images, note);
+}
+
 Offset<format::Verdict> WriteVerdict(FlatBufferBuilder& builder, const RawModel& model) {
   std::vector<Offset<format::OperatingPoint>> points;
   for (const RawPoint& p : model.points) {
@@ -200,7 +224,7 @@ Offset<format::Verdict> WriteVerdict(FlatBufferBuilder& builder, const RawModel&
   }
   const auto hash = model.output_hash.empty() ? 0 : builder.CreateVector(model.output_hash);
   return format::CreateVerdict(builder, labels, model.positive, static_cast<format::Scores>(model.scores), model.temperature,
-                               point_vector, model.default_point, calibration, hash);
+                               point_vector, model.default_point, calibration, hash, WriteLimits(builder, model));
 }
 
 // -- networks
@@ -470,6 +494,29 @@ RawModel SmallCalibratedModel() {
   model.points[1].specificity = {0.5f, 0.5f, 0.75f};
   for (int i = 0; i < 32; ++i) model.output_hash.push_back(static_cast<uint8_t>(8 * i));
   return model;
+}
+
+void AddLimits(RawModel* model) {
+  constexpr size_t kFeatures = 12 + 7;
+  RawLimit feature, linear, distance;
+  feature.reason = 2;
+  feature.feature = 4;
+  feature.least = 30;
+  feature.most = 220;
+  linear.reason = 3;
+  linear.type = 2;
+  linear.most = 1e6f;
+  linear.weights.assign(kFeatures, 0.5f);
+  distance.reason = 3;
+  distance.type = 3;
+  distance.most = 1e6f;
+  distance.center.assign(kFeatures, 1);
+  distance.weights.assign(kFeatures * (kFeatures + 1) / 2, 0.25f);
+  model->limits = {feature, linear, distance};
+  model->embedding = 0;
+  model->refused = {0.03125f, 0.015625f, 0.0625f};
+  model->limit_images = 800;
+  model->limits_note = "made by a test";
 }
 
 RawModel SmallSparseModel() {

@@ -87,6 +87,14 @@ struct RawPoint {
   std::vector<float> sensitivity = {}, specificity = {};  // value, low, high; or nothing
 };
 
+struct RawLimit {
+  uint8_t reason = 0;
+  uint8_t type = 1;  // of the union: 1 feature, 2 linear, 3 distance
+  uint32_t feature = 0;
+  float least = 0, most = 1;
+  std::vector<float> weights, center;
+};
+
 struct RawModel {
   std::vector<RawTensor> tensors;
   std::vector<RawNode> nodes;
@@ -114,6 +122,12 @@ struct RawModel {
   uint32_t calibration_images = 1;
   std::string calibration_note;
   std::vector<uint8_t> output_hash;
+  std::vector<RawLimit> limits;  // empty: the file has none, unless empty_limits
+  bool empty_limits = false;
+  int32_t embedding = -1;
+  std::vector<float> refused;
+  uint32_t limit_images = 0;
+  std::string limits_note;
 
   std::string name = "test", card = "made by a test";
 };
@@ -142,6 +156,9 @@ void MakePlan(RawModel* model);
 RawModel SmallU8Model();
 // It with all that a verdict may say.
 RawModel SmallCalibratedModel();
+// Limits of each kind over the features of pixels and output 0 (seven elements): of feature 4, the luminance, 30 to 220; a
+// linear and a distance one that no image exceeds.
+void AddLimits(RawModel* model);
 // Its weights pruned to B16x4 where there are panels: the stem, the grouped convolution and the dense layer.
 RawModel SmallSparseModel();
 // Two inverted residuals as blocks: a stem, 3x3 and projection in strips of 2 rows, and expansion, 5x5, projection and sum in

@@ -79,6 +79,38 @@ TEST_CASE("a sound file opens, and what it says is what was written") {
   CHECK(std::memcmp(model.sha256().data(), file.data.get() + offsetof(FileHeader, sha256), 32) == 0);
 }
 
+TEST_CASE("limits are what the file says") {
+  RawModel raw = test::SmallCalibratedModel();
+  test::AddLimits(&raw);
+  const Bytes file = test::Write(raw);
+  const auto model = Model::OpenMemory(file.data.get(), file.size);
+  REQUIRE_MESSAGE(model.ok(), model.status().text());
+  REQUIRE(model.value()->verdict()->limits.has_value());
+  const Limits& limits = *model.value()->verdict()->limits;
+  CHECK(limits.features == 19);
+  CHECK(limits.embedding == 0);
+  CHECK(limits.images == 800);
+  CHECK(limits.refused->high == 0.0625f);
+  CHECK(std::string(limits.note) == "made by a test");
+  REQUIRE(limits.rules.size() == 3);
+  CHECK(limits.rules[0].reason == LimitReason::kOverExposed);
+  CHECK(limits.rules[0].kind == Limit::Kind::kFeature);
+  CHECK(limits.rules[0].feature == 4);
+  CHECK(limits.rules[0].least == 30);
+  CHECK(limits.rules[0].most == 220);
+  CHECK(limits.rules[1].kind == Limit::Kind::kLinear);
+  CHECK(limits.rules[1].weights.size() == 19);
+  CHECK(limits.rules[2].kind == Limit::Kind::kDistance);
+  CHECK(limits.rules[2].center[18] == 1);
+  CHECK(limits.rules[2].weights.size() == 190);
+  CHECK(limits.rules[2].most == 1e6f);
+  // Without an embedding there are the features of the pixels alone; one-sided bounds are infinite.
+  raw.embedding = -1;
+  raw.limits.resize(1);
+  raw.limits[0].least = -std::numeric_limits<float>::infinity();
+  CHECK(OpenStatus(test::Write(raw)).ok());
+}
+
 TEST_CASE("a calibration is what the file says") {
   const Bytes file = test::Write(test::SmallCalibratedModel());
   const auto model = Model::OpenMemory(file.data.get(), file.size);
@@ -398,6 +430,41 @@ TEST_CASE("pruned weights whose lists do not hold") {
   RawModel wide = sound;
   wide.nodes[0].options.live = {0x6d, 0x01, 0, 0, 0, 0};
   CHECK(OpenStatus(test::Write(wide)).ok());
+}
+
+TEST_CASE("limits without sense") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  RawModel raw = test::SmallCalibratedModel();
+  test::AddLimits(&raw);
+  CheckAllRefused(
+      {
+          {"no limits, or more", [](RawModel* m) { m->limits.clear(), m->empty_limits = true; }},
+          {"no limits, or more", [](RawModel* m) { m->limits.resize(kMaxLimits + 1, m->limits[0]); }},
+          {"reason", [](RawModel* m) { m->limits[1].reason = 4; }, Code::kUnsupported},
+          {"output 1", [](RawModel* m) { m->embedding = 1; }},
+          {"output -2", [](RawModel* m) { m->embedding = -2; }},
+          {"limit 1 has 19 weights where there must be 12", [](RawModel* m) { m->embedding = -1; }},
+          {"limit 0 is of feature 12", [](RawModel* m) { m->limits[0].feature = 12; }},
+          {"limit 0: its least", [](RawModel* m) { m->limits[0].least = 221; }},
+          {"limit 0: its least", [=](RawModel* m) { m->limits[0].least = nan; }},
+          {"limit 0: its least", [=](RawModel* m) { m->limits[0].most = nan; }},
+          {"limit 0: its least", [=](RawModel* m) { m->limits[0].most = -infinity; }},
+          {"limit 0: its least", [=](RawModel* m) { m->limits[0].least = m->limits[0].most = infinity; }},
+          {"limit 1 has 18 weights", [](RawModel* m) { m->limits[1].weights.pop_back(); }},
+          {"limit 1: not all of its weights", [=](RawModel* m) { m->limits[1].weights[3] = nan; }},
+          {"limit 1: its bound", [=](RawModel* m) { m->limits[1].most = infinity; }},
+          {"limit 2 has 20 means", [](RawModel* m) { m->limits[2].center.push_back(0); }},
+          {"limit 2: not all of its means", [=](RawModel* m) { m->limits[2].center[0] = -infinity; }},
+          {"limit 2 has 189 weights", [](RawModel* m) { m->limits[2].weights.pop_back(); }},
+          {"limit 2: its distance", [](RawModel* m) { m->limits[2].most = 0; }},
+          {"limit 2: its distance", [=](RawModel* m) { m->limits[2].most = nan; }},
+          {"limit 2: its bound", [=](RawModel* m) { m->limits[2].most = infinity; }},
+          {"refuse", [](RawModel* m) { m->refused[0] = 0.5f; }},
+          {"refuse", [=](RawModel* m) { m->refused[2] = nan; }},
+          {"note", [](RawModel* m) { m->limits_note = "\x1b[2J"; }},
+          {"takes none", [](RawModel* m) { m->has_preprocess = false; }},
+      },
+      raw);
 }
 
 TEST_CASE("plans that do not hold") {

@@ -314,7 +314,8 @@ TEST_CASE("names") {
   CHECK(std::strcmp(NameOf(Verdict::kNotBcc), "not_bcc") == 0);
   CHECK(std::strcmp(NameOf(Verdict::kRefer), "refer") == 0);
   CHECK(std::strcmp(NameOf(Verdict::kUnusable), "unusable") == 0);
-  const char* const reasons[kReasonCount] = {"no_operating_point", "uncalibrated", "refer_band"};
+  const char* const reasons[kReasonCount] = {"no_operating_point", "uncalibrated", "refer_band",     "blurred",
+                                             "under_exposed",      "over_exposed", "unlike_training"};
   for (int i = 0; i < kReasonCount; ++i) CHECK(std::strcmp(NameOf(static_cast<Reason>(1u << i)), reasons[i]) == 0);
 }
 

@@ -7,6 +7,8 @@
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const std::string suffix = argc > 2 ? argv[2] : ".cutis";
+  cutis::test::RawModel limited = cutis::test::SmallCalibratedModel();
+  cutis::test::AddLimits(&limited);
   const struct {
     const char* name;
     cutis::test::RawModel model;
@@ -14,6 +16,7 @@ int main(int argc, char** argv) {
                 {"small_sparse", cutis::test::SmallSparseModel()},
                 {"small_blocks", cutis::test::SmallBlocksModel()},
                 {"small_calibrated", cutis::test::SmallCalibratedModel()},
+                {"small_limits", limited},
                 {"small_f32", cutis::test::SmallF32Model()},
                 {"small_map", cutis::test::SmallMapModel()},
                 {"tiny", cutis::test::TinyModel()}};

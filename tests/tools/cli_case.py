@@ -1,7 +1,7 @@
 """What the tests of the programs `cutis` and `cutis-convert` share (cutis_test.py, convert_test.py).
 
-Needs in the environment: CUTIS and CUTIS_CONVERT (the programs), CUTIS_MODEL (models/bcc_lite0 converted), CUTIS_ROOT (the
-source tree), CUTIS_SMALL (a folder with the small models that tests/runtime/write_models makes). CUTIS_SLOW_BUILD=1 (sanitizers)
+Needs in the environment: CUTIS and CUTIS_CONVERT (the programs), CUTIS_SOURCE (a folder like models/bcc_lite0_dense),
+CUTIS_MODEL (that one converted), CUTIS_ROOT (the source tree), CUTIS_SMALL (a folder with the small models that tests/runtime/write_models makes). CUTIS_SLOW_BUILD=1 (sanitizers)
 leaves out most of the combinations whose hashes are compared; CUTIS_FULL=1 (tools/test.sh --all) leaves out none of the others.
 """
 
@@ -20,7 +20,7 @@ MODEL = os.environ["CUTIS_MODEL"]
 ROOT = pathlib.Path(os.environ["CUTIS_ROOT"])
 SMALL = pathlib.Path(os.environ["CUTIS_SMALL"])
 SAMPLES = sorted(str(path) for path in (ROOT / "tools/samples").glob("*.jpg"))
-SOURCE = ROOT / "models/bcc_lite0"
+SOURCE = pathlib.Path(os.environ["CUTIS_SOURCE"])
 SLOW = os.environ.get("CUTIS_SLOW_BUILD") == "1"
 FULL = os.environ.get("CUTIS_FULL") == "1" and not SLOW
 ISAS = "scalar sse4 avx2 avxvnni avx512vnni amx neon dotprod i8mm".split()

@@ -33,7 +33,7 @@ class Convert(CliTest):
         return path
 
     def source(self):
-        """A copy of models/bcc_lite0 that may be spoilt."""
+        """A copy of SOURCE that may be spoilt."""
         copy = self.folder / "source"
         copy.mkdir()
         for path in SOURCE.iterdir():
@@ -164,6 +164,7 @@ class Convert(CliTest):
         recipe = json.loads((source / "recipe.json").read_text(encoding="utf-8"))
         measured = {"value": 0.95, "low": 0.9, "high": 0.975}
         recipe["calibration"] = {"slope": 0.75, "intercept": -0.5, "bcc_share": 0.25, "images": 900}
+        recipe["limits"] = {"rules": [{"reason": "blurred", "feature": "detail", "least": 0}], "images": 900}
         recipe["operating_points"].append({"name": "fitted", "threshold": 0.25, "calibrated": True, "sensitivity": measured})
         recipe["default_operating_point"] = "fitted"
         def convert(*options, to=output):
@@ -190,20 +191,21 @@ class Convert(CliTest):
         self.assertTrue(whole["operating_points"][1]["default"])
         line = json.loads(self.good(CUTIS, "classify", output, SAMPLES[0], "--json"))
         self.assertEqual((line["bcc_share"], line["operating_point"], line["reasons"]), (0.25, "fitted", []))
+        self.assertEqual([rule["reason"] for rule in whole["limits"]["rules"]], ["blurred"])
         self.assertEqual(line["evidence"]["sensitivity"], measured)
         # Of another one: they stay out, and that is said.
         wrong = recipe["output_hash"] = "ab" * 32
         text = convert("--report", report)
         self.assertIn(f"output hash  {right}, not what recipe.json says\n", text)
         said = next(line for line in text.splitlines() if line.startswith("note ") and "left out" in line)
-        for fragment in ('the calibration, operating point "fitted"; the default is now "uncalibrated"', right, wrong, "fit them anew"):
+        for fragment in ('the calibration, the limits of usable images, operating point "fitted"; the default is now "uncalibrated"', right, wrong, "fit them anew"):
             self.assertIn(fragment, said)
         said = said.split(None, 1)[1]
         document = json.loads(report.read_text(encoding="utf-8"))
         self.assertEqual(document["warnings"], [said])
         self.assertIn(said, document["notes"])
         bare = verdict()
-        self.assertEqual((bare["calibration"], bare["output_hash"]), (None, None))
+        self.assertEqual((bare["calibration"], bare["limits"], bare["output_hash"]), (None, None, None))
         self.assertEqual([point["name"] for point in bare["operating_points"]], ["uncalibrated"])
         self.assertEqual(output.read_bytes(), pathlib.Path(MODEL).read_bytes())
         # So do those of the int8 network in a float32 file.
@@ -457,7 +459,7 @@ class Report(CliTest):
         self.assertNotIn("warning", text)
         report = json.loads(table.read_text(encoding="utf-8"))
         self.assertEqual((report["kind"], report["agreement"]["largest_difference"]), ("check", 0))
-        self.assert_error(run(CONVERT, "--check", self.ONNX, MODEL), 3, "160 x 160 x 3", program="cutis-convert")
+        self.assert_error(run(CONVERT, "--check", self.ONNX, MODEL), 3, "192 x 192 x 3", program="cutis-convert")
         self.assert_error(run(CONVERT, "--check", self.ONNX), 2, "--check", program="cutis-convert")
         self.assert_error(run(CONVERT, "--check", self.ONNX, output, "-o", "x.cutis"), 2, "-o", program="cutis-convert")
         self.assert_error(run(CONVERT, "--check", self.ONNX, output, ROOT / "tools/samples"), 2, output, program="cutis-convert")

@@ -246,6 +246,30 @@ class SmallModels(CliTest):
         self.assertIn("output hash " + verdict["output_hash"], text)
         self.assertIsNone(json.loads(self.good(CUTIS, "inspect", SMALL / "small_u8.cutis", "--json"))["verdict"]["output_hash"])
 
+    def test_limits(self):
+        """A lesion within the limits is judged, a white image is not."""
+        limited, white = SMALL / "small_limits.cutis", self.folder / "white.png"
+        white.write_bytes(png(40, 40, (b"\0" + b"\xff" * 120) * 40))
+        good, bad = (json.loads(self.good(CUTIS, "classify", limited, path, "--operating-point", "screening", "--json"))
+                     for path in (SAMPLES[0], white))
+        self.assertIn(good["verdict"], ("bcc", "not_bcc", "refer"))
+        self.assertNotIn("over_exposed", good["reasons"])
+        self.assertEqual((bad["verdict"], bad["reasons"]), ("unusable", ["over_exposed"]))
+        self.assertGreaterEqual(bad["p_bcc"], 0)
+        text = self.good(CUTIS, "classify", limited, white)
+        self.assertIn("white.png: UNUSABLE image, p(bcc) = ", text)
+        self.assertIn("over_exposed: the image is too bright: take it again with less light\n", text)
+        limits = json.loads(self.good(CUTIS, "inspect", limited, "--json"))["verdict"]["limits"]
+        self.assertEqual(limits["rules"], [{"reason": "over_exposed", "feature": "luminance", "least": 30, "most": 220},
+                                           {"reason": "unlike_training", "score_at_most": 1e6},
+                                           {"reason": "unlike_training", "distance_at_most": 1e6}])
+        self.assertEqual((limits["features"], limits["embedding"], limits["images"]), (19, 0, 800))
+        self.assertEqual(limits["refused"], {"value": 0.03125, "low": 0.015625, "high": 0.0625})
+        self.assertIn("unusable images: over_exposed when luminance < 30 or luminance > 220; unlike_training when its score > 1e+06; "
+                      "unlike_training when its distance from the training images > 1e+06; 19 features of an image, fitted on 800 good "
+                      "ones of which 3.1 % are refused; made by a test\n", self.good(CUTIS, "inspect", limited))
+        self.assertIsNone(json.loads(self.good(CUTIS, "inspect", SMALL / "small_u8.cutis", "--json"))["verdict"]["limits"])
+
     def test_float32(self):
         model = json.loads(self.good(CUTIS, "inspect", SMALL / "small_f32.cutis", "--json"))
         self.assertEqual(model["precision"], "float32")

@@ -1,4 +1,6 @@
 // cutis classify: images in, verdicts out.
+#include "runtime/classify.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -22,21 +24,12 @@ struct ClassifyOptions {
   bool json = false;
 };
 
-struct Milliseconds {
-  double decode = 0, preprocess = 0, inference = 0;
-};
-
 // Everything that is made once for all images.
 struct Classifier {
   const Model* model = nullptr;
   Session* session = nullptr;
   const char* operating_point = nullptr;
-  std::vector<float> outputs, probabilities;
-};
-
-struct Outcome {
-  Judgement judgement;
-  Milliseconds ms;
+  std::vector<float> probabilities;
 };
 
 // What the network wants from a model that shall classify: a recipe, labels, and the operating point asked for.
@@ -59,26 +52,9 @@ Status CheckModel(const Model& model, const std::string& path, const std::string
                        names.empty() ? "no operating point" : ("only: " + names).c_str());
 }
 
-Result<Outcome> ClassifyFile(Classifier& classifier, const std::string& path) {
-  const Model& model = *classifier.model;
-  Outcome outcome;
+Result<Classification> ClassifyFile(Classifier& classifier, const std::string& path) {
   CUTIS_ASSIGN(const std::vector<uint8_t> encoded, ReadFile(path, kMaxEncodedBytes));
-
-  const Stopwatch decode;
-  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *model.preprocess(), classifier.session->options().threads));
-  outcome.ms.decode = decode.Milliseconds();
-
-  const Stopwatch preprocess;
-  CUTIS_TRY(classifier.session->SetInputImage(0, image));
-  outcome.ms.preprocess = preprocess.Milliseconds();
-
-  const Stopwatch inference;
-  CUTIS_TRY(classifier.session->Run(1));
-  CUTIS_TRY(classifier.session->GetOutputF32(0, 0, classifier.outputs.data(), classifier.outputs.size()));
-  CUTIS_ASSIGN(outcome.judgement,
-               Judge(*model.verdict(), classifier.outputs, classifier.operating_point, classifier.probabilities));
-  outcome.ms.inference = inference.Milliseconds();
-  return outcome;
+  return ClassifyImage(*classifier.session, encoded, classifier.operating_point, classifier.probabilities);
 }
 
 std::vector<const char*> ReasonNames(uint32_t reasons) {
@@ -89,7 +65,7 @@ std::vector<const char*> ReasonNames(uint32_t reasons) {
   return names;
 }
 
-void PrintJsonOutcome(const Classifier& classifier, const std::string& path, const Outcome& outcome) {
+void PrintJsonOutcome(const Classifier& classifier, const std::string& path, const Classification& outcome) {
   const Judgement& judgement = outcome.judgement;
   Json json;
   json["file"] = path;
@@ -106,7 +82,7 @@ void PrintJsonOutcome(const Classifier& classifier, const std::string& path, con
   const std::span<const char* const> labels = recipe.labels;
   for (size_t i = 0; i < labels.size(); ++i) json["probabilities"][labels[i]] = classifier.probabilities[i];
   json["model_hash"] = Hex(classifier.model->sha256());
-  json["ms"] = {{"decode", outcome.ms.decode}, {"preprocess", outcome.ms.preprocess}, {"inference", outcome.ms.inference}};
+  json["ms"] = {{"decode", outcome.decode_ms}, {"preprocess", outcome.preprocess_ms}, {"inference", outcome.inference_ms}};
   PrintJsonLine(json);
 }
 
@@ -126,6 +102,18 @@ const char* Headline(Verdict verdict) {
   return "no verdict";
 }
 
+// What to do about an image that exceeds a limit; null for another reason.
+const char* ExplanationOfLimit(Reason reason) {
+  constexpr const char* kTexts[kLimitReasons] = {
+      "the image is not sharp: focus, hold still, and take it again", "the image is too dark: take it again with more light",
+      "the image is too bright: take it again with less light",
+      "the image is unlike those that the model knows: no lesion, or not a dermoscopic image, or spoiled"};
+  for (size_t i = 0; i < kLimitReasons; ++i) {
+    if (reason == kReasonFirstLimit << i) return kTexts[i];
+  }
+  return nullptr;
+}
+
 const char* Explanation(Reason reason, bool calibrated) {
   switch (reason) {
     case kReasonNoOperatingPoint:
@@ -135,11 +123,14 @@ const char* Explanation(Reason reason, bool calibrated) {
                         : "the threshold was not fitted on held-out images: the probability is a score, not a risk";
     case kReasonReferBand:
       return "too close to the threshold to decide";
+    default:
+      break;
   }
+  if (const char* text = ExplanationOfLimit(reason); text != nullptr) return text;
   return "see the documentation of this version";
 }
 
-void PrintOutcome(const Classifier& classifier, const std::string& path, const Outcome& outcome) {
+void PrintOutcome(const Classifier& classifier, const std::string& path, const Classification& outcome) {
   const Judgement& judgement = outcome.judgement;
   const VerdictRecipe& recipe = *classifier.model->verdict();
   const std::span<const char* const> labels = recipe.labels;
@@ -186,12 +177,11 @@ int RunClassify(ClassifyOptions options) {
   classifier.model = model.value().get();
   classifier.session = session.value().get();
   classifier.operating_point = options.operating_point.empty() ? nullptr : options.operating_point.c_str();
-  classifier.outputs.resize(model.value()->verdict()->labels.size());
-  classifier.probabilities.resize(classifier.outputs.size());
+  classifier.probabilities.resize(model.value()->verdict()->labels.size());
 
   int code = 0;
   for (const std::string& path : options.images) {
-    const Result<Outcome> outcome = ClassifyFile(classifier, path);
+    const Result<Classification> outcome = ClassifyFile(classifier, path);
     if (!outcome.ok()) {
       const std::string text = outcome.status().text();
       PrintError(path + ": " + text);

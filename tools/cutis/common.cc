@@ -158,12 +158,13 @@ std::string EvidenceText(const OperatingPoint& point) {
   return text;
 }
 
+Json EstimateJson(const std::optional<Estimate>& estimate) {
+  return estimate ? Json{{"value", estimate->value}, {"low", estimate->low}, {"high", estimate->high}} : Json(nullptr);
+}
+
 Json EvidenceJson(const OperatingPoint& point) {
   if (!point.sensitivity && !point.specificity) return nullptr;
-  const auto json = [](const std::optional<Estimate>& estimate) {
-    return estimate ? Json{{"value", estimate->value}, {"low", estimate->low}, {"high", estimate->high}} : Json(nullptr);
-  };
-  return {{"sensitivity", json(point.sensitivity)}, {"specificity", json(point.specificity)}};
+  return {{"sensitivity", EstimateJson(point.sensitivity)}, {"specificity", EstimateJson(point.specificity)}};
 }
 
 }  // namespace cutis::cli

@@ -71,6 +71,9 @@ std::string Hex(std::span<const uint8_t> bytes);
 std::string Grouped(uint64_t value);
 std::string PrintableLine(const std::string& text);  // control characters replaced by '?'
 
+// A share with its interval; null without one.
+Json EstimateJson(const std::optional<Estimate>& estimate);
+
 // What was measured at an operating point, for people (", sensitivity 95.1 % (92.0 .. 97.5), ..."; empty when nothing was), and
 // as JSON (null when nothing was).
 std::string EvidenceText(const OperatingPoint& point);

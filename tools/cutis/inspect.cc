@@ -1,11 +1,13 @@
 // cutis inspect: everything that a model file says, and what the runtime makes of it on this machine.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <string>
 
 #include "ops/stored.h"
 #include "runtime/image.h"
+#include "runtime/image_limits.h"
 #include "tools/cutis/common.h"
 
 namespace cutis::cli {
@@ -145,6 +147,28 @@ Json RecipeJson(const Preprocess& recipe) {
           {"std", std::vector<float>(recipe.std.begin(), recipe.std.end())}};
 }
 
+// The rules without their many numbers, which recipe.json holds.
+Json LimitsJson(const Limits& limits) {
+  Json rules = Json::array();
+  for (const Limit& limit : limits.rules) {
+    Json rule = {{"reason", NameOf(limit.reason)}};
+    if (limit.kind == Limit::Kind::kFeature) {
+      rule["feature"] = NameOf(static_cast<PixelFeature>(limit.feature));
+      rule["least"] = std::isfinite(limit.least) ? Json(limit.least) : Json(nullptr);
+      rule["most"] = std::isfinite(limit.most) ? Json(limit.most) : Json(nullptr);
+    } else {
+      rule[limit.kind == Limit::Kind::kLinear ? "score_at_most" : "distance_at_most"] = limit.most;
+    }
+    rules.push_back(rule);
+  }
+  return {{"features", limits.features},
+          {"embedding", limits.embedding < 0 ? Json(nullptr) : Json(limits.embedding)},
+          {"rules", rules},
+          {"refused", EstimateJson(limits.refused)},
+          {"images", limits.images},
+          {"note", limits.note}};
+}
+
 Json VerdictJson(const VerdictRecipe& recipe) {
   Json json;
   json["labels"] = std::vector<std::string>(recipe.labels.begin(), recipe.labels.end());
@@ -160,6 +184,7 @@ Json VerdictJson(const VerdictRecipe& recipe) {
                            {"images", calibration.images},
                            {"note", calibration.note}};
   }
+  json["limits"] = recipe.limits ? LimitsJson(*recipe.limits) : Json(nullptr);
   json["output_hash"] = recipe.output_hash.empty() ? Json(nullptr) : Json(Hex(recipe.output_hash));
   json["operating_points"] = Json::array();
   for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
@@ -314,6 +339,29 @@ void PrintRecipe(const Preprocess& recipe) {
   std::printf("\n");
 }
 
+void PrintLimits(const Limits& limits) {
+  std::printf("  unusable images:");
+  for (size_t i = 0; i < limits.rules.size(); ++i) {
+    const Limit& limit = limits.rules[i];
+    std::printf("%s %s when ", i == 0 ? "" : ";", NameOf(limit.reason));
+    if (limit.kind == Limit::Kind::kFeature) {
+      const std::string name = NameOf(static_cast<PixelFeature>(limit.feature));
+      if (std::isfinite(limit.least)) std::printf("%s < %g", name.c_str(), static_cast<double>(limit.least));
+      if (std::isfinite(limit.least) && std::isfinite(limit.most)) std::printf(" or ");
+      if (std::isfinite(limit.most)) std::printf("%s > %g", name.c_str(), static_cast<double>(limit.most));
+    } else {
+      std::printf("%s > %g", limit.kind == Limit::Kind::kLinear ? "its score" : "its distance from the training images",
+                  static_cast<double>(limit.most));
+    }
+  }
+  std::printf("; %zu features of an image", limits.features);
+  if (limits.refused) {
+    std::printf(", fitted on %u good ones of which %.1f %% are refused", limits.images,
+                100.0 * static_cast<double>(limits.refused->value));
+  }
+  std::printf("%s%s\n", limits.note[0] == '\0' ? "" : "; ", PrintableLine(limits.note).c_str());
+}
+
 void PrintVerdict(const VerdictRecipe& recipe) {
   std::printf("\nLabels:");
   for (const char* label : recipe.labels) std::printf(" %s", PrintableLine(label).c_str());
@@ -328,6 +376,7 @@ void PrintVerdict(const VerdictRecipe& recipe) {
         100.0 * static_cast<double>(calibration.bcc_share), calibration.note[0] == '\0' ? "" : "; ",
         PrintableLine(calibration.note).c_str());
   }
+  if (recipe.limits) PrintLimits(*recipe.limits);
   if (recipe.operating_points.empty()) std::printf("  no operating point: the model gives probabilities, no verdict\n");
   for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
     const OperatingPoint& point = recipe.operating_points[i];

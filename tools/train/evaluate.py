@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Judges a .cutis file on labelled images, through the C++ runtime, from the JPEG file to the verdict.
 
-    python tools/train/evaluate.py --model M.cutis [--model N.cutis ...] --data DATA --fold 9 [--out FOLDER]
+    python tools/train/evaluate.py --model M.cutis [--model N.cutis ...] --data DATA --fold 9 [--out FOLDER] [--card CARD.md]
 
 Prints tables (Markdown): BCC AUC with a bootstrap interval over lesions, sensitivity and specificity at the file's operating
-points, calibration, balanced accuracy, and these for subgroups. With --out also results.json, scores.csv and plots.
+points, calibration, balanced accuracy, and these for subgroups; of several files side by side, too. With --out also results.json,
+scores.csv and plots; with --card the tables of the first file go into a model card, between the lines BEGIN and END.
 """
 
 import argparse
@@ -23,31 +24,34 @@ import runtime
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREVALENCES = (0.01, 0.05, 0.20)
+BEGIN, END = "<!-- evaluate.py: begin -->", "<!-- evaluate.py: end -->"
+ROWS = ("images", "bcc", "auc", "specificity_at_95", "balanced_accuracy", "ece", "calibration_slope", "brier_skill", "refer", "unusable",
+        "missed_outside_refer")
 
 
-def judge(model, rows, operating_point=None):
-    """One result a row, in order, with progress on a terminal."""
-    results = []
-    for number, row in enumerate(rows):
-        results.append(model.classify(row["path"], operating_point))
-        if sys.stderr.isatty() and number % 20 == 19:
-            print(f"\r{number + 1} of {len(rows)} ", end="", file=sys.stderr, flush=True)
-    return results
-
-
-def judge_all(library, path, rows, threads):
-    """The same on several threads, each with a session of its own; the order of results is that of the rows."""
-    parts = np.array_split(np.arange(len(rows)), threads)
+def over_rows(library, path, rows, threads, function):
+    """function(model, path of the image) for each row, in order, on several threads with a session each; progress on a terminal."""
+    done = [0]
 
     def work(part):
         model = runtime.Model(library, path)
         try:
-            return judge(model, [rows[i] for i in part])
+            results = []
+            for index in part:
+                results.append(function(model, rows[index]["path"]))
+                done[0] += 1
+                if sys.stderr.isatty() and done[0] % 20 == 0:
+                    print(f"\r{done[0]} of {len(rows)} ", end="", file=sys.stderr, flush=True)
+            return results
         finally:
             model.close()
 
     with ThreadPoolExecutor(threads) as pool:
-        return [result for part in pool.map(work, parts) for result in part]
+        return [result for part in pool.map(work, np.array_split(np.arange(len(rows)), threads)) for result in part]
+
+
+def judge_all(library, path, rows, threads):
+    return over_rows(library, path, rows, threads, runtime.Model.classify)
 
 
 class Scores:
@@ -182,11 +186,9 @@ def describe(tool, path):
 
 def report(name, evaluated):
     """Markdown of one model's results."""
-    text = [f"## {name}", ""]
-    keys = ("images", "bcc", "auc", "specificity_at_95", "balanced_accuracy", "ece", "calibration_slope", "brier_skill", "refer",
-            "unusable", "missed_outside_refer")
+    text = [f"**{name}**, {evaluated['bytes']} bytes, fold {evaluated['fold']}:", ""]
     text.append(markdown(["", *evaluated["sets"]], [[key.replace("_", " "), *(number(part.get(key)) for part in evaluated["sets"].values())]
-                                                     for key in keys]))
+                                                     for key in ROWS]))
     if evaluated["points"]:
         head = ["operating point", "threshold", "sensitivity", "specificity", *(f"PPV, NPV at {100 * share:g} %" for share in PREVALENCES)]
         lines = [[point["name"], number(point["threshold"], 4), number(point["sensitivity"]), number(point["specificity"]),
@@ -199,12 +201,35 @@ def report(name, evaluated):
     return "\n".join(text) + "\n"
 
 
+def side_by_side(everything):
+    """Markdown of the dermoscopic images of several models."""
+    sets = [evaluated["sets"]["dermoscopic"] for evaluated in everything.values()]
+    lines = [["bytes of the file", *(str(evaluated["bytes"]) for evaluated in everything.values())]]
+    lines += [[key.replace("_", " "), *(number(part.get(key)) for part in sets)] for key in ROWS]
+    for which in ("sensitivity", "specificity"):
+        for point in dict.fromkeys(point["name"] for evaluated in everything.values() for point in evaluated["points"]):
+            found = ({p["name"]: p[which] for p in evaluated["points"]}.get(point) for evaluated in everything.values())
+            lines.append([f"{which} at {point}", *(number(value) for value in found)])
+    return markdown(["dermoscopic images", *everything], lines) + "\n"
+
+
+def write_card(path, text):
+    """Puts the text between the lines BEGIN and END of a file."""
+    card = path.read_text(encoding="utf-8")
+    begin, end = card.find(BEGIN), card.find(END)
+    if begin < 0 or end < begin:
+        raise SystemExit(f"{path}: needs the lines {BEGIN} and {END}, between which the tables go")
+    partial = path.with_suffix(".part")
+    partial.write_text(card[:begin + len(BEGIN)] + "\n\n" + text.strip() + "\n\n" + card[end:], encoding="utf-8")
+    os.replace(partial, path)
+
+
 def refusals(options, path, rows):
-    """The share of each kind of negatives.py that is called unusable, and of the good lesions of `rows`."""
+    """Markdown of the share of each kind of negatives.py that is called unusable, made from the good lesions of `rows`."""
     import tempfile
     import negatives
     from PIL import Image
-    good = [Image.fromarray(lesions.load_image(row["path"])) for row in rows[:400]]
+    good = [Image.fromarray(lesions.load_image(row["path"], negatives.SIDE)) for row in rows[:400]]
     lines = []
     with tempfile.TemporaryDirectory() as name:
         for kind in [*negatives.FIT, *negatives.TEST, "photograph"]:
@@ -230,14 +255,15 @@ def write_scores(path, scores):
 def evaluate(options, path, rows):
     scores = Scores(rows, judge_all(options.library, path, rows, options.threads))
     described = describe(options.tool, path)
-    points = (described.get("verdict") or {}).get("operating_points") or []
+    verdict = described.get("verdict") or {}
+    points = verdict.get("operating_points") or []
     modality = np.array([row["modality"] for row in rows])
     dermoscopic = scores.of(modality == "dermoscopic")
     sets = {"dermoscopic": dermoscopic}
     if (modality == "clinical").any():
         sets["clinical"] = scores.of(modality == "clinical")
     default = next((point for point in points if point.get("default")), points[0] if points else None)
-    found = {"file": os.path.basename(path), "bytes": os.path.getsize(path), "fold": options.fold,
+    found = {"file": os.path.basename(path), "bytes": os.path.getsize(path), "fold": options.fold, "limits": verdict.get("limits"),
              "sets": {name: summary(part) for name, part in sets.items()},
              "points": at_points(dermoscopic, points), "subgroups": subgroups(dermoscopic, default)}
     return scores, dermoscopic, found
@@ -251,27 +277,33 @@ def main():
     parser.add_argument("--negatives", type=int, default=0, metavar="N",
                         help="also N images of each kind that must not be judged: how many are refused")
     parser.add_argument("--out", type=pathlib.Path, help="write results.json, report.md, scores.csv and plots there")
+    parser.add_argument("--card", type=pathlib.Path, help="a model card that gets the tables")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="the build folder")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     options.library, options.tool = options.build / "runtime" / "libcutis.so", options.build / "cutis"
     rows = lesions.rows_of(lesions.read_rows(options.data), (options.fold,))
-    everything = {}
+    everything, texts = {}, []
     for path in options.model:
         scores, dermoscopic, found = evaluate(options, path, rows)
         name = pathlib.Path(path).stem
         everything[name] = found
-        print(report(name, found), flush=True)
-        if options.negatives:
-            print(refusals(options, path, rows), flush=True)
+        texts.append(report(name, found))
+        if options.negatives and found["limits"]:
+            texts[-1] += f"\nImages that must not be judged, {options.negatives} of each kind:\n\n{refusals(options, path, rows)}\n"
+        print(texts[-1], flush=True)
         if options.out:
             import plots
             folder = options.out / name
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-            (folder / "report.md").write_text(report(name, found), encoding="utf-8")
+            (folder / "report.md").write_text(texts[-1], encoding="utf-8")
             write_scores(folder / "scores.csv", scores)
             plots.draw(dermoscopic, found, folder)
+    beside = side_by_side(everything) if len(everything) > 1 else ""
+    print(beside)
+    if options.card:
+        write_card(options.card, texts[0] + "\n" + beside)
 
 
 if __name__ == "__main__":

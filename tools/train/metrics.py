@@ -1,5 +1,7 @@
 """What a classifier is judged by, in numpy alone."""
 
+import math
+
 import numpy as np
 
 
@@ -54,6 +56,21 @@ def threshold_for_sensitivity(scores, positive, sensitivity):
     """The largest threshold t with share(scores >= t) of the positives at least `sensitivity`."""
     ordered = np.sort(np.asarray(scores)[np.asarray(positive, bool)])[::-1]
     return float(ordered[int(np.ceil(sensitivity * len(ordered))) - 1])
+
+
+def smooth_quantile(values, share):
+    """The quantile of a sample after smoothing by a Gaussian kernel of Silverman's width (Silverman 1986, eq. 3.31). Of few values
+    the outer quantiles of the sample itself lie too far inside."""
+    values = np.sort(np.asarray(values, np.float64))
+    quarters = np.quantile(values, (0.25, 0.75))
+    spread = min(values.std(ddof=1), (quarters[1] - quarters[0]) / 1.349)
+    width = 0.9 * (spread if spread > 0 else 1e-6) * len(values) ** -0.2
+    low, high = values[0] - 10 * width, values[-1] + 10 * width
+    for _ in range(80):
+        middle = (low + high) / 2
+        below = np.mean([0.5 * (1 + math.erf((middle - value) / (width * math.sqrt(2)))) for value in values])
+        low, high = (middle, high) if below < share else (low, middle)
+    return (low + high) / 2
 
 
 def sensitivity_specificity(scores, positive, threshold):

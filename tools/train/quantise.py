@@ -54,7 +54,7 @@ class QuantNetwork(nn.Module):
     def __init__(self, network):
         super().__init__()
         self.shape, self.classes = network.shape, network.classes
-        layers, plan = [], []  # plan: ("layer", index) | ("save",) | ("add", name) | ("pool", name)
+        layers, plan = [], []  # plan: ("layer", index) | ("save",) | ("add", name) | ("pool", name) | ("head", index)
 
         def layer(name, conv, norm, clamp):
             weight, bias = fold(conv.weight, norm)
@@ -96,9 +96,22 @@ class QuantNetwork(nn.Module):
         scale, zero = self.grids[name]
         return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, 255)
 
+    def add_head(self, name, weight, bias, low, high):
+        """Another output, a linear function of the pooled features, on the grid of low..high."""
+        self.layers.append(Layer(name, weight, bias, 1, False, False))
+        self.plan.insert(len(self.plan) - 1, ("head", len(self.layers) - 1))
+        self.grids[name] = grid_of(low, high)
+
+    def pooled(self, pixels):
+        """The pooled features of bytes [N, 3, H, W]."""
+        return self._run(networks.to_input(pixels), self.plan[:self.plan.index(("pool", "pool")) + 1])
+
     def forward(self, x):
+        return self._run(x, [step for step in self.plan if step[0] != "head"])
+
+    def _run(self, x, plan):
         saved = None
-        for step in self.plan:
+        for step in plan:
             if step[0] == "save":
                 saved = x
             elif step[0] == "add":
@@ -219,9 +232,9 @@ class IntegerNetwork:
         return self.requantise(accumulator, torch.from_numpy(multiplier).view(shape), y_grid[1], low, high), y_grid
 
     def __call__(self, pixels):
-        """Bytes [N, 3, H, W] to the uint8 logits [N, classes]."""
+        """Bytes [N, 3, H, W] to the uint8 outputs [N, channels], the logits first."""
         x, grid = pixels.double(), (INPUT_SCALE, INPUT_ZERO)
-        saved = None
+        saved, heads = None, []
         with torch.no_grad():
             for step in self.model.plan:
                 if step[0] == "save":
@@ -241,9 +254,11 @@ class IntegerNetwork:
                     factor = np.float32(np.float64(np.float32(grid[0])) / (np.float64(np.float32(made[0])) * count))
                     x = self.requantise((x - grid[1]).sum((2, 3)), float(factor), made[1], 0, 255)
                     grid = made
+                elif step[0] == "head":
+                    heads.append(self.layer(step[1], x, grid)[0])
                 else:
                     x, grid = self.layer(step[1], x, grid)
-        return x.to(torch.uint8)
+        return [made.to(torch.uint8) for made in (x, *heads)]
 
 
 def stated(scale):
@@ -255,7 +270,7 @@ def export(model, size, folder, name):
     """weights.safetensors (fp16, rounded to the grid; biases float32), graph.json and quant.json."""
     from safetensors.numpy import save_file
     tensors, activations, weights, nodes = {}, {"image": {"scale": INPUT_SCALE, "zero_point": INPUT_ZERO}}, {}, []
-    shapes, current, saved = {}, "image", None
+    shapes, current, saved, outputs = {}, "image", None, ["logits"]
 
     def add_node(op, node_name, inputs, outputs, **attributes):
         node = {"op": op, "name": node_name, "inputs": inputs, "outputs": outputs}
@@ -283,11 +298,16 @@ def export(model, size, folder, name):
             back = np.rint(stored.astype(np.float64) / scales.astype(np.float64).reshape((-1,) + (1,) * (values.ndim - 1)))
             if not np.array_equal(back, values):
                 raise ValueError(f"{layer.name}: fp16 does not hold the integers")
-            tensors[prefix + ".weight"] = stored
+            tensors[prefix + ".weight"] = np.ascontiguousarray(stored)  # save_file writes the memory as it lies
             tensors[prefix + ".bias"] = layer.bias.detach().numpy().astype(np.float32)
             shapes.update({key: list(tensors[key].shape) for key in (prefix + ".weight", prefix + ".bias")})
             weights[prefix + ".weight"] = [stated(scale) for scale in scales]
             inputs = [current, prefix + ".weight", prefix + ".bias"]
+            if step[0] == "head":
+                add_node("Gemm", layer.name, inputs, [layer.name], transB=1)
+                activations[layer.name] = {"scale": model.grids[layer.name][0], "zero_point": model.grids[layer.name][1]}
+                outputs.append(layer.name)
+                continue
             if values.ndim == 2:
                 add_node("Gemm", layer.name, inputs, [layer.name], transB=1)
             else:
@@ -299,7 +319,7 @@ def export(model, size, folder, name):
             current = layer.output_name()
         grid = model.grids[{"features": "pool"}.get(current, current)]
         activations["pool" if current == "features" else current] = {"scale": stated(grid[0]), "zero_point": grid[1]}
-    graph = {"name": name, "input": {"name": "image", "shape": [1, 3, size, size]}, "outputs": ["logits"], "tensors": shapes,
+    graph = {"name": name, "input": {"name": "image", "shape": [1, 3, size, size]}, "outputs": outputs, "tensors": shapes,
              "nodes": nodes}
     quant = {"format": "cutis-quant", "version": 1, "activations": activations, "weights": weights}
     save_file(tensors, folder / "weights.safetensors")
@@ -308,13 +328,13 @@ def export(model, size, folder, name):
 
 
 def json_text(value, depth=0):
-    """JSON with one line for each entry of the two outer levels: diffs stay readable, and the file short."""
-    if depth < 2 and isinstance(value, (dict, list)) and value and not (isinstance(value, list) and isinstance(value[0], (int, float))):
-        pairs = isinstance(value, dict)
-        lines = [("  " * (depth + 1)) + (json.dumps(key) + ": " if pairs else "") + json_text(item, depth + 1)
-                 for key, item in (value.items() if pairs else ((None, item) for item in value))]
-        ends = "{}" if pairs else "[]"
-        text = ends[0] + "\n" + ",\n".join(lines) + "\n" + "  " * depth + ends[1]
-    else:
-        text = json.dumps(value)
-    return text + ("\n" if depth == 0 else "")
+    """JSON in which whatever fits a line, and every list of numbers, stands on one: diffs stay readable, and files short."""
+    line = json.dumps(value)
+    numbers = isinstance(value, list) and all(isinstance(item, (int, float)) for item in value)
+    if numbers or not isinstance(value, (dict, list)) or len(line) + 2 * depth <= 130:
+        return line + ("\n" if depth == 0 else "")
+    pairs = isinstance(value, dict)
+    lines = [("  " * (depth + 1)) + (json.dumps(key) + ": " if pairs else "") + json_text(item, depth + 1)
+             for key, item in (value.items() if pairs else ((None, item) for item in value))]
+    ends = "{}" if pairs else "[]"
+    return ends[0] + "\n" + ",\n".join(lines) + "\n" + "  " * depth + ends[1] + ("\n" if depth == 0 else "")

@@ -15,7 +15,7 @@ class _OpenOptions(ctypes.Structure):
 
 class _SessionOptions(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_size_t), ("batch", ctypes.c_int32), ("threads", ctypes.c_int32), ("arena", ctypes.c_void_p),
-                ("arena_bytes", ctypes.c_size_t)]
+                ("arena_bytes", ctypes.c_size_t), ("pixel_features", ctypes.c_int)]
 
 
 class _TensorInfo(ctypes.Structure):
@@ -43,7 +43,7 @@ class Model:
         self.model, self.session = ctypes.c_void_p(), ctypes.c_void_p()
         opened = _OpenOptions(ctypes.sizeof(_OpenOptions), None, 0, None, threads)
         self._check(self.lib.cutis_model_open(str(path).encode(), ctypes.byref(opened), ctypes.byref(self.model), self.error, 1000))
-        options = _SessionOptions(ctypes.sizeof(_SessionOptions), 1, threads, None, 0)
+        options = _SessionOptions(ctypes.sizeof(_SessionOptions), 1, threads, None, 0, 1)
         self._check(self.lib.cutis_session_create(self.model, ctypes.byref(options), ctypes.byref(self.session), self.error, 1000))
         self.labels = []
         while (label := self.lib.cutis_model_label(self.model, len(self.labels))) is not None:
@@ -64,12 +64,13 @@ class Model:
             raise RuntimeError(self.error.value.decode())
 
     def run(self, pixels):
-        """The raw output 0 for tight NHWC bytes [H, W, 3]."""
+        """The raw outputs, one after the other, for tight NHWC bytes [H, W, 3]."""
         data = np.ascontiguousarray(pixels, np.uint8)
         self._check(self.lib.cutis_session_set_input_u8(self.session, 0, data.ctypes.data_as(ctypes.c_void_p), data.nbytes, self.error,
                                                         1000))
         self._check(self.lib.cutis_session_run(self.session, 1, self.error, 1000))
-        return np.array(self.lib.cutis_session_output(self.session, 0, 0)[:self.outputs[0].channels], np.uint8)
+        return np.concatenate([np.array(self.lib.cutis_session_output(self.session, index, 0)[:info.channels], np.uint8)
+                               for index, info in enumerate(self.outputs)])
 
     def real_output(self, index=0):
         """An output of the last run as real values."""
@@ -78,6 +79,14 @@ class Model:
         self._check(self.lib.cutis_session_get_output_f32(self.session, index, 0, values.ctypes.data_as(ctypes.c_void_p), values.size,
                                                           self.error, 1000))
         return values
+
+    def features(self, path):
+        """What limits look at: features of the pixels of an image file, and the network's outputs after the first."""
+        self.classify(path)
+        values = np.empty(12, np.float32)
+        self._check(self.lib.cutis_session_get_pixel_features(self.session, 0, values.ctypes.data_as(ctypes.c_void_p),
+                                                              ctypes.c_size_t(12), self.error, 1000))
+        return np.concatenate([values, *(self.real_output(index) for index in range(1, len(self.outputs)))])
 
     def classify(self, path, operating_point=None):
         """The verdict on an image file, as a dictionary; "logits" are the network's outputs before any calibration."""

@@ -3,10 +3,12 @@
 
     python tools/train/train.py dense --data DATA --run RUN [--seed N]
     python tools/train/train.py prune --data DATA --run RUN --start DENSE/best.pt
+    python tools/train/train.py shrink --data DATA --run RUN --start DENSE/best.pt --middle 0.5
     python tools/train/train.py quantise --data DATA --run RUN --start PRUNED/best.pt --teacher DENSE/best.pt
 """
 
 import argparse
+import pathlib
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,8 @@ import loop
 import network as networks
 import prune as pruning
 import quantise as quantisation
+import shrink as shrinking
+import usable
 
 
 def load_data(root):
@@ -27,11 +31,18 @@ def load_data(root):
     return data
 
 
-def cross_entropy(smoothing):
+def cross_entropy(smoothing, mixup):
+    """Of the labels; with mixup, of pairs of images blended by Beta(mixup, mixup) (Zhang et al., arXiv:1710.09412)."""
     def loss(model, x, labels, _):
+        share, others = 1.0, labels
+        if mixup > 0:
+            share = float(torch.distributions.Beta(mixup, mixup).sample())
+            order = torch.randperm(len(x))
+            x, others = share * x + (1 - share) * x[order], labels[order]
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(x)
-        return F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+        return sum(part * F.cross_entropy(logits.float(), own, label_smoothing=smoothing)
+                   for part, own in ((share, labels), (1 - share, others)) if part > 0)
     return loss
 
 
@@ -42,31 +53,21 @@ def options_of(arguments, **more):
 
 
 def dense(arguments):
-    """Fine-tunes EfficientNet-Lite0 from ImageNet, small images first (Tan and Le, arXiv:2104.00298, "progressive learning")."""
+    """Fine-tunes an EfficientNet-Lite from ImageNet, small images first (Tan and Le, arXiv:2104.00298, "progressive learning")."""
     torch.manual_seed(arguments.seed)
-    model = networks.Network(networks.LITE0, len(lesions.LABELS), drop=0.1, dropout=0.3)
-    networks.load_imagenet(model)
+    model = networks.Network(networks.SHAPES[arguments.network], len(lesions.LABELS), drop=0.1, dropout=0.3)
+    networks.load_imagenet(model, arguments.network)
     size = arguments.size
     third = arguments.epochs // 3
     small, medium = (round(size * share / 16) * 16 for share in (2 / 3, 5 / 6))
     plan = [small] * third + [medium] * third + [size] * (arguments.epochs - 2 * third)
-    run = loop.Run(arguments.run, model, load_data(arguments.data), plan, size, options_of(arguments), cross_entropy(0.05))
+    run = loop.Run(arguments.run, model, load_data(arguments.data), plan, size, options_of(arguments, mixup=arguments.mixup),
+                   cross_entropy(0.05, arguments.mixup))
     run.train(watch_from=2 * third)
 
 
 def load_network(path):
-    """A dense or pruned Lite0 from a checkpoint (best.pt) or a safetensors file."""
-    model = networks.Network(networks.LITE0, len(lesions.LABELS))
-    if str(path).endswith(".safetensors"):
-        from safetensors.torch import load_file
-        state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]  # a counter that nothing here reads
-    if missing or unexpected:
-        raise SystemExit(f"{path} holds another network: {(missing + unexpected)[0]} is missing or unknown")
-    return model.to(memory_format=torch.channels_last)
+    return networks.load(path, len(lesions.LABELS))
 
 
 def distillation(teachers, share, temperature=2.0, smoothing=0.05, bf16=True):
@@ -97,8 +98,35 @@ def prune(arguments):
     pruner = pruning.Pruner(arguments.share)
     run = loop.Run(arguments.run, model, load_data(arguments.data), plan, arguments.size,
                    options_of(arguments, share=arguments.share), distillation(teachers, 0.7), pruner)
-    run.train(watch_from=round(0.6 * arguments.epochs))
+    run.train(watch_from=int(0.6 * arguments.epochs))
     print(f"{pruning.dead_share(load_network(run.folder / 'best.pt')):.4f} of the blocks are dead", flush=True)
+
+
+def shrink(arguments):
+    """Removes channels and fine-tunes what is left: an epoch after each round but the last (RUN/round1, ...), then --epochs."""
+    torch.manual_seed(arguments.seed)
+    data = load_data(arguments.data)
+    model = load_network(arguments.start)
+    teachers = [load_network(path) for path in arguments.teacher or [arguments.start]]
+    final = shrinking.narrowed(model.shape, arguments.middle, arguments.width, arguments.stem, arguments.head)
+    pixels, labels = data["train"]
+    for left in reversed(range(arguments.rounds)):
+        folder = pathlib.Path(arguments.run) / (f"round{arguments.rounds - left}" if left else "")
+        shape = shrinking.between(model.shape, final, 1 / (left + 1))
+        if (folder / "last.pt").exists():
+            model = networks.Network(shape, model.classes)  # the run has its weights
+        else:
+            generator = torch.Generator().manual_seed(arguments.seed + left)
+            model = shrinking.shrunk(model, shape, (
+                (networks.to_input(augment.batch(pixels[part], arguments.size, generator)), labels[part])
+                for part in lesions.draw(labels, 512, arguments.class_power, generator).split(32)))
+        model.dropout = 0.1
+        print(f"{sum(weights.numel() for weights in model.parameters())} parameters: {shape}", flush=True)
+        epochs = 1 if left else arguments.epochs
+        options = options_of(arguments, start=arguments.start, rounds=arguments.rounds, shape=shape)
+        run = loop.Run(folder, model, data, [arguments.size] * epochs, arguments.size, options, distillation(teachers, 0.7))
+        run.train(watch_from=0 if left else int(0.6 * epochs))
+        model = load_network(folder / "best.pt")
 
 
 def quantise(arguments):
@@ -116,16 +144,19 @@ def quantise(arguments):
     run.train()
     best = quantisation.QuantNetwork(load_network(arguments.start))
     best.load_state_dict(torch.load(run.folder / "best.pt", map_location="cpu", weights_only=True))
+    best.eval()
+    usable.add_embedding(best, lesions.rows_of(lesions.read_rows(arguments.data), lesions.TRAIN_FOLDS), arguments.size, arguments.seed)
     folder = run.folder / "export"
     folder.mkdir(exist_ok=True)
-    quantisation.export(best.eval(), arguments.size, folder, arguments.name)
+    quantisation.export(best, arguments.size, folder, arguments.name)
     print(f"{folder}: weights.safetensors, graph.json, quant.json", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     stages = parser.add_subparsers(required=True)
-    for name, function, epochs, rate in (("dense", dense, 18, 1e-3), ("prune", prune, 10, 5e-4), ("quantise", quantise, 3, 5e-5)):
+    for name, function, epochs, rate in (("dense", dense, 18, 1e-3), ("prune", prune, 10, 5e-4), ("shrink", shrink, 12, 5e-4),
+                                         ("quantise", quantise, 3, 5e-5)):
         stage = stages.add_parser(name, help=function.__doc__)
         stage.set_defaults(function=function)
         stage.add_argument("--data", required=True, help="the folder with labels.csv and images/")
@@ -143,8 +174,18 @@ def main():
         if name != "dense":
             stage.add_argument("--start", required=True, help="the network to start from: best.pt of its run, or safetensors")
             stage.add_argument("--teacher", action="append", help="networks to distil from (default: --start); may be repeated")
+        if name == "dense":
+            stage.add_argument("--network", choices=sorted(networks.SHAPES), default="lite0",
+                               help="lite1 and lite2 are meant as teachers")
+            stage.add_argument("--mixup", type=float, default=0.0, help="blend pairs of images by Beta(this, this); 0: none")
         if name == "quantise":
             stage.add_argument("--name", default="bcc_lite0", help="of the network, in graph.json")
+        if name == "shrink":
+            stage.add_argument("--middle", type=float, default=1.0, help="the share of the expanded channels that stays")
+            stage.add_argument("--width", type=float, default=1.0, help="the share of block outputs that stays, and of the stem")
+            stage.add_argument("--stem", type=int, help="how many channels of the stem stay (default: by --width)")
+            stage.add_argument("--head", type=int, help="how many channels before the last layer stay (default: all)")
+            stage.add_argument("--rounds", type=int, default=3, help="in which they go")
         if name == "prune":
             stage.add_argument("--share", type=float, default=0.75, help="of the blocks that die")
     arguments = parser.parse_args()

@@ -1,0 +1,59 @@
+#include "runtime/classify.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+
+#include "runtime/fpenv.h"
+#include "runtime/image.h"
+#include "runtime/image_limits.h"
+#include "runtime/memory.h"
+
+namespace cutis {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Milliseconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+}  // namespace
+
+Result<Classification> ClassifyImage(Session& session, std::span<const uint8_t> encoded, const char* operating_point,
+                                     std::span<float> probabilities) {
+  const Preprocess* recipe = session.model().preprocess();
+  const VerdictRecipe* verdict = session.model().verdict();
+  if (recipe == nullptr || verdict == nullptr) {
+    return Status::Error(Code::kUsage, "this model says nothing about images or verdicts: give it tensors");
+  }
+  const size_t labels = verdict->labels.size(), features = verdict->limits ? verdict->limits->features : 0;
+  if (probabilities.size() != labels) {
+    return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", probabilities.size(), labels);
+  }
+  const std::unique_ptr<float[], MallocDeleter> values(static_cast<float*>(std::malloc((labels + features) * sizeof(float))));
+  if (values == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for %zu outputs", labels + features);
+  const std::span<float> outputs(values.get(), labels), seen(values.get() + labels, features);
+
+  Classification made;
+  const Clock::time_point start = Clock::now();
+  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *recipe, session.options().threads));
+  const Clock::time_point decoded = Clock::now();
+  CUTIS_TRY(session.SetInputImage(0, image));
+  const Clock::time_point preprocessed = Clock::now();
+  CUTIS_TRY(session.Run(1));
+  CUTIS_TRY(session.GetOutputF32(0, 0, outputs.data(), labels));
+  const FloatEnvironment environment;
+  CUTIS_ASSIGN(made.judgement, Judge(*verdict, outputs, operating_point, probabilities));
+  if (verdict->limits) {
+    CUTIS_TRY(GetFeatures(session, *verdict->limits, 0, seen));
+    Refuse(ExceededLimits(*verdict->limits, seen), &made.judgement);
+  }
+  made.decode_ms = Milliseconds(start, decoded);
+  made.preprocess_ms = Milliseconds(decoded, preprocessed);
+  made.inference_ms = Milliseconds(preprocessed, Clock::now());
+  return made;
+}
+
+}  // namespace cutis
