@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""The numbers that tools/train fits and reports are those of scikit-learn and SciPy.
+
+Exit 1 when one is not, 77 where packages are missing.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "train"))
+try:
+    import numpy as np
+    import scipy.optimize
+    import scipy.spatial.distance
+    import scipy.stats
+    import sklearn.linear_model
+    import sklearn.metrics
+    import metrics
+    import usable
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+failures = 0
+
+
+def check(what, got, expected, tolerance):
+    global failures
+    error = float(np.max(np.abs(np.asarray(got, np.float64) - np.asarray(expected, np.float64))))
+    if not error <= tolerance:
+        failures += 1
+    print(f"{'ok  ' if error <= tolerance else 'FAIL'} {what}: off by {error:.1e}")
+
+
+def verdict_numbers(random):
+    for _ in range(20):
+        count = int(random.integers(20, 400))
+        positive = random.random(count) < 0.3
+        positive[:2] = True, False
+        scores = np.round(random.normal(positive * 1.0, 1), int(random.integers(0, 4)))  # ties
+        check("AUC", metrics.auc(scores, positive), sklearn.metrics.roc_auc_score(positive, scores), 1e-12)
+        predicted, labels = random.integers(0, 5, count), random.integers(0, 5, count)
+        check("balanced accuracy", metrics.balanced_accuracy(predicted, labels, 5),
+              sklearn.metrics.balanced_accuracy_score(labels, predicted), 1e-12)
+        p = 1 / (1 + np.exp(-scores))
+        share = np.full(count, positive.mean())
+        check("Brier skill", metrics.brier_skill(p, positive), 1 - sklearn.metrics.brier_score_loss(positive, p) /
+              sklearn.metrics.brier_score_loss(positive, share), 1e-12)
+    # Platt's targets are soft, so the witness is a minimiser of the same likelihood.
+    positive = random.random(500) < 0.1
+    z = random.normal(positive * 3.0 - 2, 1.5)
+    target = np.where(positive, (positive.sum() + 1) / (positive.sum() + 2), 1 / ((~positive).sum() + 2))
+    found = scipy.optimize.minimize(lambda ab: np.sum(np.logaddexp(0, ab[0] * z + ab[1]) - target * (ab[0] * z + ab[1])), [1.0, 0.0],
+                                    method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 4000})
+    check("Platt's slope and intercept", metrics.fit_platt(z, positive), found.x, 2e-3)
+    for share in (0.02, 0.05, 0.1, 0.5):
+        sample = random.normal(0, 2, 33)
+        spread = min(sample.std(ddof=1), np.subtract(*np.quantile(sample, (0.75, 0.25))) / 1.349)
+        kernel = scipy.stats.gaussian_kde(sample, 0.9 * spread * 33**-0.2 / sample.std(ddof=1))
+        check(f"smoothed quantile {share}", kernel.integrate_box_1d(-np.inf, metrics.smooth_quantile(sample, share)), share, 1e-9)
+
+
+def limits(random):
+    mix = random.normal(0, 1, (20, 20))
+    good, bad = random.normal(0, 1, (900, 20)) @ mix + 3, random.normal(0.4, 1.3, (300, 20)) @ mix + 3
+    rule = usable.distance_rule(good)
+    inverse = np.linalg.inv(np.cov(good.T) + np.diag(1e-4 * np.diag(np.cov(good.T)) + 1e-12))
+    expected = [scipy.spatial.distance.mahalanobis(x, good.mean(0), inverse) for x in bad]
+    check("Mahalanobis distance", usable.value_of(rule, bad) / expected, 1, 1e-4)
+    weights, offset = usable.logistic(good, bad, 1e-3)
+    both, labels = np.concatenate([good, bad]), np.r_[np.zeros(len(good)), np.ones(len(bad))]
+    standard = (both - both.mean(0)) / both.std(0, ddof=1)
+    # Weighted loss + ridge |w|^2 is sklearn's C = 1 / (2 ridge) with the weights of a sample adding up to one.
+    witness = sklearn.linear_model.LogisticRegression(C=1 / (2 * 1e-3), tol=1e-10, max_iter=10000)
+    witness.fit(standard, labels, sample_weight=np.where(labels > 0, 0.5 / len(bad), 0.5 / len(good)))
+    check("score of spoiled images", both @ weights + offset, witness.decision_function(standard), 2e-3)
+    values = random.normal(0, 1, 971)
+    bound = usable.quantile(values, 0.0125)
+    check("share above a bound", (values > bound).mean(), 0.0125, 1 / 971)
+    features = np.concatenate([good, bad])
+    fitted = usable.fit_limits(np.pad(good, ((0, 0), (0, 4)), constant_values=1) + random.normal(0, 0.1, (900, 24)),
+                               np.pad(bad, ((0, 0), (0, 4))) + random.normal(0, 0.1, (300, 24)),
+                               np.pad(good, ((0, 0), (0, 4)), constant_values=1) + random.normal(0, 0.1, (900, 24)), np.arange(900))
+    check("good images that limits refuse", fitted["refused"]["value"], 0.025, 0.012)
+    # Components of the embedding are those of PCA: uncorrelated, with mean 0 and deviation 1.
+    weight, bias = usable.embedding(features[:900] + 0.0, features[900:])
+    made = good @ weight.T + bias
+    check("embedding's means", made.mean(0), 0, 1e-9)
+    check("embedding's deviations", made.std(0), 1, 1e-9)
+    check("embedding's correlations", np.cov(made[:, :-1].T, bias=True), np.eye(made.shape[1] - 1), 1e-6)
+
+
+def main():
+    random = np.random.default_rng(1)
+    verdict_numbers(random)
+    limits(random)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
