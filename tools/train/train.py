@@ -47,9 +47,9 @@ def cross_entropy(smoothing, mixup):
 
 
 def options_of(arguments, **more):
-    return {"seed": arguments.seed, "batch": arguments.batch, "samples": arguments.samples, "rate": arguments.rate, "average": 0.998,
-            "class_power": arguments.class_power, "geometry": 1.0, "colours": 0.6, "colour_constancy": arguments.colour_constancy,
-            **more}
+    return {"seed": arguments.seed, "batch": arguments.batch, "samples": arguments.samples, "rate": arguments.rate,
+            "average": arguments.average, "class_power": arguments.class_power, "geometry": 1.0, "colours": 0.6,
+            "colour_constancy": arguments.colour_constancy, **more}
 
 
 def dense(arguments):
@@ -167,6 +167,8 @@ def main():
         stage.add_argument("--samples", type=int, default=8000, help="images drawn an epoch")
         stage.add_argument("--batch", type=int, default=64)
         stage.add_argument("--rate", type=float, default=rate, help="the highest learning rate")
+        stage.add_argument("--average", type=float, default=0.998 if name == "dense" else 0.99,
+                           help="of the exponential average of the weights, a step; a network that is being pruned must not lag behind")
         stage.add_argument("--class-power", type=float, default=0.5,
                            help="classes come in proportion to (their number)**this: 1 as they are, 0 equally often")
         stage.add_argument("--colour-constancy", action="store_true", help="shades-of-grey white balance of every training image")
