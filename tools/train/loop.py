@@ -47,6 +47,23 @@ def validate(model, pixels, labels, size, batch=64, bf16=True):
     return torch.cat(made)
 
 
+def recalibrate(model, batches):
+    """Gives batch norms the statistics of these inputs. Running statistics lag behind weights that change in jumps, and behind an
+    average of them more so."""
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum, momentum = None, norm.momentum  # None: the plain mean over the batches
+        norm.train()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for x in batches:
+            model(x)
+    for norm in norms:
+        norm.momentum = momentum
+    model.eval()
+
+
 def scores(logits, labels):
     logits, labels = logits.numpy(), labels.numpy()
     return {
@@ -155,19 +172,32 @@ class Run:
                       f"loss {total / (number + 1):.4f} {speed:.0f} images/s ", end="", flush=True)
         return total / self.steps_an_epoch, time.time() - begun
 
+    def batches(self, count):
+        """Inputs as the epoch at hand shows them."""
+        options = self.options
+        pixels, labels = self.data["train"]
+        generator = torch.Generator().manual_seed(options["seed"] * 1000 + self.epoch + 700)
+        for chosen in lesions.draw(labels, count * options["batch"], options["class_power"], generator).split(options["batch"]):
+            yield networks.to_input(augment.batch(pixels[chosen], self.size, generator, options["geometry"], options["colours"],
+                                                  colour_constancy=options["colour_constancy"]))
+
     def train(self, patience=6, watch_from=0):
         """Runs what is left. The best average by validation (AUC + balanced accuracy / 4) from epoch `watch_from` on is kept."""
         while self.epoch < len(self.plan) and self.stale < patience:
             loss, seconds = self.train_epoch()
             if self.constraint:
                 self.constraint.apply(self.average)
-            found = scores(validate(self.average, *self.data["validation"], self.size, bf16=self.bf16), self.data["validation"][1])
+            judged = self.average
+            if self.options["recalibrate"]:
+                judged = copy.deepcopy(self.average)
+                recalibrate(judged, self.batches(self.options["recalibrate"]))
+            found = scores(validate(judged, *self.data["validation"], self.size, bf16=self.bf16), self.data["validation"][1])
             self.epoch += 1
             value = found["auc"] + 0.25 * found["balanced"]
             better = self.epoch > watch_from and value > self.best
             if better:
                 self.best, self.stale = value, 0
-                write_atomically(self.folder / "best.pt", lambda path: torch.save(self.average.state_dict(), path))
+                write_atomically(self.folder / "best.pt", lambda path: torch.save(judged.state_dict(), path))
             elif self.epoch > watch_from:
                 self.stale += 1
             self.save()

@@ -49,7 +49,7 @@ def cross_entropy(smoothing, mixup):
 def options_of(arguments, **more):
     return {"seed": arguments.seed, "batch": arguments.batch, "samples": arguments.samples, "rate": arguments.rate,
             "average": arguments.average, "class_power": arguments.class_power, "geometry": 1.0, "colours": 0.6,
-            "colour_constancy": arguments.colour_constancy, **more}
+            "colour_constancy": arguments.colour_constancy, "recalibrate": 0, **more}
 
 
 def dense(arguments):
@@ -97,7 +97,7 @@ def prune(arguments):
     plan = [arguments.size] * arguments.epochs
     pruner = pruning.Pruner(arguments.share)
     run = loop.Run(arguments.run, model, load_data(arguments.data), plan, arguments.size,
-                   options_of(arguments, share=arguments.share), distillation(teachers, 0.7), pruner)
+                   options_of(arguments, share=arguments.share, recalibrate=32), distillation(teachers, 0.7), pruner)
     run.train(watch_from=int(0.6 * arguments.epochs))
     print(f"{pruning.dead_share(load_network(run.folder / 'best.pt')):.4f} of the blocks are dead", flush=True)
 
@@ -123,7 +123,7 @@ def shrink(arguments):
         model.dropout = 0.1
         print(f"{sum(weights.numel() for weights in model.parameters())} parameters: {shape}", flush=True)
         epochs = 1 if left else arguments.epochs
-        options = options_of(arguments, start=arguments.start, rounds=arguments.rounds, shape=shape)
+        options = options_of(arguments, start=arguments.start, rounds=arguments.rounds, shape=shape, recalibrate=32)
         run = loop.Run(folder, model, data, [arguments.size] * epochs, arguments.size, options, distillation(teachers, 0.7))
         run.train(watch_from=0 if left else int(0.6 * epochs))
         model = load_network(folder / "best.pt")
