@@ -403,8 +403,12 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
       CUTIS_ASSIGN(FileModel file, PackFloat(job.net));
       CUTIS_ASSIGN(bare, Encode(std::move(file), job));
     }
-    Describe(job, bare ? *bare : base, summary);
-    CUTIS_TRY(WriteAll(options, job, summary, bare ? *bare : base, nullptr, progress));
+    progress.Show("measuring the self-test");
+    CUTIS_ASSIGN(FileModel file, PackFloat(job.net));
+    RemoveUnusedTensors(file);
+    CUTIS_ASSIGN(const Encoded whole, EncodeWithSelfTest(file, job, bare ? *bare->model : *base.model, options.threads));
+    Describe(job, whole, summary);
+    CUTIS_TRY(WriteAll(options, job, summary, whole, nullptr, progress));
     return summary;
   }
   CUTIS_ASSIGN(const Calibration calibration, GetCalibration(options, job, *base.model, images, progress));
@@ -428,6 +432,8 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   CUTIS_TRY(MeasureLayers(options, *base.model, *quantised.model, compared, summary, progress));
   // Every tensor was there to be looked at; from here on those inside blocks are not.
   if (options.fuse) CUTIS_TRY(Fuse(job, options.threads, summary.output_hash, quantised_file, quantised));
+  progress.Show("measuring the self-test");
+  CUTIS_ASSIGN(quantised, EncodeWithSelfTest(quantised_file, job, *quantised.model, options.threads));
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;

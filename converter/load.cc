@@ -29,6 +29,16 @@ Result<std::string> FindWeights(const std::string& folder) {
   return folder + (found.empty() ? "weights.safetensors" : found);
 }
 
+Result<Encoded> EncodeWith(FileModel& file, const Job& job, const SelfTestHashes* self_test) {
+  Encoded encoded;
+  CUTIS_ASSIGN(encoded.plan, PlanMemory(file));
+  CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source, self_test));
+  OpenOptions options;
+  options.copy = true;
+  CUTIS_ASSIGN(encoded.model, Model::OpenMemory(encoded.bytes.data(), encoded.bytes.size(), options));
+  return encoded;
+}
+
 }  // namespace
 
 bool IsFolder(const std::string& path) {
@@ -171,14 +181,13 @@ Result<Encoded> Encode(FileModel file, const Job& job) {
   return EncodeAsItIs(file, job);
 }
 
-Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job) {
-  Encoded encoded;
-  CUTIS_ASSIGN(encoded.plan, PlanMemory(file));
-  CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source));
-  OpenOptions options;
-  options.copy = true;
-  CUTIS_ASSIGN(encoded.model, Model::OpenMemory(encoded.bytes.data(), encoded.bytes.size(), options));
-  return encoded;
+Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job) { return EncodeWith(file, job, nullptr); }
+
+Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model& model, int32_t threads) {
+  SessionOptions options;
+  options.threads = threads;
+  CUTIS_ASSIGN(const SelfTestHashes hashes, RunSelfTest(model, options, false));
+  return EncodeWith(file, job, &hashes);
 }
 
 }  // namespace cutis::convert

@@ -21,6 +21,19 @@ double Milliseconds(Clock::time_point from, Clock::time_point to) {
 
 }  // namespace
 
+Result<Judgement> JudgeImage(const Session& session, int32_t image, const char* operating_point, std::span<float> outputs,
+                             std::span<float> probabilities, std::span<float> features) {
+  const VerdictRecipe& recipe = *session.model().verdict();
+  CUTIS_TRY(session.GetOutputF32(0, image, outputs.data(), outputs.size()));
+  const FloatEnvironment environment;
+  CUTIS_ASSIGN(Judgement judgement, Judge(recipe, outputs, operating_point, probabilities));
+  if (recipe.limits) {
+    CUTIS_TRY(GetFeatures(session, *recipe.limits, image, features));
+    Refuse(ExceededLimits(*recipe.limits, features), &judgement);
+  }
+  return judgement;
+}
+
 Result<Classification> ClassifyImage(Session& session, std::span<const uint8_t> encoded, const char* operating_point,
                                      std::span<float> probabilities) {
   const Preprocess* recipe = session.model().preprocess();
@@ -43,13 +56,7 @@ Result<Classification> ClassifyImage(Session& session, std::span<const uint8_t> 
   CUTIS_TRY(session.SetInputImage(0, image));
   const Clock::time_point preprocessed = Clock::now();
   CUTIS_TRY(session.Run(1));
-  CUTIS_TRY(session.GetOutputF32(0, 0, outputs.data(), labels));
-  const FloatEnvironment environment;
-  CUTIS_ASSIGN(made.judgement, Judge(*verdict, outputs, operating_point, probabilities));
-  if (verdict->limits) {
-    CUTIS_TRY(GetFeatures(session, *verdict->limits, 0, seen));
-    Refuse(ExceededLimits(*verdict->limits, seen), &made.judgement);
-  }
+  CUTIS_ASSIGN(made.judgement, JudgeImage(session, 0, operating_point, outputs, probabilities, seen));
   made.decode_ms = Milliseconds(start, decoded);
   made.preprocess_ms = Milliseconds(decoded, preprocessed);
   made.inference_ms = Milliseconds(preprocessed, Clock::now());

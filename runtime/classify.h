@@ -15,6 +15,11 @@ struct Classification {
   double decode_ms = 0, preprocess_ms = 0, inference_ms = 0;
 };
 
+// Judges image `image` after a run, at the named operating point (null: the default one), and looks at the model's limits.
+// outputs, probabilities: room for one of each label; features: for those of the limits, none without limits.
+Result<Judgement> JudgeImage(const Session& session, int32_t image, const char* operating_point, std::span<float> outputs,
+                             std::span<float> probabilities, std::span<float> features);
+
 // Decodes the bytes of a JPEG or PNG file, preprocesses by the model's recipe, runs it as image 0, judges at the named
 // operating point (null: the default one) and looks at the model's limits. Writes a probability a label. kUsage for a model
 // without an image recipe or labels, or too little room. Takes memory of its own for the time of the call.

@@ -11,6 +11,7 @@
 #include "runtime/file.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
+#include "runtime/self_test.h"
 #include "runtime/session.h"
 #include "runtime/verdict.h"
 
@@ -81,6 +82,17 @@ Status ReadOpenOptions(const cutis_open_options* from, cutis::OpenOptions* to) {
   if (options.isa != nullptr) {
     CUTIS_ASSIGN(to->cpu, cutis::MaskCpu(cutis::DetectCpu(), options.isa));
   }
+  return {};
+}
+
+Status ReadSessionOptions(const cutis_session_options* from, cutis::SessionOptions* to) {
+  cutis_session_options given = CUTIS_SESSION_OPTIONS_INIT;
+  CUTIS_TRY(ReadStruct(from, &given));
+  to->batch = given.batch;
+  to->threads = given.threads;
+  to->arena = given.arena;
+  to->arena_bytes = given.arena_bytes;
+  to->pixel_features = given.pixel_features != 0;
   return {};
 }
 
@@ -259,14 +271,8 @@ cutis_status cutis_session_create(const cutis_model* model, const cutis_session_
                                   char* error, size_t error_size) {
   if (model == nullptr || session == nullptr)
     return Report(NullArgument("model, or place for the session,"), error, error_size);
-  cutis_session_options given = CUTIS_SESSION_OPTIONS_INIT;
-  if (Status status = ReadStruct(options, &given); !status.ok()) return Report(status, error, error_size);
   cutis::SessionOptions create;
-  create.batch = given.batch;
-  create.threads = given.threads;
-  create.arena = given.arena;
-  create.arena_bytes = given.arena_bytes;
-  create.pixel_features = given.pixel_features != 0;
+  if (Status status = ReadSessionOptions(options, &create); !status.ok()) return Report(status, error, error_size);
   Result<std::unique_ptr<Session>> result = Session::Create(*ToModel(model), create);
   if (!result.ok()) return Report(result.status(), error, error_size);
   *session = reinterpret_cast<cutis_session*>(result.value().release());
@@ -332,6 +338,27 @@ cutis_status cutis_session_classify(cutis_session* session, const void* encoded,
     return Report(status, error, error_size);
   }
   WriteStruct(full, result);
+  return CUTIS_OK;
+}
+
+cutis_status cutis_model_self_test(const cutis_model* model, const cutis_session_options* options, int quick,
+                                   cutis_self_test_result* result, char* error, size_t error_size) {
+  if (model == nullptr || result == nullptr) return Report(NullArgument("model, or place for the result,"), error, error_size);
+  const cutis::SelfTestHashes* expected = ToModel(model)->self_test();
+  if (expected == nullptr) {
+    return Report(Status::Error(Code::kUnsupported, "the model holds no self-test; convert it again"), error, error_size);
+  }
+  cutis::SessionOptions create;
+  if (Status status = ReadSessionOptions(options, &create); !status.ok()) return Report(status, error, error_size);
+  const Result<cutis::SelfTestHashes> found = RunSelfTest(*ToModel(model), create, quick != 0);
+  if (!found.ok()) return Report(found.status(), error, error_size);
+  cutis_self_test_result full = {};
+  full.difference = FirstDifference(*expected, found.value(), quick != 0);
+  full.passed = full.difference == nullptr ? 1 : 0;
+  std::memcpy(full.output_hash, found.value().outputs, sizeof full.output_hash);
+  std::memcpy(full.first_output_hash, found.value().first_outputs, sizeof full.first_output_hash);
+  if (!WriteStruct(full, result))
+    return Report(Status::Error(Code::kUsage, "struct_size of the result is not set"), error, error_size);
   return CUTIS_OK;
 }
 

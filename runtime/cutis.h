@@ -263,6 +263,25 @@ CUTIS_API cutis_status cutis_session_classify(cutis_session* session, const void
                                               const char* operating_point, cutis_result* result, char* error,
                                               size_t error_size);
 
+/* -- self-test
+ * ------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct cutis_self_test_result {
+  size_t struct_size;
+  int passed;                    /* 1: this machine computes what the model file says that every machine computes */
+  const char* difference;        /* what it computes otherwise first, for people; NULL when passed */
+  uint8_t output_hash[32];       /* of the generated inputs, what cutis bench prints; zeros with `quick` */
+  uint8_t first_output_hash[32]; /* of the first two of them */
+} cutis_self_test_result;
+
+/* The test for an instrument that is switched on: generated inputs through the network (`quick` not 0: two instead of 32), and,
+ * for a model that gives verdicts, the library's own JPEG and PNG pictures from their bytes to the verdict, compared with the
+ * hashes that the converter wrote into the file. With the instruction sets that the model was opened with.
+ * CUTIS_ERROR_UNSUPPORTED when the file holds no such hashes; a difference is no error but a result. Takes a session of its
+ * own, made with `options` (may be NULL), and memory for decoding. */
+CUTIS_API cutis_status cutis_model_self_test(const cutis_model* model, const cutis_session_options* options, int quick,
+                                             cutis_self_test_result* result, char* error, size_t error_size);
+
 /* "bcc", "not_bcc", "refer", "unusable"; NULL for CUTIS_VERDICT_NONE. */
 CUTIS_API const char* cutis_verdict_name(cutis_verdict verdict);
 /* "no_operating_point", "uncalibrated", ...; NULL unless `reason` is one known bit. */

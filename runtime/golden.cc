@@ -40,16 +40,16 @@ void UpdateTight(const TensorInfo& info, const void* entry, Sha256* hash) {
   }
 }
 
-// Runs all inputs, batch by batch; before_run(images) and after_run(images) see what lies in the session then.
+// Runs the first `inputs` inputs, batch by batch; before_run(images) and after_run(images) see what lies in the session then.
 template <class Before, class After>
-Status RunInputs(Session& session, Before before_run, After after_run) {
+Status RunInputs(Session& session, int32_t inputs, Before before_run, After after_run) {
   const TensorInfo& input = session.model().tensors()[static_cast<size_t>(session.model().input())].info;
   const size_t bytes = static_cast<size_t>(input.shape.height) * static_cast<size_t>(input.shape.width) *
                        static_cast<size_t>(input.shape.channels);
   const std::unique_ptr<uint8_t[], MallocDeleter> pixels(static_cast<uint8_t*>(std::malloc(bytes)));
   if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for a generated input", bytes);
-  for (int32_t first = 0; first < kGoldenInputs; first += session.options().batch) {
-    const int32_t images = std::min(session.options().batch, kGoldenInputs - first);
+  for (int32_t first = 0; first < inputs; first += session.options().batch) {
+    const int32_t images = std::min(session.options().batch, inputs - first);
     for (int32_t i = 0; i < images; ++i) {
       GenerateInput(first + i, input.shape, pixels.get());
       CUTIS_TRY(session.SetInputU8(i, pixels.get(), bytes));
@@ -98,11 +98,11 @@ void GenerateInput(int32_t index, const Shape& shape, uint8_t* pixels) {
   }
 }
 
-Status OutputHash(const Model& model, const SessionOptions& options, uint8_t digest[32]) {
+Status OutputHash(const Model& model, const SessionOptions& options, uint8_t digest[32], int32_t inputs) {
   CUTIS_ASSIGN(const std::unique_ptr<Session> session, Session::Create(model, options));
   Sha256 hash(model.cpu());
   CUTIS_TRY(RunInputs(
-      *session, [](int32_t) {},
+      *session, inputs, [](int32_t) {},
       [&](int32_t images) {
         for (int32_t i = 0; i < images; ++i) {
           for (size_t o = 0; o < model.outputs().size(); ++o) {
@@ -126,7 +126,8 @@ Status TensorHashes(const Model& model, const SessionOptions& options, std::span
   TensorObserver observer{&model, states.get()};
   session->SetObserver(&TensorObserver::Observe, &observer);
   CUTIS_TRY(RunInputs(
-      *session, [&](int32_t images) { observer.Add(model.input(), session->input(0), images); }, [](int32_t) {}));
+      *session, kGoldenInputs, [&](int32_t images) { observer.Add(model.input(), session->input(0), images); },
+      [](int32_t) {}));
   for (size_t i = 0; i < count; ++i) {
     hashes[i].name = model.tensors()[i].name;
     states[i].Finish(hashes[i].digest);

@@ -26,7 +26,8 @@ void GenerateInput(int32_t index, const Shape& shape, uint8_t* pixels);
 // SHA-256 over the outputs of the inputs 0 .. kGoldenInputs-1, in that order whatever the batch; of each input every output of
 // the graph in order, tight NHWC (no elements beyond the channels), as raw little-endian bytes. The bytes go in by
 // Session::SetInputU8. Runs in a session made with `options` (batch, threads, backend, arena).
-Status OutputHash(const Model& model, const SessionOptions& options, uint8_t digest[32]);
+// With `inputs` below kGoldenInputs, over as many of them.
+Status OutputHash(const Model& model, const SessionOptions& options, uint8_t digest[32], int32_t inputs = kGoldenInputs);
 
 struct TensorHash {
   const char* name = "";  // in the model

@@ -231,6 +231,31 @@ Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out) 
   return {};
 }
 
+Status LoadSelfTest(const format::SelfTest& from, ModelData* out) {
+  SelfTestHashes& test = out->self_test;
+  const auto copy = [](const flatbuffers::Vector<uint8_t>& hash, uint8_t(&to)[32]) {
+    if (hash.size() != 32) return false;
+    std::copy_n(hash.data(), 32, to);
+    return true;
+  };
+  bool whole = copy(*from.outputs(), test.outputs) && copy(*from.first_outputs(), test.first_outputs);
+  test.has_pictures = from.pictures() != nullptr;
+  if (test.has_pictures) {
+    if (!out->has_preprocess || !out->has_verdict || from.pictures()->size() != kSelfTestPictures) {
+      return Status::Error(Code::kBadInput, "self-test: pictures of a model that judges none, or not %zu of them",
+                           kSelfTestPictures);
+    }
+    for (uint32_t i = 0; i < kSelfTestPictures; ++i) {
+      const format::PictureTest& picture = *from.pictures()->Get(i);
+      whole = whole && copy(*picture.pixels(), test.pictures[i].pixels) && copy(*picture.input(), test.pictures[i].input) &&
+              copy(*picture.verdict(), test.pictures[i].verdict);
+    }
+  }
+  if (!whole) return Status::Error(Code::kBadInput, "self-test: a hash has not 32 bytes");
+  out->has_self_test = true;
+  return {};
+}
+
 Status LoadProvenance(const format::Provenance& from, Memory& memory, ModelData* out) {
   Provenance& provenance = out->provenance;
   CUTIS_TRY(CopyText(from.name(), kMaxName, "the model's name", memory, &provenance.name));

@@ -49,6 +49,8 @@ struct ModelBlock {
   BlockKernels kernels;         // those of the nodes, too
 };
 
+struct SelfTestHashes;  // runtime/self_test.h
+
 // Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its
 // own; weights, biases and multipliers are read from the mapped file.
 class Model {
@@ -76,6 +78,7 @@ class Model {
   const Preprocess* preprocess() const;       // null: takes tensors only
   const VerdictRecipe* verdict() const;       // null: gives tensors only
   const Provenance& provenance() const;
+  const SelfTestHashes* self_test() const;      // null: the file holds none
   std::span<const uint8_t, 32> sha256() const;  // the one in the header
   uint32_t format_version() const;
   uint64_t file_bytes() const;

@@ -9,6 +9,7 @@
 #include "ops/status.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
+#include "runtime/self_test.h"
 
 namespace flatbuffers {
 struct String;
@@ -22,6 +23,7 @@ struct Preprocess;
 struct Provenance;
 struct Estimate;
 struct Limits;
+struct SelfTest;
 struct Verdict;
 }  // namespace cutis::format
 
@@ -64,6 +66,8 @@ struct ModelData {
   bool has_verdict = false;
   VerdictRecipe verdict;
   Provenance provenance;
+  bool has_self_test = false;
+  SelfTestHashes self_test;
 };
 
 // Verifies and copies the FlatBuffer `graph` (aligned to 8 bytes); `segment` is what its buffers refer to.
@@ -91,6 +95,7 @@ Status LoadOptions(const format::Node& from, Segment& segment, Memory& memory, N
 Status LoadPreprocess(const format::Preprocess& from, Memory& memory, ModelData* out);
 Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out);
 Status LoadLimits(const format::Limits& from, Memory& memory, ModelData* out);  // load_limits.cc
+Status LoadSelfTest(const format::SelfTest& from, ModelData* out);
 Status LoadProvenance(const format::Provenance& from, Memory& memory, ModelData* out);
 
 // Copies a share with its interval, if there is one; false when it is not 0 <= low <= value <= high <= 1.

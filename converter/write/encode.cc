@@ -369,6 +369,20 @@ Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictS
                                static_cast<uint32_t>(verdict.default_operating_point), calibration, hash, limits);
 }
 
+Offset<format::SelfTest> EncodeSelfTest(FlatBufferBuilder& builder, const SelfTestHashes& test) {
+  const auto hash = [&](const uint8_t(&digest)[32]) { return builder.CreateVector(digest, sizeof digest); };
+  std::vector<Offset<format::PictureTest>> pictures;
+  for (const PictureHashes& picture : test.pictures) {
+    if (!test.has_pictures) break;
+    const auto pixels = hash(picture.pixels), input = hash(picture.input), verdict = hash(picture.verdict);
+    pictures.push_back(format::CreatePictureTest(builder, pixels, input, verdict));
+  }
+  const auto outputs = hash(test.outputs), first_outputs = hash(test.first_outputs);
+  Offset<flatbuffers::Vector<Offset<format::PictureTest>>> vector = 0;
+  if (test.has_pictures) vector = builder.CreateVector(pictures);
+  return format::CreateSelfTest(builder, outputs, first_outputs, vector);
+}
+
 Offset<format::Provenance> EncodeProvenance(FlatBufferBuilder& builder, const Recipe& recipe, const Source& source) {
   const auto name = builder.CreateString(recipe.name);
   const auto converter = builder.CreateString("cutis-convert " CUTIS_VERSION);
@@ -392,7 +406,8 @@ std::string HexSha256(std::span<const std::byte> bytes) {
   return text;
 }
 
-Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source) {
+Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source,
+                                           const SelfTestHashes* self_test) {
   FlatBufferBuilder builder(64 * 1024);
   std::vector<std::byte> segment;
   const auto graph = EncodeGraph(builder, model, segment);
@@ -401,7 +416,8 @@ Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe&
   Offset<format::Verdict> verdict = 0;
   if (recipe.verdict) verdict = EncodeVerdict(builder, *recipe.verdict);
   const auto provenance = EncodeProvenance(builder, recipe, source);
-  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance));
+  const Offset<format::SelfTest> test = self_test != nullptr ? EncodeSelfTest(builder, *self_test) : 0;
+  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance, test));
   if (segment.size() > kMaxSegmentBytes) {
     return Status::Error(Code::kUnsupported, "the weights take %zu bytes; a .cutis file holds at most %llu", segment.size(),
                          static_cast<unsigned long long>(kMaxSegmentBytes));

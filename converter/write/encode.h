@@ -10,6 +10,7 @@
 #include "converter/recipe/recipe.h"
 #include "converter/write/file_model.h"
 #include "ops/status.h"
+#include "runtime/self_test.h"
 
 namespace cutis::convert {
 
@@ -18,9 +19,10 @@ struct Source {
   std::string sha256;  // of that file, lower-case hexadecimal
 };
 
-// Header, FlatBuffer, weight segment. The model is planned. The same arguments give the same bytes: nothing of the time, the
-// machine or the path goes in.
-Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source);
+// Header, FlatBuffer, weight segment. The model is planned. `self_test` may be null: what the finished model was measured to
+// give. The same arguments give the same bytes: nothing of the time, the machine or the path goes in.
+Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source,
+                                           const SelfTestHashes* self_test = nullptr);
 
 // SHA-256 in lower-case hexadecimal.
 std::string HexSha256(std::span<const std::byte> bytes);

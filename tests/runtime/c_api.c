@@ -206,6 +206,26 @@ static void TestUnusable(const cutis_model* model, int limited) {
   cutis_session_destroy(session);
 }
 
+static void TestSelfTest(const cutis_model* model, int wrong) {
+  char error[256];
+  cutis_self_test_result result = {0};
+  EXPECT(cutis_model_self_test(NULL, NULL, 0, &result, error, sizeof error) == CUTIS_ERROR_USAGE);
+  if (!wrong) { /* none in the file */
+    result.struct_size = sizeof result;
+    EXPECT(cutis_model_self_test(model, NULL, 0, &result, error, sizeof error) == CUTIS_ERROR_UNSUPPORTED);
+    return;
+  }
+  EXPECT(cutis_model_self_test(model, NULL, 0, &result, error, sizeof error) == CUTIS_ERROR_USAGE); /* struct_size is not set */
+  result.struct_size = sizeof result;
+  EXPECT(cutis_model_self_test(model, NULL, 0, &result, error, sizeof error) == CUTIS_OK);
+  EXPECT(!result.passed && strcmp(result.difference, "the outputs") == 0 && result.output_hash[0] != 0);
+  EXPECT(cutis_model_self_test(model, NULL, 1, &result, error, sizeof error) == CUTIS_OK);
+  EXPECT(!result.passed && strcmp(result.difference, "the first outputs") == 0 && result.output_hash[0] == 0);
+  cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
+  options.threads = 0;
+  EXPECT(cutis_model_self_test(model, &options, 1, &result, error, sizeof error) == CUTIS_ERROR_USAGE);
+}
+
 static void TestSession(const cutis_model* model, float bcc_share) {
   char error[256];
   cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
@@ -247,7 +267,7 @@ static void TestSession(const cutis_model* model, float bcc_share) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2; /* uint8, float32, calibrated uint8, the same with limits */
+  if (argc != 6) return 2; /* uint8, float32, calibrated uint8, the same with limits, uint8 with a self-test that fails */
   EXPECT(strchr(cutis_version(), '.') != NULL);
   EXPECT(cutis_format_version() == 1);
   EXPECT(strcmp(cutis_verdict_name(CUTIS_VERDICT_NOT_BCC), "not_bcc") == 0);
@@ -271,10 +291,11 @@ int main(int argc, char** argv) {
       return 1;
     }
     TestDescription(model, i == 2 ? CUTIS_F32 : CUTIS_U8);
-    TestCalibration(model, i >= 3);
+    TestCalibration(model, i == 3 || i == 4);
     TestLimits(model, i == 4);
     TestUnusable(model, i == 4);
-    if (i < 4) TestSession(model, i == 3 ? 0.25f : 0.0f);
+    TestSelfTest(model, i == 5);
+    if (i != 4) TestSession(model, i == 3 ? 0.25f : 0.0f);
     cutis_model_close(model);
   }
   return failures == 0 ? 0 : 1;

@@ -201,6 +201,20 @@ Offset<format::Limits> WriteLimits(FlatBufferBuilder& builder, const RawModel& m
                               model.limit_images, note);
 }
 
+Offset<format::SelfTest> WriteSelfTest(FlatBufferBuilder& builder, const RawModel& model) {
+  if (!model.has_self_test) return 0;
+  std::vector<Offset<format::PictureTest>> pictures;
+  for (size_t i = 0; i + 2 < model.pictures.size(); i += 3) {
+    const auto pixels = builder.CreateVector(model.pictures[i]), input = builder.CreateVector(model.pictures[i + 1]);
+    const auto verdict = builder.CreateVector(model.pictures[i + 2]);
+    pictures.push_back(format::CreatePictureTest(builder, pixels, input, verdict));
+  }
+  const auto outputs = builder.CreateVector(model.test_outputs), first = builder.CreateVector(model.first_outputs);
+  Offset<flatbuffers::Vector<Offset<format::PictureTest>>> vector = 0;
+  if (!pictures.empty()) vector = builder.CreateVector(pictures);
+  return format::CreateSelfTest(builder, outputs, first, vector);
+}
+
 Offset<format::Verdict> WriteVerdict(FlatBufferBuilder& builder, const RawModel& model) {
   std::vector<Offset<format::OperatingPoint>> points;
   for (const RawPoint& p : model.points) {
@@ -369,7 +383,9 @@ Bytes Write(const RawModel& model) {
   format::ProvenanceBuilder provenance(builder);
   provenance.add_name(name);
   provenance.add_card(card);
-  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance.Finish()));
+  const auto provenance_table = provenance.Finish();
+  format::FinishModelBuffer(
+      builder, format::CreateModel(builder, graph, preprocess, verdict, provenance_table, WriteSelfTest(builder, model)));
 
   FileHeader header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);

@@ -130,6 +130,10 @@ struct RawModel {
   std::string limits_note;
 
   std::string name = "test", card = "made by a test";
+
+  bool has_self_test = false;
+  std::vector<uint8_t> test_outputs = std::vector<uint8_t>(32), first_outputs = std::vector<uint8_t>(32);
+  std::vector<std::vector<uint8_t>> pictures;  // three hashes a picture; empty: none
 };
 
 // 64-byte aligned bytes.

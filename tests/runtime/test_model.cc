@@ -467,6 +467,24 @@ TEST_CASE("limits without sense") {
       raw);
 }
 
+TEST_CASE("self-tests without sense") {
+  RawModel raw = test::SmallU8Model();
+  raw.has_self_test = true;
+  raw.pictures.assign(6, std::vector<uint8_t>(32));
+  CHECK(OpenStatus(test::Write(raw)).ok());
+  CheckAllRefused(
+      {
+          {"32 bytes", [](RawModel* m) { m->test_outputs.pop_back(); }},
+          {"32 bytes", [](RawModel* m) { m->first_outputs.clear(); }},
+          {"32 bytes", [](RawModel* m) { m->pictures[2].push_back(0); }},
+          {"32 bytes", [](RawModel* m) { m->pictures[3].pop_back(); }},
+          {"not 2 of them", [](RawModel* m) { m->pictures.resize(3); }},
+          {"not 2 of them", [](RawModel* m) { m->pictures.resize(9, m->pictures[0]); }},
+          {"judges none", [](RawModel* m) { m->has_verdict = false; }},
+      },
+      raw);
+}
+
 TEST_CASE("plans that do not hold") {
   CheckAllRefused(
       {

@@ -9,6 +9,9 @@ int main(int argc, char** argv) {
   const std::string suffix = argc > 2 ? argv[2] : ".cutis";
   cutis::test::RawModel limited = cutis::test::SmallCalibratedModel();
   cutis::test::AddLimits(&limited);
+  cutis::test::RawModel wrong = cutis::test::SmallU8Model();  // a self-test that no machine passes
+  wrong.has_self_test = true;
+  wrong.pictures.assign(6, std::vector<uint8_t>(32));
   const struct {
     const char* name;
     cutis::test::RawModel model;
@@ -17,6 +20,7 @@ int main(int argc, char** argv) {
                 {"small_blocks", cutis::test::SmallBlocksModel()},
                 {"small_calibrated", cutis::test::SmallCalibratedModel()},
                 {"small_limits", limited},
+                {"small_wrong", wrong},
                 {"small_f32", cutis::test::SmallF32Model()},
                 {"small_map", cutis::test::SmallMapModel()},
                 {"tiny", cutis::test::TinyModel()}};

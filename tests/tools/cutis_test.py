@@ -246,6 +246,29 @@ class SmallModels(CliTest):
         self.assertIn("output hash " + verdict["output_hash"], text)
         self.assertIsNone(json.loads(self.good(CUTIS, "inspect", SMALL / "small_u8.cutis", "--json"))["verdict"]["output_hash"])
 
+    def test_self_test(self):
+        """Every instruction set passes what the converter measured; a file that says otherwise fails, one without cannot."""
+        isas = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode == 0]
+        lines = [json.loads(line) for line in self.good(CUTIS, "selftest", MODEL, "--json", "--quick").splitlines()]
+        self.assertEqual([line["isa"] for line in lines], isas)
+        for line in lines:
+            self.assertEqual((line["passed"], line["difference"], line["output_hash"]), (True, None, None))
+            self.assertEqual({key: line[key] for key in ("first_output_hash", "pictures")},
+                             {key: lines[0][key] for key in ("first_output_hash", "pictures")})
+            self.assertEqual(set(line["pictures"]), {"jpeg", "png"})
+            self.assertGreater(line["arena_bytes"], 0)
+        text = self.good(CUTIS, "selftest", MODEL, "--isa", isas[-1], "--threads", "2")
+        whole = json.loads(self.good(CUTIS, "bench", MODEL, "--runs", "1", "--json"))["output_hash"]
+        self.assertIn(whole, text)
+        self.assertIn(f"{isas[-1]:<11} passed", text)
+        wrong = run(CUTIS, "selftest", SMALL / "small_wrong.cutis", "--isa", "scalar")
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("scalar      FAILED", wrong.stdout)
+        self.assertIn("other values for the outputs", wrong.stdout)
+        self.assertIn("do not use it", wrong.stderr)
+        self.assert_error(run(CUTIS, "selftest", SMALL / "small_u8.cutis"), 3, "convert the model again")
+        self.assert_error(run(CUTIS, "selftest", MODEL, "--isa", "perfect"), 2, "perfect")
+
     def test_limits(self):
         """A lesion within the limits is judged, a white image is not."""
         limited, white = SMALL / "small_limits.cutis", self.folder / "white.png"

@@ -33,6 +33,7 @@ struct Command {
 Command AddClassify(CLI::App& app);
 Command AddInspect(CLI::App& app);
 Command AddBench(CLI::App& app);
+Command AddSelfTest(CLI::App& app);
 
 // Options that mean the same everywhere.
 struct ModelOptions {

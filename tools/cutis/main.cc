@@ -28,7 +28,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", "cutis " CUTIS_VERSION);
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad input (a model or an image).");
-  const Command commands[] = {cutis::cli::AddClassify(app), cutis::cli::AddInspect(app), cutis::cli::AddBench(app)};
+  const Command commands[] = {cutis::cli::AddClassify(app), cutis::cli::AddInspect(app), cutis::cli::AddBench(app),
+                              cutis::cli::AddSelfTest(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
