@@ -80,23 +80,23 @@ def expand(mask, shape):
     return full[:shape[0], :shape[1], None, None]
 
 
-def schedule(done, begin=0.05, end=0.6):
-    """The share of the final rate at `done` (0..1) of the run."""
-    if done <= begin:
-        return 0.0
+def schedule(done, end, begin=0.05):
+    """The share of the final rate at `done` (0..1) of the run; all of it from `end` on."""
     if done >= end:
         return 1.0
+    if done <= begin:
+        return 0.0
     return 1 - (1 - (done - begin) / (end - begin)) ** 3
 
 
 class Pruner:
     """A constraint of loop.Run: blocks that are dead stay zero."""
 
-    def __init__(self, share, every=20):
-        self.share, self.every, self.calls, self.masks, self.final = share, every, 0, None, False
+    def __init__(self, share, end=0.6, every=20):
+        self.share, self.end, self.every, self.calls, self.masks, self.final = share, end, every, 0, None, False
 
     def step(self, model, done):
-        rate = self.share * schedule(done)
+        rate = self.share * schedule(done, self.end)
         if self.masks is None or (not self.final and self.calls % self.every == 0):
             self.masks = {name: expand(mask, layers(model)[name].weight.shape) for name, mask in choose(model, rate).items()}
             self.final = rate >= self.share

@@ -95,10 +95,10 @@ def prune(arguments):
     model.dropout = 0.1
     teachers = [load_network(path) for path in arguments.teacher or [arguments.start]]
     plan = [arguments.size] * arguments.epochs
-    pruner = pruning.Pruner(arguments.share)
-    run = loop.Run(arguments.run, model, load_data(arguments.data), plan, arguments.size,
-                   options_of(arguments, share=arguments.share, recalibrate=32), distillation(teachers, 0.7), pruner)
-    run.train(watch_from=int(0.6 * arguments.epochs))
+    pruner = pruning.Pruner(arguments.share, arguments.ramp)
+    options = options_of(arguments, share=arguments.share, ramp=arguments.ramp, recalibrate=32)
+    run = loop.Run(arguments.run, model, load_data(arguments.data), plan, arguments.size, options, distillation(teachers, 0.7), pruner)
+    run.train(watch_from=int(arguments.ramp * arguments.epochs))
     print(f"{pruning.dead_share(load_network(run.folder / 'best.pt')):.4f} of the blocks are dead", flush=True)
 
 
@@ -190,6 +190,8 @@ def main():
             stage.add_argument("--rounds", type=int, default=3, help="in which they go")
         if name == "prune":
             stage.add_argument("--share", type=float, default=0.75, help="of the blocks that die")
+            stage.add_argument("--ramp", type=float, default=0.6,
+                               help="the part of the run after which all of them are dead; 0: at once, to go on with a pruned network")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
