@@ -20,13 +20,12 @@ import subprocess
 import sys
 import tempfile
 
-from quantised_bits import RECIPE, pictures  # exits with 77 where packages are missing, and finds tools/train
+from quantised_bits import RECIPE, pictures, pruned  # exits with 77 where packages are missing, and finds tools/train
 
 import numpy as np
 import torch
 
 import network as networks
-import prune
 import quantise
 import runtime
 import shrink
@@ -152,7 +151,7 @@ def shapes():
 
 
 def bits(model, convert, library, generator):
-    prune.Pruner(0.5).step(model, 1.0)
+    pruned(model, 0.5, generator, SIZE)
     with torch.no_grad():  # logits about zero, on a grid that is fine enough to show differences before it
         model._fc.bias -= logits(model, networks.to_input(pictures(16, SIZE, generator))).mean(0)
     quantised = quantise.QuantNetwork(model).eval()

@@ -42,6 +42,12 @@ def pictures(count, size, generator):
     return ((total / 3 - 0.5) * gain + offset).clamp(0, 255).round().to(torch.uint8)
 
 
+def pruned(model, share, generator, size):
+    """By blocks, in place; labels at random."""
+    images = [(networks.to_input(pictures(16, size, generator)), torch.randint(0, 7, (16,), generator=generator)) for _ in range(2)]
+    prune.Pruner(share, lambda: images, end=0).step(model, 1.0)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("convert")
@@ -66,7 +72,7 @@ def main():
         for block in model._blocks[4:8]:  # channels that are the same everywhere
             block._bn1.weight[:16], block._bn1.bias[:16] = 1e-12, 1.7
     model.eval()
-    prune.Pruner(0.6).step(model, 1.0)
+    pruned(model, 0.6, generator, options.size)
     # Logits about zero, so that their grid is fine enough to show a difference anywhere before it.
     with torch.no_grad():
         model._fc.bias -= model(networks.to_input(pictures(16, options.size, generator))).mean(0)

@@ -14,7 +14,10 @@ try:
     import scipy.stats
     import sklearn.linear_model
     import sklearn.metrics
+    import torch
     import metrics
+    import network as networks
+    import prune
     import usable
 except ImportError as error:
     print(f"skipped: {error}")
@@ -89,10 +92,41 @@ def limits(random):
     check("embedding's correlations", np.cov(made[:, :-1].T, bias=True), np.eye(made.shape[1] - 1), 1e-6)
 
 
+def pruning(random):
+    """Scores of blocks against the Kronecker product that they are the short form of; blocks at the edge are smaller."""
+    shape = {"stem": 24, "blocks": [[3, 1, 24, 24, 16], [3, 1, 16, 48, 16]], "head": 32}
+    model = networks.Network(shape, 7)
+    found = {}
+    for name, layer in prune.layers(model).items():
+        outputs, inputs = layer.weight.shape[:2]
+        a, g = random.normal(0, 1, (inputs, inputs)), random.normal(0, 1, (outputs, outputs))
+        found[name] = (torch.zeros(inputs), torch.from_numpy(a @ a.T), torch.from_numpy(g @ g.T))
+    name = "_blocks.0._project_conv"
+    with torch.no_grad():
+        prune.layers(model)[name].weight[:16, 4:8] = 0
+    scores = prune.scores(model, found)
+    for name, layer in prune.layers(model).items():
+        weight, (_, covariance, gradients) = layer.weight.detach().double().flatten(1).numpy(), found[name]
+        expected = np.empty(scores[name].shape)
+        for panel, group in np.ndindex(expected.shape):
+            rows = slice(16 * panel, min(16 * panel + 16, len(weight)))
+            columns = slice(4 * group, 4 * group + 4)
+            block = weight[rows, columns].reshape(-1)
+            kernel = np.kron(gradients.numpy()[rows, rows], covariance.numpy()[columns, columns])
+            expected[panel, group] = block @ kernel @ block if block.any() else -1
+        check(f"scores of blocks, {name}", scores[name].numpy() / np.abs(expected), np.sign(expected), 1e-9)
+    lite0 = prune.layers(networks.Network(networks.LITE0, 7))
+    masks = prune.choose({name: torch.rand(prune.padded_blocks(layer.weight).shape[::2]) for name, layer in lite0.items()}, 0.75)
+    live, total = sum(int(mask.sum()) for mask in masks.values()), sum(mask.numel() for mask in masks.values())
+    check("share of live blocks", live / total, 0.25, 0.001)
+    check("every panel and group lives", [min(int(mask.any(0).all()), int(mask.any(1).all())) for mask in masks.values()], 1, 0)
+
+
 def main():
     random = np.random.default_rng(1)
     verdict_numbers(random)
     limits(random)
+    pruning(random)
     return 1 if failures else 0
 
 

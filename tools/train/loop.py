@@ -48,7 +48,7 @@ def validate(model, pixels, labels, size, batch=64, bf16=True):
 
 
 def recalibrate(model, batches):
-    """Gives batch norms the statistics of these inputs. Running statistics lag behind weights that change in jumps, and behind an
+    """Gives batch norms the statistics of these inputs (labels are not looked at). Running statistics lag behind weights that change in jumps, and behind an
     average of them more so."""
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     model.eval()
@@ -57,7 +57,7 @@ def recalibrate(model, batches):
         norm.momentum, momentum = None, norm.momentum  # None: the plain mean over the batches
         norm.train()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for x in batches:
+        for x, _ in batches:
             model(x)
     for norm in norms:
         norm.momentum = momentum
@@ -173,13 +173,13 @@ class Run:
         return total / self.steps_an_epoch, time.time() - begun
 
     def batches(self, count):
-        """Inputs as the epoch at hand shows them."""
+        """Inputs with labels, as the epoch at hand shows them."""
         options = self.options
         pixels, labels = self.data["train"]
         generator = torch.Generator().manual_seed(options["seed"] * 1000 + self.epoch + 700)
         for chosen in lesions.draw(labels, count * options["batch"], options["class_power"], generator).split(options["batch"]):
             yield networks.to_input(augment.batch(pixels[chosen], self.size, generator, options["geometry"], options["colours"],
-                                                  colour_constancy=options["colour_constancy"]))
+                                                  colour_constancy=options["colour_constancy"])), labels[chosen]
 
     def train(self, patience=6, watch_from=0):
         """Runs what is left. The best average by validation (AUC + balanced accuracy / 4) from epoch `watch_from` on is kept."""

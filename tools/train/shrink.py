@@ -12,8 +12,8 @@ into the batch norm behind, so a constant channel costs nothing. How many stay i
 """
 
 import torch
-import torch.nn.functional as F
 
+import moments
 import network as networks
 
 UNIT, MIDDLE_UNIT = 8, 16  # the runtime makes outputs by 16; block outputs may be half of that, they cost little
@@ -96,65 +96,24 @@ def layers(shape):
     return found + [("_conv_head", "_bn1", inputs, sets, shape["head"]), ("_fc", None, sets, None, None)]
 
 
-def measure(model, batches):
-    """Of each layer that mixes channels: the mean [K] and covariance [K, K] of what it reads, and the second moments [N, N] of the
-    gradients of what it makes. batches: inputs with labels, of about the same size."""
-    names = [name for name, _, reads, _, _ in layers(model.shape) if reads is not None]
-    sums = {name: [0, 0, 0, 0] for name in names}
-
-    def rows(x):
-        return x.detach() if x.ndim == 2 else x.detach().permute(0, 2, 3, 1).flatten(0, 2)
-
-    def watch(name):
-        def note_gradient(gradient):
-            sums[name][3] = sums[name][3] + (rows(gradient).T @ rows(gradient)).double()
-
-        def note(_, arguments, result):
-            x = rows(arguments[0])
-            for index, part in enumerate((len(x), x.sum(0).double(), (x.T @ x).double())):
-                sums[name][index] = sums[name][index] + part
-            result.register_hook(note_gradient)
-        return model.get_submodule(name).register_forward_hook(note)
-
-    hooks = [watch(name) for name in names]
-    model.eval()
-    for x, labels in batches:
-        x.requires_grad_()  # gradients flow through all layers, and none of weights is computed
-        torch.autograd.grad(F.cross_entropy(model(x), labels), x)
-    for hook in hooks:
-        hook.remove()
-    return {name: (total / count, squares / count - torch.outer(total, total) / count**2, gradients / count)
-            for name, (count, total, squares, gradients) in sums.items()}
-
-
 def choose(readers, keep):
     """Which `keep` channels stay, ascending. readers: weights [N, K], covariance [K, K], second moments [N, N] of each."""
     cost = sum(covariance.diagonal() * (weight * (moments @ weight)).sum(0) for weight, covariance, moments in readers)
     return torch.topk(cost, keep).indices.sort().values
 
 
-def fit(weight, covariance, stay, ridge):
-    """The weights [N, K] of a layer that reads only the channels `stay`, closest in its outputs."""
-    gone = torch.ones(len(covariance), dtype=torch.bool)
-    gone[stay] = False
-    weight, lost = weight.clone(), weight[:, gone]
-    own = covariance[stay][:, stay]
-    own = own + ridge * own.diagonal().mean() * torch.eye(len(stay)).double()  # few images leave directions that do not vary
-    weight[:, stay] += lost @ torch.linalg.solve(own, covariance[stay][:, gone]).T
-    weight[:, gone] = 0
-    return weight
-
-
 def shrunk(model, shape, batches, ridge=1e-3):
     """The network narrowed to `shape`, which is of the same blocks; batches: inputs with labels as training shows them."""
-    found, own = measure(model, batches), layers(model.shape)
+    found, own = moments.measure(model, batches), layers(model.shape)
     stays, fitted = {None: slice(None)}, {}
     for _, _, _, chosen, count in layers(shape)[:-1]:
         readers = {name: (model.get_submodule(name).weight.detach().flatten(1).double(), *found[name][1:])
                    for name, _, reads, _, _ in own if reads == chosen}
         if chosen not in stays:
             stays[chosen] = choose(readers.values(), count)
-            fitted.update({name: fit(weight, covariance, stays[chosen], ridge) for name, (weight, covariance, _) in readers.items()})
+            stay = torch.zeros(len(next(iter(readers.values()))[1]), dtype=torch.bool)
+            stay[stays[chosen]] = True
+            fitted.update({name: moments.fit(weight, covariance, stay, ridge) for name, (weight, covariance, _) in readers.items()})
     small = networks.Network(shape, model.classes)
     with torch.no_grad():
         for name, norm, reads, makes, _ in own:

@@ -95,7 +95,7 @@ def prune(arguments):
     model.dropout = 0.1
     teachers = [load_network(path) for path in arguments.teacher or [arguments.start]]
     plan = [arguments.size] * arguments.epochs
-    pruner = pruning.Pruner(arguments.share, arguments.ramp)
+    pruner = pruning.Pruner(arguments.share, lambda: run.batches(8), arguments.ramp)
     options = options_of(arguments, share=arguments.share, ramp=arguments.ramp, recalibrate=32)
     run = loop.Run(arguments.run, model, load_data(arguments.data), plan, arguments.size, options, distillation(teachers, 0.7), pruner)
     run.train(watch_from=int(arguments.ramp * arguments.epochs))
