@@ -10,23 +10,6 @@ namespace {
 // Fewer are as fast by sudot, whose 8 instructions a pixel for two rows the zips (8, and as many loads and stores) then equal.
 constexpr size_t kFewPixels = 4;
 
-// kGroups k-groups, at most 4, of a tile. Of an odd number of pixels the last is its own neighbour, x + last.
-template <size_t kGroups, size_t kPairs, size_t kVectors>
-CUTIS_INLINE void AddGroups(const int8_t* w, const uint8_t* x, size_t x_stride, size_t last,
-                            int32x4_t (&sums)[kPairs][kVectors]) {
-  uint8x16_t pixels[2 * kPairs];
-  Unroll<2 * kPairs>([&](auto p) CUTIS_UNROLLED {
-    pixels[p] = LoadGroups<kGroups>(x + (decltype(p)::kIndex + 1 < 2 * kPairs ? p * x_stride : last));
-  });
-  constexpr size_t kSteps = kGroups == 4 ? 2 : 1;
-  uint8x16_t operands[kSteps][kPairs];
-  Unroll<kPairs>([&](auto p) CUTIS_UNROLLED {
-    operands[0][p] = LowHalves(pixels[2 * p], pixels[2 * p + 1]);
-    if constexpr (kSteps == 2) operands[1][p] = HighHalves(pixels[2 * p], pixels[2 * p + 1]);
-  });
-  AddSteps(w, operands, sums);
-}
-
 template <size_t kPairs, size_t kVectors>
 CUTIS_INLINE void Tile(const int8_t* w, size_t k_groups, const uint8_t* x, size_t x_stride, size_t pixels, const Ends& ends,
                        const Output& out) {
@@ -34,13 +17,13 @@ CUTIS_INLINE void Tile(const int8_t* w, size_t k_groups, const uint8_t* x, size_
   BeginSums(ends.bias, sums);
   const size_t last = (pixels - 1) * x_stride;
   size_t left = k_groups;
-  for (; left >= 4; left -= 4, x += 16, w += kVectors * 32) AddGroups<4>(w, x, x_stride, last, sums);
+  for (; left >= 4; left -= 4, x += 16, w += kVectors * 32) AddPixels<4>(w, x, x_stride, last, sums);
   if (left >= 2) {
-    AddGroups<2>(w, x, x_stride, last, sums);
+    AddPixels<2>(w, x, x_stride, last, sums);
     x += 8;
     w += kVectors * 16;
   }
-  if (left % 2 != 0) AddGroups<1>(w, x, x_stride, last, sums);
+  if (left % 2 != 0) AddPixels<1>(w, x, x_stride, last, sums);
   StoreTile(sums, ends, out, pixels);
 }
 

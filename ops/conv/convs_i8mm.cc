@@ -41,17 +41,6 @@ CUTIS_INLINE void TurnPixels(const uint8_t* x, size_t x_stride, size_t pixels, s
   }
 }
 
-CUTIS_INLINE uint8x16_t LowWords(uint8x16_t a, uint8x16_t b) {
-  uint8x16_t words;
-  asm volatile("zip1 %0.4s, %1.4s, %2.4s" : "=w"(words) : "w"(a), "w"(b));
-  return words;
-}
-CUTIS_INLINE uint8x16_t HighWords(uint8x16_t a, uint8x16_t b) {
-  uint8x16_t words;
-  asm volatile("zip2 %0.4s, %1.4s, %2.4s" : "=w"(words) : "w"(a), "w"(b));
-  return words;
-}
-
 // The words of two k-groups, zipped into pairs of pixels.
 template <size_t kPairs>
 CUTIS_INLINE void ZipPixels(const uint8_t* a, const uint8_t* b, uint8x16_t (&pairs)[1][kPairs]) {

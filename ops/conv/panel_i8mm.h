@@ -66,6 +66,17 @@ CUTIS_INLINE uint8x16_t HighHalves(uint8x16_t a, uint8x16_t b) {
   return halves;
 }
 
+CUTIS_INLINE uint8x16_t LowWords(uint8x16_t a, uint8x16_t b) {
+  uint8x16_t words;
+  asm volatile("zip1 %0.4s, %1.4s, %2.4s" : "=w"(words) : "w"(a), "w"(b));
+  return words;
+}
+CUTIS_INLINE uint8x16_t HighWords(uint8x16_t a, uint8x16_t b) {
+  uint8x16_t words;
+  asm volatile("zip2 %0.4s, %1.4s, %2.4s" : "=w"(words) : "w"(a), "w"(b));
+  return words;
+}
+
 // kSteps pairs of rows times 8 k each of kPairs pairs of pixels.
 template <size_t kSteps, size_t kPairs, size_t kVectors>
 CUTIS_INLINE void AddSteps(const int8_t* w, const uint8x16_t (&x)[kSteps][kPairs], int32x4_t (&sums)[kPairs][kVectors]) {
@@ -78,6 +89,23 @@ CUTIS_INLINE void AddSteps(const int8_t* w, const uint8x16_t (&x)[kSteps][kPairs
   });
 }
 
+// kGroups k-groups, at most 4, of a tile. Of an odd number of pixels the last is its own neighbour, x + last.
+template <size_t kGroups, size_t kPairs, size_t kVectors>
+CUTIS_INLINE void AddPixels(const int8_t* w, const uint8_t* x, size_t x_stride, size_t last,
+                            int32x4_t (&sums)[kPairs][kVectors]) {
+  uint8x16_t pixels[2 * kPairs];
+  Unroll<2 * kPairs>([&](auto p) CUTIS_UNROLLED {
+    pixels[p] = LoadGroups<kGroups>(x + (decltype(p)::kIndex + 1 < 2 * kPairs ? p * x_stride : last));
+  });
+  constexpr size_t kSteps = kGroups == 4 ? 2 : 1;
+  uint8x16_t operands[kSteps][kPairs];
+  Unroll<kPairs>([&](auto p) CUTIS_UNROLLED {
+    operands[0][p] = LowHalves(pixels[2 * p], pixels[2 * p + 1]);
+    if constexpr (kSteps == 2) operands[1][p] = HighHalves(pixels[2 * p], pixels[2 * p + 1]);
+  });
+  AddSteps(w, operands, sums);
+}
+
 template <size_t kPairs, size_t kVectors>
 CUTIS_INLINE void BeginSums(const int32_t* bias, int32x4_t (&sums)[kPairs][kVectors]) {
   Unroll<kVectors>([&](auto v) CUTIS_UNROLLED {
@@ -86,22 +114,31 @@ CUTIS_INLINE void BeginSums(const int32_t* bias, int32x4_t (&sums)[kPairs][kVect
   });
 }
 
+// The sums of 4 channels of one pixel.
+template <size_t kPixel, size_t kQuarter, size_t kPairs, size_t kVectors>
+CUTIS_INLINE int32x4_t SumsOf(const int32x4_t (&sums)[kPairs][kVectors]) {
+  const int64x2_t a = vreinterpretq_s64_s32(sums[kPixel / 2][2 * kQuarter]);
+  const int64x2_t b = vreinterpretq_s64_s32(sums[kPixel / 2][2 * kQuarter + 1]);
+  return vreinterpretq_s32_s64(kPixel % 2 == 0 ? vzip1q_s64(a, b) : vzip2q_s64(a, b));
+}
+
+// The bytes of a pixel's 16 channels.
+template <size_t kPixel, size_t kPairs>
+CUTIS_INLINE uint8x16_t BytesOf(const int32x4_t (&sums)[kPairs][8], const float* multiplier, const Output& out) {
+  return Requantize16(SumsOf<kPixel, 0>(sums), SumsOf<kPixel, 1>(sums), SumsOf<kPixel, 2>(sums), SumsOf<kPixel, 3>(sums),
+                      multiplier, out);
+}
+
 // Stores the first `pixels` pixels.
 template <size_t kPairs, size_t kVectors>
 CUTIS_INLINE void StoreTile(const int32x4_t (&sums)[kPairs][kVectors], const Ends& ends, const Output& out, size_t pixels) {
   Unroll<2 * kPairs>([&](auto pixel) CUTIS_UNROLLED {
     if (pixel >= pixels) return;
-    const auto of = [&](auto i) CUTIS_UNROLLED {
-      const int64x2_t a = vreinterpretq_s64_s32(sums[pixel / 2][2 * i]), b = vreinterpretq_s64_s32(sums[pixel / 2][2 * i + 1]);
-      return vreinterpretq_s32_s64(pixel % 2 == 0 ? vzip1q_s64(a, b) : vzip2q_s64(a, b));
-    };
     uint8_t* y = ends.y + pixel * ends.y_stride;
     if constexpr (kVectors == 8) {
-      const uint8x16_t bytes = Requantize16(of(UnrolledIndex<0>()), of(UnrolledIndex<1>()), of(UnrolledIndex<2>()),
-                                            of(UnrolledIndex<3>()), ends.multiplier, out);
-      StoreFirst(bytes, y, ends.live);
+      StoreFirst(BytesOf<pixel>(sums, ends.multiplier, out), y, ends.live);
     } else {
-      StoreFirst(Requantize8(of(UnrolledIndex<0>()), of(UnrolledIndex<1>()), ends.multiplier, out), y, ends.live);
+      StoreFirst(Requantize8(SumsOf<pixel, 0>(sums), SumsOf<pixel, 1>(sums), ends.multiplier, out), y, ends.live);
     }
   });
 }
