@@ -66,8 +66,9 @@ CUTIS_INLINE void ForQuads(const ExpandU8Args& shared, const Output& shared_out,
   const ExpandPanel panel = shared_panel;
   const size_t width = static_cast<size_t>(args.width);
   const uint8x16_t padding = vld1q_u8(panel.padding);
+  const uint8x16x4_t padding_quad = {{padding, padding, padding, padding}};
   const auto fill = [&](uint8_t* from, size_t count) CUTIS_UNROLLED {
-    for (size_t i = 0; i < count; ++i) vst4q_u8(from + i * kQuadBytes, uint8x16x4_t{{padding, padding, padding, padding}});
+    for (size_t i = 0; i < count; ++i) vst4q_u8(from + i * kQuadBytes, padding_quad);
   };
   const uint8_t* row = args.x;
   for (int32_t i = 0; i < args.rows; ++i, row += args.x_row_stride, y += args.y_row_stride) {

@@ -88,6 +88,10 @@ CUTIS_INLINE uint8x16_t SignBits() {
   return bits;
 }
 
+CUTIS_INLINE void ShiftSigns(uint8x16_t& words, uint8x16_t signs) {
+  asm volatile("eor %0.16b, %0.16b, %1.16b" : "+w"(words) : "w"(signs));
+}
+
 // `kGroups` k-groups of a tile: rows of weights from w on, words of the pixels from x on. Weights are loaded one vector ahead.
 template <size_t kTile, size_t kVectors, size_t kGroups, Pixels kPixels>
 CUTIS_INLINE void AddGroups(const int8_t* w, const uint8_t* x, size_t x_stride, int32x4_t (&sums)[kTile][kVectors]) {
@@ -95,7 +99,7 @@ CUTIS_INLINE void AddGroups(const int8_t* w, const uint8_t* x, size_t x_stride, 
   Unroll<kTile>([&](auto p) CUTIS_UNROLLED { words[p] = LoadGroups<kGroups>(x + p * x_stride); });
   if constexpr (kPixels == Pixels::kShift) {
     const uint8x16_t signs = SignBits();
-    Unroll<kTile>([&](auto p) CUTIS_UNROLLED { asm volatile("eor %0.16b, %0.16b, %1.16b" : "+w"(words[p]) : "w"(signs)); });
+    Unroll<kTile>([&](auto p) CUTIS_UNROLLED { ShiftSigns(words[p], signs); });
   }
   int8x16_t rows[2];
   rows[0] = LoadWeights(w);

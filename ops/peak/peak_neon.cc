@@ -9,6 +9,16 @@ struct SixSums {
   int32x4_t sum[6];
 };
 
+[[gnu::always_inline]] static inline void Multiply(int16x8_t& products, int8x16_t x, int8x16_t w) {
+  __asm__ volatile("smull %0.8h, %1.8b, %2.8b" : "=w"(products) : "w"(x), "w"(w));
+}
+[[gnu::always_inline]] static inline void MultiplyAdd(int16x8_t& products, int8x16_t x, int8x16_t w) {
+  __asm__ volatile("smlal %0.8h, %1.8b, %2.8b" : "+w"(products) : "w"(x), "w"(w));
+}
+[[gnu::always_inline]] static inline void AddPairs(int32x4_t& sum, int16x8_t products) {
+  __asm__ volatile("sadalp %0.4s, %1.8h" : "+w"(sum) : "w"(products));
+}
+
 }  // namespace
 
 void PeakU8_bytes_neon(const PeakU8Args& args) {
@@ -16,13 +26,9 @@ void PeakU8_bytes_neon(const PeakU8Args& args) {
   SixSums sums[kPeakSums / 6] = {};
   RunRounds<uint32_t>(args, sums, 6 * 16, [&](SixSums& six) CUTIS_UNROLLED {
     int16x8_t products[6];
-    Unroll<6>([&](auto i) CUTIS_UNROLLED {
-      __asm__ volatile("smull %0.8h, %1.8b, %2.8b" : "=w"(products[i]) : "w"(x), "w"(w));
-    });
-    Unroll<6>([&](auto i) CUTIS_UNROLLED {
-      __asm__ volatile("smlal %0.8h, %1.8b, %2.8b" : "+w"(products[i]) : "w"(x), "w"(w));
-    });
-    Unroll<6>([&](auto i) CUTIS_UNROLLED { __asm__ volatile("sadalp %0.4s, %1.8h" : "+w"(six.sum[i]) : "w"(products[i])); });
+    Unroll<6>([&](auto i) CUTIS_UNROLLED { Multiply(products[i], x, w); });
+    Unroll<6>([&](auto i) CUTIS_UNROLLED { MultiplyAdd(products[i], x, w); });
+    Unroll<6>([&](auto i) CUTIS_UNROLLED { AddPairs(six.sum[i], products[i]); });
   });
   AddShift(args);
 }
