@@ -1,10 +1,10 @@
-// Depthwise convolution of quads by dot products along x, for any vectors that have one of 4 bytes (vpdpbusd); for files of one
-// instruction set only.
+// Depthwise convolution of quads by dot products along x, for any vectors that have one of 4 bytes (vpdpbusd, sdot, usdot); for
+// files of one instruction set only.
 //
-// A vector is 8 or 16 channels of a quad, and a dot product multiplies four taps of a row of the window by it at once. A half
-// is a vector that begins at an even pixel: that of a quad, or the end of one and the beginning of the next. An output that
-// begins at the first of a half's pixels takes the taps w0 w1 w2 0, one that begins at the second 0 w0 w1 w2; so at stride 1 a
-// half serves two outputs.
+// A vector is 4, 8 or 16 channels of a quad, and a dot product multiplies four taps of a row of the window by it at once. A
+// half is a vector that begins at an even pixel: that of a quad, or the end of one and the beginning of the next. An output
+// that begins at the first of a half's pixels takes the taps w0 w1 w2 0, one that begins at the second 0 w0 w1 w2; so at stride
+// 1 a half serves two outputs.
 //
 // Isa has the vectors:
 //   Vector, kLanes                            the lanes are channels
@@ -174,7 +174,19 @@ template <class Isa, size_t kStride>
   }
 }
 
-template <class Isa>
+// The biases of a panel for pixels that are multiplied as x - 128: bias + 128 sum w. `w`: [ceil(taps / 4)][16 channels][4
+// taps].
+[[gnu::always_inline]] static inline void ShiftQuadBiases(const int8_t* w, size_t bytes, const int32_t* bias,
+                                                          int32_t (&to)[16]) {
+  uint32_t sums[16] = {};
+  for (size_t at = 0; at < bytes; at += 64) {
+    for (size_t i = 0; i < 64; ++i) sums[i / 4] += static_cast<uint32_t>(int32_t{w[at + i]});
+  }
+  for (size_t i = 0; i < 16; ++i) to[i] = static_cast<int32_t>(static_cast<uint32_t>(bias[i]) + 128 * sums[i]);
+}
+
+// kShifted: Isa multiplies x - 128.
+template <class Isa, bool kShifted = false>
 [[gnu::always_inline]] static inline void RunDepthwiseQuads(const DepthwiseQuadsU8Args& args) {
   const Window& window = args.window;
   const size_t channels = static_cast<size_t>(args.channels), padding_bytes = QuadPaddingBytes(window, args.in_w, args.out_w);
@@ -192,6 +204,12 @@ template <class Isa>
   const uint8_t* x = args.x - before * kQuadBytes;
   for (size_t c = 0; c < channels; c += 16, x += args.x_panel_stride) {
     PrepareQuadTaps(args.w + c / 16 * DepthwiseU8PanelBytes(window), window, taps);
+    const int32_t* biases = args.bias + c;
+    int32_t shifted[16];
+    if constexpr (kShifted) {
+      ShiftQuadBiases(args.w + c / 16 * DepthwiseU8PanelBytes(window), DepthwiseU8PanelBytes(window), biases, shifted);
+      biases = shifted;
+    }
     uint32_t quad[16];
     for (size_t i = 0; i < 16; ++i) quad[i] = args.padding[c + i] * uint32_t{0x01010101};
     for (size_t at = 0; at < padding_bytes; at += kQuadBytes) __builtin_memcpy(padding + at, quad, kQuadBytes);
@@ -199,7 +217,7 @@ template <class Isa>
       const size_t left = channels - c - part;
       panel.live = (uint64_t{1} << (left < Isa::kLanes ? left : Isa::kLanes)) - 1;
       panel.taps = taps + 4 * part;
-      panel.bias = args.bias + c + part;
+      panel.bias = biases + part;
       panel.multiplier = args.multiplier + c + part;
       WindowRows window_rows(args, x + 4 * part, padding + 4 * part, rows);
       const size_t size = static_cast<size_t>(window.kernel_w), count = static_cast<size_t>(args.row_end - args.row_begin);

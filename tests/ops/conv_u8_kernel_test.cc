@@ -180,6 +180,10 @@ CUTIS_KERNEL_TEST(ConvU8) {
     for (const size_t pixels : {9, 41, 97, 200})
       RunCase(reference, kernel, name, {pixels, 21, groups, 3, 1, groups == 129}, seed++);
   }
+  for (const int32_t groups :
+       {536, 537, 1072, 1073, 1429, 2145}) {  // around what the scratch holds of a panel, or of some pixels
+    for (const int32_t channels : {9, 29}) RunCase(reference, kernel, name, {7, channels, groups, 1, 1, false}, seed++);
+  }
   RunLargest(reference, kernel, name);
   RunPairs(reference, kernel, name);
   RunTies(reference, kernel, name);

@@ -2,6 +2,7 @@
 // refuse.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -174,7 +175,7 @@ double SoftmaxError(OpCase& c, const Shape& shape, Real real) {
     for (int32_t y = 0; y < shape.height; ++y) {
       for (int32_t x = 0; x < shape.width; ++x) {
         double sum = 0, max = -1e300, total = 0;
-        for (int32_t n = 0; n < shape.channels; ++n) max = std::fmax(max, real(i, y, x, n));
+        for (int32_t n = 0; n < shape.channels; ++n) max = std::max(max, real(i, y, x, n));
         for (int32_t n = 0; n < shape.channels; ++n) sum += std::exp(real(i, y, x, n) - max);
         for (int32_t n = 0; n < shape.channels; ++n) {
           const double expected = std::exp(real(i, y, x, n) - max) / sum,

@@ -148,6 +148,10 @@ void RunAll(KernelOf<ExpandU8Args> reference, KernelOf<ExpandU8Args> kernel, con
       run({panels, groups, 2, 50, 1, seed % 4 == 0, false, true, false});
     }
   }
+  for (const int32_t groups : {385, 1000}) {  // more rows than the scratch holds zipped
+    run({2, groups, 1, 7, 1, false, false, true, true});
+    run({2, groups, 1, 6, 1, false, false, true, false});
+  }
   for (const int32_t panels : {4, 20}) {
     run({panels, 3, 2, 13, 1, false, true});
     run({panels, 9, 5, 13, 1, false, true, true, true});
