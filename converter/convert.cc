@@ -332,17 +332,17 @@ Result<bool> LeaveOutForeign(const Model& model, int32_t threads, Job& job, Summ
   return true;
 }
 
-// Puts the layers that can run together into blocks, and sees to it that the bits are the same. `before` is the hash of the
-// network as it is, if that is known.
-Status Fuse(const Job& job, int32_t threads, std::string before, FileModel& file, Encoded& encoded) {
+// Puts the layers that can run together into blocks, and sees to it that the bits are the same. `hash` is that of the network's
+// outputs, or empty: then it is measured.
+Status Fuse(const Job& job, int32_t threads, std::string& hash, FileModel& file, Encoded& encoded) {
   file.blocks = FindBlocks(file);
   if (file.blocks.empty()) return {};
   CUTIS_ASSIGN(Encoded fused, EncodeAsItIs(file, job));
-  if (before.empty()) {
-    CUTIS_ASSIGN(before, HashOf(*encoded.model, threads));
+  if (hash.empty()) {
+    CUTIS_ASSIGN(hash, HashOf(*encoded.model, threads));
   }
   CUTIS_ASSIGN(const std::string after, HashOf(*fused.model, threads));
-  if (before != after) {
+  if (hash != after) {
     return Status::Error(Code::kInternal, "layers run together give other bits than one by one; --no-fuse keeps them apart");
   }
   encoded = std::move(fused);
@@ -397,16 +397,12 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   const Encoded& base = pruned ? *pruned : real;  // what is quantised
   if (options.float32) {
     progress.Show("comparing with the recipe");
-    CUTIS_ASSIGN(const bool foreign, LeaveOutForeign(*base.model, options.threads, job, summary));
-    std::optional<Encoded> bare;
-    if (foreign) {
-      CUTIS_ASSIGN(FileModel file, PackFloat(job.net));
-      CUTIS_ASSIGN(bare, Encode(std::move(file), job));
-    }
+    CUTIS_TRY(LeaveOutForeign(*base.model, options.threads, job, summary).status());
     progress.Show("measuring the self-test");
     CUTIS_ASSIGN(FileModel file, PackFloat(job.net));
     RemoveUnusedTensors(file);
-    CUTIS_ASSIGN(const Encoded whole, EncodeWithSelfTest(file, job, bare ? *bare->model : *base.model, options.threads));
+    CUTIS_ASSIGN(Encoded whole, EncodeAsItIs(file, job));  // the recipe as it is now
+    CUTIS_ASSIGN(whole, EncodeWithSelfTest(file, job, *whole.model, summary.output_hash, options.threads));
     Describe(job, whole, summary);
     CUTIS_TRY(WriteAll(options, job, summary, whole, nullptr, progress));
     return summary;
@@ -431,9 +427,10 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   }
   CUTIS_TRY(MeasureLayers(options, *base.model, *quantised.model, compared, summary, progress));
   // Every tensor was there to be looked at; from here on those inside blocks are not.
-  if (options.fuse) CUTIS_TRY(Fuse(job, options.threads, summary.output_hash, quantised_file, quantised));
+  std::string hash = summary.output_hash;
+  if (options.fuse) CUTIS_TRY(Fuse(job, options.threads, hash, quantised_file, quantised));
   progress.Show("measuring the self-test");
-  CUTIS_ASSIGN(quantised, EncodeWithSelfTest(quantised_file, job, *quantised.model, options.threads));
+  CUTIS_ASSIGN(quantised, EncodeWithSelfTest(quantised_file, job, *quantised.model, hash, options.threads));
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;

@@ -1,9 +1,11 @@
 #include "converter/load.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "converter/json_graph/json_graph.h"
 #include "converter/onnx/onnx.h"
@@ -183,10 +185,15 @@ Result<Encoded> Encode(FileModel file, const Job& job) {
 
 Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job) { return EncodeWith(file, job, nullptr); }
 
-Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model& model, int32_t threads) {
+Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model& model, const std::string& output_hash,
+                                   int32_t threads) {
   SessionOptions options;
   options.threads = threads;
-  CUTIS_ASSIGN(const SelfTestHashes hashes, RunSelfTest(model, options, false));
+  CUTIS_ASSIGN(SelfTestHashes hashes, RunSelfTest(model, options, !output_hash.empty()));
+  if (!output_hash.empty()) {
+    const std::vector<uint8_t> digest = FromHex(output_hash);
+    std::copy(digest.begin(), digest.end(), hashes.outputs);
+  }
   return EncodeWith(file, job, &hashes);
 }
 

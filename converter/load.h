@@ -72,8 +72,10 @@ Result<Encoded> Encode(FileModel file, const Job& job);
 // The same for a model whose unused tensors are out already; it may be planned and encoded again.
 Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job);
 
-// The finished model once more, with a self-test: what it gives here, for every machine to compare with.
-Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model& model, int32_t threads);
+// The finished model once more, with a self-test: what it gives here, for every machine to compare with. `output_hash`: its
+// OutputHash in hexadecimal, if that is known already, else empty.
+Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model& model, const std::string& output_hash,
+                                   int32_t threads);
 
 }  // namespace cutis::convert
 

@@ -303,14 +303,6 @@ std::optional<format::Estimate> ToFormat(const std::optional<Estimate>& estimate
   return format::Estimate(estimate->value, estimate->low, estimate->high);
 }
 
-// The bytes of hexadecimal digits.
-std::vector<uint8_t> FromHex(const std::string& text) {
-  const auto digit = [](char c) { return static_cast<uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); };
-  std::vector<uint8_t> bytes(text.size() / 2);
-  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
-  return bytes;
-}
-
 Offset<format::Limits> EncodeLimits(FlatBufferBuilder& builder, const LimitsRecipe& limits) {
   std::vector<Offset<format::Limit>> rules;
   for (const LimitRecipe& from : limits.rules) {
@@ -394,6 +386,13 @@ Offset<format::Provenance> EncodeProvenance(FlatBufferBuilder& builder, const Re
 }
 
 }  // namespace
+
+std::vector<uint8_t> FromHex(const std::string& text) {
+  const auto digit = [](char c) { return static_cast<uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); };
+  std::vector<uint8_t> bytes(text.size() / 2);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+  return bytes;
+}
 
 std::string HexSha256(std::span<const std::byte> bytes) {
   uint8_t digest[Sha256::kDigestBytes];

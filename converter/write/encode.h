@@ -26,6 +26,8 @@ Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe&
 
 // SHA-256 in lower-case hexadecimal.
 std::string HexSha256(std::span<const std::byte> bytes);
+// The bytes of an even number of hexadecimal digits in lower case.
+std::vector<uint8_t> FromHex(const std::string& text);
 
 }  // namespace cutis::convert
 

@@ -5,21 +5,12 @@
 // gcc 12 spills four of them and is half as fast.
 #include "ops/conv/dot_avxvnni.h"
 #include "ops/conv/expand.h"
+#include "ops/conv/panel.h"
 #include "ops/conv/prefetch.h"
 #include "ops/unroll.h"
 
 namespace cutis {
 namespace {
-
-// A panel: what its rows are, what they begin with and what becomes of the sums.
-struct ExpandPanel {
-  const int8_t* w;
-  const uint16_t* live;  // null: all k-groups in their order
-  size_t rows;           // of w
-  const int32_t* bias;
-  const float* multiplier;
-  const uint8_t* padding;
-};
 
 // 8 channels of padding.
 CUTIS_INLINE __m256i PaddingHalf(const uint8_t* bytes) {

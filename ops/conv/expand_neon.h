@@ -9,21 +9,12 @@
 #include <arm_neon.h>
 
 #include "ops/conv/expand.h"
+#include "ops/conv/panel.h"
 #include "ops/conv/panel_neon.h"
 #include "ops/unroll.h"
 
 namespace cutis {
 namespace {
-
-// A panel: what its rows are, what they begin with and what becomes of the sums.
-struct ExpandPanel {
-  const int8_t* w;
-  const uint16_t* live;  // null: all k-groups in their order
-  size_t rows;           // of w
-  const int32_t* bias;   // with 128 sum w for signed pixels
-  const float* multiplier;
-  const uint8_t* padding;
-};
 
 enum class Words { kTogether, kApart, kLive };  // where the rows' words of a pixel are
 

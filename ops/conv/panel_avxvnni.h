@@ -15,21 +15,12 @@
 #include <cstdint>
 
 #include "ops/conv/dot_avxvnni.h"
+#include "ops/conv/panel.h"
 #include "ops/conv/requant_avx2.h"
 #include "ops/unroll.h"
 
 namespace cutis {
 namespace {
-
-// A panel: what its rows are, what they begin with and what becomes of the sums.
-struct Panel {
-  const int8_t* w;           // rows of [16 n][4 k]
-  const uint16_t* k_groups;  // of the rows, or null where they follow each other
-  size_t rows;
-  const int32_t* bias;
-  const float* multiplier;
-  size_t live;  // channels that exist
-};
 
 template <size_t kPixels, bool kDense>
 CUTIS_INLINE void Tile(const Panel& panel, const uint8_t* x, size_t x_stride, const Output& out, uint8_t* y, size_t y_stride) {

@@ -17,21 +17,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ops/conv/panel.h"
 #include "ops/conv/requant_neon.h"
 #include "ops/unroll.h"
 
 namespace cutis {
 namespace {
-
-// A panel: what its rows are, what they begin with and what becomes of the sums.
-struct Panel {
-  const int8_t* w;           // rows of [16 n][4 k]
-  const uint16_t* k_groups;  // of the rows, or null where they follow each other
-  size_t rows;
-  const int32_t* bias;  // with 128 sum w for signed pixels
-  const float* multiplier;
-  size_t live;  // channels that exist
-};
 
 // How pixels come to the dot product.
 enum class Pixels {

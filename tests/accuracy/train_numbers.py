@@ -68,7 +68,7 @@ def limits(random):
     rule = usable.distance_rule(good)
     inverse = np.linalg.inv(np.cov(good.T) + np.diag(1e-4 * np.diag(np.cov(good.T)) + 1e-12))
     expected = [scipy.spatial.distance.mahalanobis(x, good.mean(0), inverse) for x in bad]
-    check("Mahalanobis distance", usable.value_of(rule, bad) / expected, 1, 1e-4)
+    check("Mahalanobis distance", usable.value_of(rule, bad, []) / expected, 1, 1e-4)
     weights, offset = usable.logistic(good, bad, 1e-3)
     both, labels = np.concatenate([good, bad]), np.r_[np.zeros(len(good)), np.ones(len(bad))]
     standard = (both - both.mean(0)) / both.std(0, ddof=1)
@@ -82,7 +82,8 @@ def limits(random):
     features = np.concatenate([good, bad])
     fitted = usable.fit_limits(np.pad(good, ((0, 0), (0, 4)), constant_values=1) + random.normal(0, 0.1, (900, 24)),
                                np.pad(bad, ((0, 0), (0, 4))) + random.normal(0, 0.1, (300, 24)),
-                               np.pad(good, ((0, 0), (0, 4)), constant_values=1) + random.normal(0, 0.1, (900, 24)), np.arange(900))
+                               np.pad(good, ((0, 0), (0, 4)), constant_values=1) + random.normal(0, 0.1, (900, 24)), np.arange(900),
+                               ["detail", "luminance", "bright"])
     check("good images that limits refuse", fitted["refused"]["value"], 0.025, 0.012)
     # Components of the embedding are those of PCA: uncorrelated, with mean 0 and deviation 1.
     weight, bias = usable.embedding(features[:900] + 0.0, features[900:])

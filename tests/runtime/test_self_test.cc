@@ -1,6 +1,4 @@
 // The self-test: what a model gives is measured, compared, and any difference is found and named.
-#include "runtime/self_test.h"
-
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -12,6 +10,7 @@
 #include "runtime/golden.h"
 #include "runtime/image.h"
 #include "runtime/model.h"
+#include "runtime/self_test.h"
 #include "tests/runtime/test_file.h"
 
 namespace cutis {
@@ -81,8 +80,8 @@ TEST_CASE("the library's pictures decode, upright") {
 TEST_CASE("every instruction set, thread count and batch passes what another one measured") {
   for (const test::RawModel& plain : {test::SmallU8Model(), test::SmallF32Model(), Limited(test::SmallCalibratedModel())}) {
     const test::RawModel raw = WithSelfTest(plain);
-    for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon, Isa::kDotprod,
-                          Isa::kI8mm}) {
+    for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon,
+                          Isa::kDotprod, Isa::kI8mm}) {
       const auto cpu = MaskCpu(DetectCpu(), NameOf(isa));
       if (!cpu.ok()) continue;
       OpenOptions options;
@@ -125,7 +124,8 @@ TEST_CASE("the hashes are of what they say") {
   REQUIRE(session.value()->SetInputImage(0, image.value()).ok());
   REQUIRE(session.value()->Run(1).ok());
   std::vector<float> out(7), values(7 + limits.features);
-  const auto judgement = JudgeImage(*session.value(), 0, nullptr, out, std::span(values).first(7), std::span(values).subspan(7));
+  const auto judgement =
+      JudgeImage(*session.value(), 0, nullptr, out, std::span(values).first(7), std::span(values).subspan(7));
   REQUIRE(judgement.ok());
   std::vector<uint8_t> bytes(values.size() * 4 + 5);
   std::memcpy(bytes.data(), values.data(), values.size() * 4);  // little-endian, as every machine of these tests

@@ -268,6 +268,8 @@ class SmallModels(CliTest):
         self.assertIn("do not use it", wrong.stderr)
         self.assert_error(run(CUTIS, "selftest", SMALL / "small_u8.cutis"), 3, "convert the model again")
         self.assert_error(run(CUTIS, "selftest", MODEL, "--isa", "perfect"), 2, "perfect")
+        bounded = self.good(CUTIS, "selftest", MODEL, "--json", "--quick", env={"CUTIS_ISA": "scalar"}).splitlines()
+        self.assertEqual([json.loads(line)["isa"] for line in bounded], ["scalar"])
 
     def test_limits(self):
         """A lesion within the limits is judged, a white image is not."""

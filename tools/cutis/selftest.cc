@@ -28,13 +28,17 @@ struct Passage {
   double ms = 0;
 };
 
-// The instruction sets that the machine has, the plainest first; with --isa that one alone.
-std::vector<const char*> IsasToTest(const std::string& wanted) {
-  std::vector<const char*> isas;
+// The instruction sets that the machine has, under CUTIS_ISA, the plainest first; with --isa that one alone.
+Result<std::vector<const char*>> IsasToTest(const std::string& wanted) {
+  CUTIS_ASSIGN(const CpuFeatures have, CpuFromEnvironment());
+  if (!wanted.empty()) {
+    CUTIS_TRY(MaskCpu(have, wanted.c_str()).status());
+    return std::vector<const char*>{wanted.c_str()};
+  }
+  std::vector<const char*> isas;  // scalar at least
   for (int i = 0; i <= static_cast<int>(Isa::kI8mm); ++i) {
     const char* name = NameOf(static_cast<Isa>(i));
-    const Result<CpuFeatures> masked = MaskCpu(DetectCpu(), name);
-    if (masked.ok() && (wanted.empty() || wanted == name)) isas.push_back(name);
+    if (MaskCpu(have, name).ok()) isas.push_back(name);
   }
   return isas;
 }
@@ -107,13 +111,11 @@ void PrintPassage(const Passage& passage, bool quick) {
 int RunSelfTests(SelfTestOptions options) {
   options.threads = ThreadsOf(options.threads, "cutis");
   options.model.threads = options.threads;
-  const std::vector<const char*> isas = IsasToTest(options.model.isa);
-  if (isas.empty()) {
-    if (Result<CpuFeatures> masked = MaskCpu(DetectCpu(), options.model.isa.c_str()); !masked.ok())
-      return Fail(masked.status());
-  }
+  const std::string wanted = options.model.isa;
+  const Result<std::vector<const char*>> isas = IsasToTest(wanted);
+  if (!isas.ok()) return Fail(isas.status());
   bool passed = true;
-  for (const char* isa : isas) {
+  for (const char* isa : isas.value()) {
     const Result<Passage> passage = Pass(options, isa);
     if (!passage.ok()) return Fail(passage.status());
     passed = passed && passage.value().difference == nullptr;
@@ -133,7 +135,10 @@ Command AddSelfTest(CLI::App& app) {
   auto options = std::make_shared<SelfTestOptions>();
   CLI::App* sub = app.add_subcommand(
       "selftest", "Whether this machine computes what the model file says: outputs and verdicts, with every instruction set");
-  AddModelOptions(*sub, options->model);
+  sub->add_option("MODEL", options->model.path, "The .cutis file")->required()->type_name("");
+  sub->add_option("--isa", options->model.isa,
+                  "This instruction set alone. Default: each that the machine has, under CUTIS_ISA")
+      ->type_name("NAME");
   AddThreads(*sub, options->threads);
   sub->add_flag("--quick", options->quick, "two generated inputs instead of 32; the pictures all the same");
   sub->add_flag("--json", options->json, "one JSON object a line for each instruction set");

@@ -287,10 +287,13 @@ def main():
     for path in options.model:
         scores, dermoscopic, found = evaluate(options, path, rows)
         name = pathlib.Path(path).stem
+        if name in everything:
+            parser.error(f"two files are called {name}: tables go by names")
         everything[name] = found
         texts.append(report(name, found))
-        if options.negatives and found["limits"]:
-            texts[-1] += f"\nImages that must not be judged, {options.negatives} of each kind:\n\n{refusals(options, path, rows)}\n"
+        if options.negatives:
+            texts[-1] += f"\nImages that must not be judged, {options.negatives} of each kind"
+            texts[-1] += f":\n\n{refusals(options, path, rows)}\n" if found["limits"] else ": the model has no limits and refuses none.\n"
         print(texts[-1], flush=True)
         if options.out:
             import plots
@@ -301,7 +304,7 @@ def main():
             write_scores(folder / "scores.csv", scores)
             plots.draw(dermoscopic, found, folder)
     beside = side_by_side(everything) if len(everything) > 1 else ""
-    print(beside)
+    print(beside, end="")
     if options.card:
         write_card(options.card, texts[0] + "\n" + beside)
 

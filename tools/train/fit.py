@@ -100,7 +100,10 @@ def fit_limits(options, file, rows, folder):
         with tempfile.TemporaryDirectory(dir=folder) as name:
             found.append(features_of(options, file, write_images(pathlib.Path(name), images)))
     held_out = lesions.rows_of(rows, (lesions.VALIDATION_FOLD,))
-    return usable.fit_limits(*found, features_of(options, file, held_out), np.array([row["group_id"] for row in held_out]))
+    model = runtime.Model(options.library, file)
+    names = model.pixel_features
+    model.close()
+    return usable.fit_limits(*found, features_of(options, file, held_out), np.array([row["group_id"] for row in held_out]), names)
 
 
 def main():

@@ -32,6 +32,12 @@ def keep_memory():
         libc.mallopt(parameter, value)
 
 
+def shown(pixels, size, generator, options):
+    """Inputs as training shows them, from stored pixels."""
+    return networks.to_input(augment.batch(pixels, size, generator, options["geometry"], options["colours"],
+                                           colour_constancy=options["colour_constancy"]))
+
+
 def validate(model, pixels, labels, size, batch=64, bf16=True):
     """Logits [N, classes] in float32 of stored pixels at the network's size, without augmentation."""
     model.eval()
@@ -48,8 +54,8 @@ def validate(model, pixels, labels, size, batch=64, bf16=True):
 
 
 def recalibrate(model, batches):
-    """Gives batch norms the statistics of these inputs (labels are not looked at). Running statistics lag behind weights that change in jumps, and behind an
-    average of them more so."""
+    """Gives batch norms the statistics of these inputs (labels are not looked at). Running statistics lag behind weights that change
+    in jumps, and behind an average of them more so."""
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     model.eval()
     for norm in norms:
@@ -152,8 +158,7 @@ class Run:
         total, begun = 0.0, time.time()
         for number in range(self.steps_an_epoch):
             chosen = order[number * options["batch"]:(number + 1) * options["batch"]]
-            x = networks.to_input(augment.batch(pixels[chosen], size, generator, options["geometry"], options["colours"],
-                                                colour_constancy=options["colour_constancy"]))
+            x = shown(pixels[chosen], size, generator, options)
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
             loss = self.loss(self.model, x, labels[chosen], self.epoch)
@@ -178,8 +183,7 @@ class Run:
         pixels, labels = self.data["train"]
         generator = torch.Generator().manual_seed(options["seed"] * 1000 + self.epoch + 700)
         for chosen in lesions.draw(labels, count * options["batch"], options["class_power"], generator).split(options["batch"]):
-            yield networks.to_input(augment.batch(pixels[chosen], self.size, generator, options["geometry"], options["colours"],
-                                                  colour_constancy=options["colour_constancy"])), labels[chosen]
+            yield shown(pixels[chosen], self.size, generator, options), labels[chosen]
 
     def train(self, patience=6, watch_from=0):
         """Runs what is left. The best average by validation (AUC + balanced accuracy / 4) from epoch `watch_from` on is kept."""

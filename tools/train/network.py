@@ -39,7 +39,7 @@ def efficientnet_lite(width, depth):
 
 
 LITE0 = efficientnet_lite(1.0, 1.0)
-SHAPES = {"lite0": LITE0, "lite1": efficientnet_lite(1.0, 1.1), "lite2": efficientnet_lite(1.1, 1.2)}
+SHAPES = {"lite0": LITE0, "lite2": efficientnet_lite(1.1, 1.2)}
 
 
 class _Depthwise(torch.autograd.Function):

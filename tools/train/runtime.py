@@ -36,7 +36,7 @@ class Model:
 
     def __init__(self, library, path, threads=1):
         self.lib = ctypes.CDLL(str(library))
-        for name in ("cutis_model_label", "cutis_reason_name"):
+        for name in ("cutis_model_label", "cutis_reason_name", "cutis_pixel_feature_name"):
             getattr(self.lib, name).restype = ctypes.c_char_p
         self.lib.cutis_session_output.restype = ctypes.POINTER(ctypes.c_uint8)
         self.error = ctypes.create_string_buffer(1000)
@@ -48,6 +48,9 @@ class Model:
         self.labels = []
         while (label := self.lib.cutis_model_label(self.model, len(self.labels))) is not None:
             self.labels.append(label.decode())
+        self.pixel_features = []
+        while (name := self.lib.cutis_pixel_feature_name(len(self.pixel_features))) is not None:
+            self.pixel_features.append(name.decode())
         self.outputs = []
         while True:
             info = _TensorInfo(ctypes.sizeof(_TensorInfo))
@@ -83,9 +86,9 @@ class Model:
     def features(self, path):
         """What limits look at: features of the pixels of an image file, and the network's outputs after the first."""
         self.classify(path)
-        values = np.empty(12, np.float32)
+        values = np.empty(len(self.pixel_features), np.float32)
         self._check(self.lib.cutis_session_get_pixel_features(self.session, 0, values.ctypes.data_as(ctypes.c_void_p),
-                                                              ctypes.c_size_t(12), self.error, 1000))
+                                                              ctypes.c_size_t(values.size), self.error, 1000))
         return np.concatenate([values, *(self.real_output(index) for index in range(1, len(self.outputs)))])
 
     def classify(self, path, operating_point=None):

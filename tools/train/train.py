@@ -13,7 +13,6 @@ import pathlib
 import torch
 import torch.nn.functional as F
 
-import augment
 import lesions
 import loop
 import network as networks
@@ -118,7 +117,7 @@ def shrink(arguments):
         else:
             generator = torch.Generator().manual_seed(arguments.seed + left)
             model = shrinking.shrunk(model, shape, (
-                (networks.to_input(augment.batch(pixels[part], arguments.size, generator)), labels[part])
+                (loop.shown(pixels[part], arguments.size, generator, options_of(arguments)), labels[part])
                 for part in lesions.draw(labels, 512, arguments.class_power, generator).split(32)))
         model.dropout = 0.1
         print(f"{sum(weights.numel() for weights in model.parameters())} parameters: {shape}", flush=True)
@@ -138,7 +137,7 @@ def quantise(arguments):
     generator = torch.Generator().manual_seed(arguments.seed)
     pixels, labels = data["train"]
     chosen = lesions.draw(labels, 512, arguments.class_power, generator).split(64)
-    model.calibrate([networks.to_input(augment.batch(pixels[part], arguments.size, generator)) for part in chosen])
+    model.calibrate([loop.shown(pixels[part], arguments.size, generator, options_of(arguments)) for part in chosen])
     run = loop.Run(arguments.run, model, data, [arguments.size] * arguments.epochs, arguments.size, options_of(arguments),
                    distillation(teachers, 0.7, bf16=False), quantisation.MaskConstraint(), decay=0.0, bf16=False)
     run.train()
@@ -178,7 +177,7 @@ def main():
             stage.add_argument("--teacher", action="append", help="networks to distil from (default: --start); may be repeated")
         if name == "dense":
             stage.add_argument("--network", choices=sorted(networks.SHAPES), default="lite0",
-                               help="lite1 and lite2 are meant as teachers")
+                               help="lite2 is meant as a teacher")
             stage.add_argument("--mixup", type=float, default=0.0, help="blend pairs of images by Beta(this, this); 0: none")
         if name == "quantise":
             stage.add_argument("--name", default="bcc_lite0", help="of the network, in graph.json")

@@ -18,8 +18,6 @@ import negatives
 
 COMPONENTS = 31
 EDGE = 12.0  # standard deviations of the good images at which the embedding's grid ends
-PIXEL_FEATURES = ("detail", "fine_contrast", "middle_contrast", "coarse_contrast", "luminance", "spread", "red", "green", "red_spread",
-                  "green_spread", "bright", "dark")
 GOOD, EACH_KIND = 2500, 150  # images of lesions, and of each kind that is spoiled or no lesion
 
 
@@ -122,10 +120,10 @@ def distance_rule(good):
             "weights": [digits(row[:i + 1]) for i, row in enumerate(triangle)]}
 
 
-def value_of(rule, features):
-    """What a rule compares, as the runtime computes it but in float64."""
+def value_of(rule, features, names):
+    """What a rule compares, as the runtime computes it but in float64. names: of the features of pixels."""
     if "feature" in rule:
-        return features[:, PIXEL_FEATURES.index(rule["feature"])]
+        return features[:, names.index(rule["feature"])]
     if "center" in rule:
         triangle = np.zeros((len(rule["center"]),) * 2)
         for i, row in enumerate(rule["weights"]):
@@ -134,30 +132,31 @@ def value_of(rule, features):
     return features @ np.array(rule["weights"])
 
 
-def exceeds(rules, features):
+def exceeds(rules, features, names):
     refused = np.zeros(len(features), bool)
     for rule in rules:
-        value = value_of(rule, features)
+        value = value_of(rule, features, names)
         refused |= (value > rule.get("most", np.inf)) | (value < rule.get("least", -np.inf))
     return refused
 
 
-def fit_limits(good, spoiled, held_out, groups, share=0.0125):
-    """The key "limits" of recipe.json, from features of good and spoiled images; bounds are such that each of the two views refuses
+def fit_limits(good, spoiled, held_out, groups, names, share=0.0125):
+    """The key "limits" of recipe.json, from features of good and spoiled images (names: of the first of them,
+    those of pixels); bounds are such that each of the two views refuses
     `share` of the held-out good images. The bounds of single features lie outside nearly all good images: they are there to say
     what is wrong, not to refuse more."""
     weights, _ = logistic(good, spoiled, 1e-3)
     views = [distance_rule(good), {"reason": "unlike_training", "most": 0.0, "weights": digits(weights)}]
     for rule in views:
-        rule["most"] = digits([quantile(value_of(rule, held_out), share)])[0]
+        rule["most"] = digits([quantile(value_of(rule, held_out, names), share)])[0]
     everything, rules = np.concatenate([good, held_out]), []
     for reason, feature, side in (("blurred", "detail", "least"), ("under_exposed", "luminance", "least"),
                                   ("over_exposed", "luminance", "most"), ("over_exposed", "bright", "most")):
-        values = everything[:, PIXEL_FEATURES.index(feature)]
+        values = everything[:, names.index(feature)]
         bound = -quantile(-values, 0.001) if side == "least" else quantile(values, 0.001)
         rules.append({"reason": reason, "feature": feature, side: digits([bound])[0]})
     rules += views
-    refused = exceeds(rules, held_out)
+    refused = exceeds(rules, held_out, names)
     low, high = metrics.bootstrap(lambda i: float(refused[i].mean()), len(held_out), groups=groups)
     return {"embedding": "embedding", "rules": rules, "images": len(held_out),
             "refused": {"value": round(float(refused.mean()), 4), "low": round(low, 4), "high": round(high, 4)},
