@@ -45,7 +45,7 @@ Status NeedsCalibration() {
 // Options that contradict each other, found before any work is done.
 Status CheckOptions(const Options& options, const Sources& sources) {
   for (const std::string* path : {&sources.weights, &sources.graph, &sources.recipe, &sources.quant, &sources.calibrate,
-                                  &options.labels, &options.write_calibration, &options.sensitivity}) {
+                                  &options.labels, &options.write_calibration, &options.sensitivity, &options.target}) {
     if (!path->empty() && SameFile(*path, options.output)) {
       return Status::Error(Code::kUsage, "%s: the output would replace it", path->c_str());
     }
@@ -378,6 +378,11 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
       CheckReportPaths(options.reports, {options.output, paths.weights, paths.graph, paths.recipe, paths.quant, paths.calibrate,
                                          options.labels, options.evaluate, options.write_calibration, options.sensitivity}));
   CUTIS_ASSIGN(Job job, Load(options, std::move(paths)));
+  if (!options.target.empty()) {
+    CUTIS_ASSIGN(const std::string text, ReadText(options.target));
+    CUTIS_ASSIGN(job.profile, ParseProfile(text, options.target));
+    CUTIS_TRY(CheckWeights(*job.profile, job.net, options.float32, options.prune.mode != PruneMode::kNone));
+  }
   CUTIS_ASSIGN(FileModel real_file, PackFloat(job.net));
   CUTIS_ASSIGN(const Encoded real, Encode(std::move(real_file), job));
   Summary summary;
@@ -402,7 +407,7 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
     CUTIS_ASSIGN(FileModel file, PackFloat(job.net));
     RemoveUnusedTensors(file);
     CUTIS_ASSIGN(Encoded whole, EncodeAsItIs(file, job));  // the recipe as it is now
-    CUTIS_ASSIGN(whole, EncodeWithSelfTest(file, job, *whole.model, summary.output_hash, options.threads));
+    CUTIS_ASSIGN(whole, EncodeFinished(file, job, *whole.model, summary.output_hash, options.threads, &summary.fit));
     Describe(job, whole, summary);
     CUTIS_TRY(WriteAll(options, job, summary, whole, nullptr, progress));
     return summary;
@@ -430,7 +435,7 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   std::string hash = summary.output_hash;
   if (options.fuse) CUTIS_TRY(Fuse(job, options.threads, hash, quantised_file, quantised));
   progress.Show("measuring the self-test");
-  CUTIS_ASSIGN(quantised, EncodeWithSelfTest(quantised_file, job, *quantised.model, hash, options.threads));
+  CUTIS_ASSIGN(quantised, EncodeFinished(quantised_file, job, *quantised.model, hash, options.threads, &summary.fit));
   Describe(job, quantised, summary);
   summary.calibration = FileName(job.paths.calibrate);
   if (summary.calibration.empty()) summary.calibration = job.paths.calibrate;

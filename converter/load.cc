@@ -31,10 +31,10 @@ Result<std::string> FindWeights(const std::string& folder) {
   return folder + (found.empty() ? "weights.safetensors" : found);
 }
 
-Result<Encoded> EncodeWith(FileModel& file, const Job& job, const SelfTestHashes* self_test) {
+Result<Encoded> EncodeWith(FileModel& file, const Job& job, const SelfTestHashes* self_test, const DeviceSettings* device) {
   Encoded encoded;
   CUTIS_ASSIGN(encoded.plan, PlanMemory(file));
-  CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source, self_test));
+  CUTIS_ASSIGN(encoded.bytes, EncodeModel(file, job.recipe, job.source, self_test, device));
   OpenOptions options;
   options.copy = true;
   CUTIS_ASSIGN(encoded.model, Model::OpenMemory(encoded.bytes.data(), encoded.bytes.size(), options));
@@ -183,10 +183,10 @@ Result<Encoded> Encode(FileModel file, const Job& job) {
   return EncodeAsItIs(file, job);
 }
 
-Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job) { return EncodeWith(file, job, nullptr); }
+Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job) { return EncodeWith(file, job, nullptr, nullptr); }
 
-Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model& model, const std::string& output_hash,
-                                   int32_t threads) {
+Result<Encoded> EncodeFinished(FileModel& file, const Job& job, const Model& model, const std::string& output_hash,
+                               int32_t threads, std::optional<Fit>* fit) {
   SessionOptions options;
   options.threads = threads;
   CUTIS_ASSIGN(SelfTestHashes hashes, RunSelfTest(model, options, !output_hash.empty()));
@@ -194,7 +194,17 @@ Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model&
     const std::vector<uint8_t> digest = FromHex(output_hash);
     std::copy(digest.begin(), digest.end(), hashes.outputs);
   }
-  return EncodeWith(file, job, &hashes);
+  if (!job.profile) return EncodeWith(file, job, &hashes, nullptr);
+  // The limits are what is left beside the file and the model, which are as large with any limits.
+  const DeviceSettings any = {job.profile->name, job.profile->isa, job.profile->cores};
+  CUTIS_ASSIGN(const Encoded measured, EncodeWith(file, job, &hashes, &any));
+  CUTIS_ASSIGN(*fit, FitDevice(*job.profile, measured.bytes));
+  CUTIS_ASSIGN(Encoded whole, EncodeWith(file, job, &hashes, &(*fit)->device));
+  // The self-test's own pictures have to fit as well.
+  const Result<SelfTestHashes> again = RunSelfTest(*whole.model, {}, true);
+  if (!again.ok())
+    return Status::Error(again.status().code(), "the self-test cannot run on this device: %s", again.status().text());
+  return whole;
 }
 
 }  // namespace cutis::convert

@@ -18,6 +18,7 @@
 #include "converter/prune/channels.h"
 #include "converter/quant/quant_json.h"
 #include "converter/recipe/recipe.h"
+#include "converter/target/profile.h"
 #include "converter/write/encode.h"
 #include "converter/write/file_model.h"
 #include "ops/status.h"
@@ -48,8 +49,9 @@ struct Job {
   uint64_t source_bytes = 0;
   Recipe recipe;
   std::optional<QuantFile> quant;
-  Graph graph;  // in normal form
-  Net net;      // `graph` lowered; pruned where that is asked for
+  std::optional<Profile> profile;  // of the device that the file is for
+  Graph graph;                     // in normal form
+  Net net;                         // `graph` lowered; pruned where that is asked for
   DeadChannels dead_channels;
   std::vector<std::string> notes;  // of the importer
   std::vector<PassTrace> passes;
@@ -73,9 +75,10 @@ Result<Encoded> Encode(FileModel file, const Job& job);
 Result<Encoded> EncodeAsItIs(FileModel& file, const Job& job);
 
 // The finished model once more, with a self-test: what it gives here, for every machine to compare with. `output_hash`: its
-// OutputHash in hexadecimal, if that is known already, else empty.
-Result<Encoded> EncodeWithSelfTest(FileModel& file, const Job& job, const Model& model, const std::string& output_hash,
-                                   int32_t threads);
+// OutputHash in hexadecimal, if that is known already, else empty. With the limits of the job's device, if it has one; *fit
+// then says how the model fits.
+Result<Encoded> EncodeFinished(FileModel& file, const Job& job, const Model& model, const std::string& output_hash,
+                               int32_t threads, std::optional<Fit>* fit);
 
 }  // namespace cutis::convert
 

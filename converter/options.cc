@@ -32,6 +32,7 @@ Status CheckMode(const Options& options, bool prunes) {
                                     {"--calibrate", &options.calibrate},
                                     {"--write-calibration", &options.write_calibration},
                                     {"--evaluate", &options.evaluate},
+                                    {"--target", &options.target},
                                     {"--sensitivity", &options.sensitivity}}) {
     if (!value->empty()) return Status::Error(Code::kUsage, "%s: has no meaning with --check", name);
   }
@@ -59,6 +60,10 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   app.add_option("--write-calibration", options.write_calibration, "write what the images gave to this calibration.json");
   app.add_option("--evaluate", options.evaluate,
                  "a folder of images to compare int8 with float32 on (default: those of --calibrate)");
+  app.add_option(
+      "--target", options.target,
+      "a device's profile (targets/device/*.json, docs/targets.md): refuse a model that does not fit into its storage and "
+      "memory, and write into the file how many threads and how large an image do");
   std::string effort = "default";
   app.add_option(
          "--effort", effort,

@@ -16,7 +16,7 @@ enum class Effort : uint8_t { kDefault, kHigh };
 
 struct Options {
   std::string input, output;
-  std::string graph, recipe, quant, calibrate, labels, write_calibration, evaluate;  // empty: not given
+  std::string graph, recipe, quant, calibrate, labels, write_calibration, evaluate, target;  // empty: not given
   bool float32 = false;
   bool mixed = false;
   bool fuse = true;  // layers run together in blocks where they can (plan/blocks.h)

@@ -38,6 +38,21 @@ void AppendQuantisation(std::string& text, const Summary& summary) {
   if (summary.equalised_channels > 0) Append(text, "equalised    %zu channels, by powers of two\n", summary.equalised_channels);
 }
 
+// What a device holds of the model, and what is left for images.
+void AppendFit(std::string& text, const Fit& fit) {
+  const Footprint& footprint = fit.footprint;
+  Append(text,
+         "device       %s: file %" PRIu64 " bytes, heap %" PRIu64 " (model %" PRIu64 ", session of %d thread%s %" PRIu64
+         ", arena %" PRIu64 ")\n",
+         fit.device.name.c_str(), footprint.file, footprint.Heap(), footprint.model, footprint.threads,
+         footprint.threads == 1 ? "" : "s", footprint.session, footprint.arena);
+  if (fit.camera_heap == 0) return;  // no images
+  Append(text,
+         "             left for an image %" PRIu64 " bytes beside its file of up to %" PRIu64
+         "; one of the camera takes up to %" PRIu64 "\n",
+         fit.device.image_bytes, fit.device.image_file_bytes, fit.camera_heap);
+}
+
 }  // namespace
 
 void AppendAgreement(std::string& text, const Agreement& agreement, const char* what) {
@@ -69,6 +84,7 @@ std::string SummaryText(const Summary& summary) {
          ", scratch up to %" PRIu64 "; batch 1, 1 thread)\n",
          bytes, bound, static_cast<double>(bytes) / static_cast<double>(bound),
          plan.optimal ? "proven least" : "not proven least", plan.activation_bytes, plan.scratch_bytes);
+  if (summary.fit) AppendFit(text, *summary.fit);
   if (!summary.float32 && !summary.calibration.empty()) {
     Append(text, "calibration  %s, %" PRId64 " images\n", summary.calibration.c_str(), summary.calibration_images);
   }

@@ -13,6 +13,7 @@
 #include "converter/prune/sensitivity.h"
 #include "converter/quant/compare.h"
 #include "converter/quant/report.h"
+#include "converter/target/profile.h"
 
 namespace cutis::convert {
 
@@ -44,6 +45,7 @@ struct Summary {
   std::string sha256;
   std::vector<std::string> notes;  // what the importer chose, changed or left out
   std::string output_hash;         // of the network (runtime/golden.h), where the recipe names one
+  std::optional<Fit> fit;          // into the device of --target
   std::string left_out;            // what of the recipe belongs to another network, for people; one of the notes
 };
 

@@ -4,6 +4,7 @@
 
 #include "runtime/image.h"
 #include "runtime/image_check.h"
+#include "runtime/image_memory.h"
 #include "runtime/resize.h"
 #include "runtime/stb.h"
 #include "runtime/threads.h"
@@ -107,11 +108,15 @@ constexpr size_t kWorthAThread = 32 * 1024;
 
 Status DecodeJpeg(JpegJob* job, int32_t threads) {
   CUTIS_ASSIGN(job->info, job->check.ReadHeaders());
-  if (job->scaled) {
-    const bool sideways = job->info.orientation >= 5;
-    job->eighths = DecodeEighths(job->recipe.steps, sideways ? job->info.height : job->info.width,
-                                 sideways ? job->info.width : job->info.height);
-  }
+  const bool sideways = job->info.orientation >= 5;
+  const int32_t upright_width = sideways ? job->info.height : job->info.width;
+  const int32_t upright_height = sideways ? job->info.width : job->info.height;
+  if (job->scaled) job->eighths = DecodeEighths(job->recipe.steps, upright_width, upright_height);
+  const JpegCheck& check = job->check;
+  const JpegLayout layout = {job->info.width,     job->info.height,           check.samples(),
+                             !check.sequential(), job->info.orientation != 1, check.one_scan()};
+  CUTIS_TRY(CheckImageHeap(job->recipe, JpegHeap(layout, job->turbo, job->eighths), ScaledSide(upright_width, job->eighths),
+                           ScaledSide(upright_height, job->eighths)));
   // A progressive file may name any coefficients in any scan: it is checked before a decoder sees it.
   if (threads > 1 && job->check.sequential() && job->file.size() >= kWorthAThread) {
     std::unique_ptr<ThreadTeam> team;
@@ -219,6 +224,10 @@ Result<Image> DecodeImage(std::span<const uint8_t> encoded, const Preprocess& re
                          name);
   }
   if (encoded.empty()) return Status::Error(Code::kBadInput, "the image file is empty");
+  if (recipe.device != nullptr && encoded.size() > recipe.device->image_file_bytes) {
+    return Status::Error(Code::kBadInput, "the image file is too large for %s: %zu bytes, it has room for %llu",
+                         recipe.device->name, encoded.size(), static_cast<unsigned long long>(recipe.device->image_file_bytes));
+  }
   if (encoded.size() > kMaxEncodedBytes) {
     return Status::Error(Code::kBadInput, "the image file is too large: %zu bytes, the limit is %zu MiB", encoded.size(),
                          kMaxEncodedBytes >> 20);
@@ -235,6 +244,8 @@ Result<Image> DecodeImage(std::span<const uint8_t> encoded, const Preprocess& re
   } else if (encoded.size() >= kPngSignatureBytes && std::memcmp(encoded.data(), kPngSignature, kPngSignatureBytes) == 0) {
     CUTIS_ASSIGN(const PngInfo png, CheckPng(encoded));
     info = png.image;
+    const bool sideways = info.orientation >= 5;
+    CUTIS_TRY(CheckImageHeap(recipe, PngHeap(png), sideways ? info.height : info.width, sideways ? info.width : info.height));
     CUTIS_ASSIGN(image, DecodePng(encoded, png));
   } else {
     return Status::Error(Code::kBadInput, "the file is neither JPEG nor PNG; save the image as one of these");
@@ -243,6 +254,8 @@ Result<Image> DecodeImage(std::span<const uint8_t> encoded, const Preprocess& re
     return Status::Error(Code::kInternal, "the decoder gave %d x %d pixels where the file says %d x %d", image.width,
                          image.height, info.width, info.height);
   }
+  // The orientation may stand behind the pixels.
+  if (info.orientation != 1) CUTIS_TRY(CheckImageHeap(recipe, TurnHeap(image.width, image.height), image.width, image.height));
   return Turn(std::move(image), info.orientation);
 }
 

@@ -36,6 +36,9 @@ class JpegCheck {
   // All segments before the first scan. Afterwards the size is known and within limits, and the tables that the first scan
   // needs are well-formed.
   Result<EncodedInfo> ReadHeaders();
+  // Known after ReadHeaders().
+  uint64_t samples() const;  // of all components, with those that fill up interleaved units
+  bool one_scan() const;     // the first scan holds all components
   // Whether all coefficients of a block come in one scan: then nothing that a decoder allocates or addresses by is still
   // unchecked.
   bool sequential() const;

@@ -39,6 +39,8 @@ class JpegChecker {
   Result<EncodedInfo> ReadHeaders();
   Result<EncodedInfo> ReadScans();
   bool sequential() const { return !progressive_; }
+  uint64_t samples() const;
+  bool one_scan() const;
 
  private:
   Status ReadSegments(bool to_first_scan);
@@ -61,6 +63,7 @@ class JpegChecker {
   Status Segment(uint8_t marker);
   Status ReadFrame(uint8_t marker, std::span<const uint8_t> body);
   Status PlaceBlocks();
+  Status AllocateProgress();
   Status ReadHuffman(std::span<const uint8_t> body);
   Status ReadQuant(std::span<const uint8_t> body);
   Status ReadScanHeader(std::span<const uint8_t> body, Scan* scan);
@@ -156,7 +159,14 @@ Status JpegChecker::PlaceBlocks() {
     component.blocks_y = ((info_.height * component.v + v_max - 1) / v_max + 7) / 8;
     component.stored_x = units_x_ * component.h;
     component.stored_y = units_y_ * component.v;
-    if (!progressive_) continue;
+  }
+  return {};
+}
+
+// Before the first scan, and not with the frame: until then a caller may refuse the image for its size.
+Status JpegChecker::AllocateProgress() {
+  for (int i = 0; progressive_ && i < component_count_; ++i) {
+    Component& component = components_[i];
     const size_t blocks = static_cast<size_t>(component.stored_x) * static_cast<size_t>(component.stored_y);
     component.nonzero.reset(static_cast<uint64_t*>(std::calloc(blocks, sizeof(uint64_t))));
     if (!component.nonzero)
@@ -472,11 +482,23 @@ Result<EncodedInfo> JpegChecker::ReadHeaders() {
 }
 
 Result<EncodedInfo> JpegChecker::ReadScans() {
+  CUTIS_TRY(AllocateProgress());
   if (at_scan_) CUTIS_TRY(Segment(0xda));
   CUTIS_TRY(ReadSegments(false));
   CUTIS_TRY(CheckComplete());
   return info_;
 }
+
+uint64_t JpegChecker::samples() const {
+  uint64_t blocks = 0;
+  for (int i = 0; i < component_count_; ++i) {
+    blocks += static_cast<uint64_t>(components_[i].stored_x) * static_cast<uint64_t>(components_[i].stored_y);
+  }
+  return blocks * 64;
+}
+
+// Reads ahead: after the marker come two bytes of length and the number of components.
+bool JpegChecker::one_scan() const { return at_scan_ && at_ + 2 < file_.size() && file_[at_ + 2] == component_count_; }
 
 JpegCheck::JpegCheck(std::span<const uint8_t> file) : checker_(new (std::nothrow) JpegChecker(file)) {}
 JpegCheck::~JpegCheck() = default;
@@ -485,6 +507,8 @@ Result<EncodedInfo> JpegCheck::ReadHeaders() {
   if (!checker_) return Status::Error(Code::kNoMemory, "not enough memory to check a JPEG");
   return checker_->ReadHeaders();
 }
+uint64_t JpegCheck::samples() const { return checker_->samples(); }
+bool JpegCheck::one_scan() const { return checker_->one_scan(); }
 bool JpegCheck::sequential() const { return checker_->sequential(); }
 Result<EncodedInfo> JpegCheck::ReadScans() { return checker_->ReadScans(); }
 

@@ -256,6 +256,22 @@ Status LoadSelfTest(const format::SelfTest& from, ModelData* out) {
   return {};
 }
 
+Status LoadDevice(const format::Device& from, Memory& memory, ModelData* out) {
+  DeviceLimits& device = out->device;
+  CUTIS_TRY(CopyText(from.name(), kMaxName, "the device's name", memory, &device.name));
+  CUTIS_TRY(CopyText(from.isa(), kMaxName, "the device's instruction set", memory, &device.isa));
+  if (device.name[0] == '\0') return Status::Error(Code::kBadInput, "the device has no name");
+  if (from.threads() < 1 || from.threads() > kMaxDeviceThreads) {
+    return Status::Error(Code::kBadInput, "the device's number of threads is not in 1 .. %u", kMaxDeviceThreads);
+  }
+  device.threads = static_cast<int32_t>(from.threads());
+  device.image_bytes = from.image_bytes();
+  device.image_file_bytes = from.image_file_bytes();
+  out->has_device = true;
+  out->preprocess.device = &device;
+  return {};
+}
+
 Status LoadProvenance(const format::Provenance& from, Memory& memory, ModelData* out) {
   Provenance& provenance = out->provenance;
   CUTIS_TRY(CopyText(from.name(), kMaxName, "the model's name", memory, &provenance.name));

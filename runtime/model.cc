@@ -79,6 +79,7 @@ uint64_t Model::ScratchBytes(int32_t node) const { return impl_->data.steps[stat
 const Preprocess* Model::preprocess() const { return impl_->data.has_preprocess ? &impl_->data.preprocess : nullptr; }
 const VerdictRecipe* Model::verdict() const { return impl_->data.has_verdict ? &impl_->data.verdict : nullptr; }
 const Provenance& Model::provenance() const { return impl_->data.provenance; }
+const DeviceLimits* Model::device() const { return impl_->data.has_device ? &impl_->data.device : nullptr; }
 const SelfTestHashes* Model::self_test() const { return impl_->data.has_self_test ? &impl_->data.self_test : nullptr; }
 std::span<const uint8_t, 32> Model::sha256() const { return std::span<const uint8_t, 32>(impl_->file.header().sha256, 32); }
 uint32_t Model::format_version() const { return impl_->file.header().version; }

@@ -77,6 +77,7 @@ class Model {
   uint64_t ScratchBytes(int32_t node) const;  // of a thread in that step; a block's at its first node
   const Preprocess* preprocess() const;       // null: takes tensors only
   const VerdictRecipe* verdict() const;       // null: gives tensors only
+  const DeviceLimits* device() const;         // null: made for any
   const Provenance& provenance() const;
   const SelfTestHashes* self_test() const;      // null: the file holds none
   std::span<const uint8_t, 32> sha256() const;  // the one in the header

@@ -19,10 +19,20 @@ struct PreprocessStep {
   Filter filter = Filter::kBilinear;  // kResize
 };
 
+// The device that a file was made for, and what it has memory for.
+struct DeviceLimits {
+  const char* name = "";
+  const char* isa = "";           // the best instruction set that it is said to have
+  int32_t threads = 1;            // the most of a session
+  uint64_t image_bytes = 0;       // the most heap that an image may take on its way to the input (runtime/image_memory.h)
+  uint64_t image_file_bytes = 0;  // the largest encoded file
+};
+
 struct Preprocess {
   const char* decoder = "stb";
   std::span<const PreprocessStep> steps;
-  std::span<const float> mean, std;  // per channel, in byte units: real = (byte - mean) / std
+  std::span<const float> mean, std;      // per channel, in byte units: real = (byte - mean) / std
+  const DeviceLimits* device = nullptr;  // null: any
 };
 
 enum class Scores : uint8_t { kProbabilities, kSoftmax, kSigmoid };

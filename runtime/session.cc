@@ -212,6 +212,10 @@ Result<std::unique_ptr<Session>> Session::Create(const Model& model, const Sessi
   if (session != nullptr) session->impl_.reset(new (std::nothrow) Impl());
   if (session == nullptr || session->impl_ == nullptr)
     return Status::Error(Code::kNoMemory, "out of memory: no room for a session");
+  if (const DeviceLimits* device = model.device(); device != nullptr && options.threads > device->threads) {
+    return Status::Error(Code::kUsage, "%d threads: the model was made for %s, whose memory holds a session of %d",
+                         options.threads, device->name, device->threads);
+  }
   session->impl_->model = &model;
   session->impl_->options = options;
   CUTIS_TRY(session->impl_->Prepare());

@@ -393,6 +393,7 @@ Status LoadModel(std::span<const uint8_t> graph, std::span<const uint8_t> segmen
   if (model.preprocess() != nullptr) CUTIS_TRY(LoadPreprocess(*model.preprocess(), memory, out));
   if (model.verdict() != nullptr) CUTIS_TRY(LoadVerdict(*model.verdict(), memory, out));
   if (model.self_test() != nullptr) CUTIS_TRY(LoadSelfTest(*model.self_test(), out));
+  if (model.device() != nullptr) CUTIS_TRY(LoadDevice(*model.device(), memory, out));
   if (model.provenance() != nullptr) CUTIS_TRY(LoadProvenance(*model.provenance(), memory, out));
   return {};
 }

@@ -16,6 +16,7 @@ struct String;
 }  // namespace flatbuffers
 namespace cutis::format {
 struct Buffer;
+struct Device;
 struct Graph;
 struct Model;
 struct Node;
@@ -47,6 +48,7 @@ inline constexpr uint64_t kMaxMacs = uint64_t{1} << 38;             // of one im
 inline constexpr uint64_t kMaxRepeatedBytes = uint64_t{1} << 28;  // how much more the nodes may refer to than the segment holds
 inline constexpr uint32_t kMaxSteps = 16;
 inline constexpr uint32_t kMaxOperatingPoints = 64;
+inline constexpr uint32_t kMaxDeviceThreads = 256;
 inline constexpr uint32_t kMaxLimits = 32;
 inline constexpr int32_t kMaxEmbedding = 256;  // elements of an output that limits look at
 inline constexpr size_t kMaxName = 256;        // bytes of a name or label
@@ -68,6 +70,8 @@ struct ModelData {
   Provenance provenance;
   bool has_self_test = false;
   SelfTestHashes self_test;
+  bool has_device = false;
+  DeviceLimits device;
 };
 
 // Verifies and copies the FlatBuffer `graph` (aligned to 8 bytes); `segment` is what its buffers refer to.
@@ -96,6 +100,7 @@ Status LoadPreprocess(const format::Preprocess& from, Memory& memory, ModelData*
 Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out);
 Status LoadLimits(const format::Limits& from, Memory& memory, ModelData* out);  // load_limits.cc
 Status LoadSelfTest(const format::SelfTest& from, ModelData* out);
+Status LoadDevice(const format::Device& from, Memory& memory, ModelData* out);  // after the preprocessing, which it limits
 Status LoadProvenance(const format::Provenance& from, Memory& memory, ModelData* out);
 
 // Copies a share with its interval, if there is one; false when it is not 0 <= low <= value <= high <= 1.

@@ -406,7 +406,7 @@ std::string HexSha256(std::span<const std::byte> bytes) {
 }
 
 Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source,
-                                           const SelfTestHashes* self_test) {
+                                           const SelfTestHashes* self_test, const DeviceSettings* device) {
   FlatBufferBuilder builder(64 * 1024);
   std::vector<std::byte> segment;
   const auto graph = EncodeGraph(builder, model, segment);
@@ -416,7 +416,13 @@ Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe&
   if (recipe.verdict) verdict = EncodeVerdict(builder, *recipe.verdict);
   const auto provenance = EncodeProvenance(builder, recipe, source);
   const Offset<format::SelfTest> test = self_test != nullptr ? EncodeSelfTest(builder, *self_test) : 0;
-  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance, test));
+  Offset<format::Device> made_for = 0;
+  if (device != nullptr) {
+    const auto name = builder.CreateString(device->name), isa = builder.CreateString(device->isa);
+    made_for = format::CreateDevice(builder, name, isa, static_cast<uint32_t>(device->threads), device->image_bytes,
+                                    device->image_file_bytes);
+  }
+  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance, test, made_for));
   if (segment.size() > kMaxSegmentBytes) {
     return Status::Error(Code::kUnsupported, "the weights take %zu bytes; a .cutis file holds at most %llu", segment.size(),
                          static_cast<unsigned long long>(kMaxSegmentBytes));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "converter/recipe/recipe.h"
+#include "converter/target/device.h"
 #include "converter/write/file_model.h"
 #include "ops/status.h"
 #include "runtime/self_test.h"
@@ -19,10 +20,11 @@ struct Source {
   std::string sha256;  // of that file, lower-case hexadecimal
 };
 
-// Header, FlatBuffer, weight segment. The model is planned. `self_test` may be null: what the finished model was measured to
-// give. The same arguments give the same bytes: nothing of the time, the machine or the path goes in.
+// Header, FlatBuffer, weight segment. The model is planned. `self_test` (what the finished model was measured to
+// give) and `device` may be null. The same arguments give the same bytes: nothing of the time, the machine or the path goes in.
 Result<std::vector<std::byte>> EncodeModel(const FileModel& model, const Recipe& recipe, const Source& source,
-                                           const SelfTestHashes* self_test = nullptr);
+                                           const SelfTestHashes* self_test = nullptr,
+                                           const DeviceSettings* device = nullptr);
 
 // SHA-256 in lower-case hexadecimal.
 std::string HexSha256(std::span<const std::byte> bytes);

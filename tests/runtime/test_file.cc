@@ -291,7 +291,8 @@ Bytes Write(const RawModel& model) {
   provenance.add_card(card);
   const auto provenance_table = provenance.Finish();
   format::FinishModelBuffer(
-      builder, format::CreateModel(builder, graph, preprocess, verdict, provenance_table, WriteSelfTest(builder, model)));
+      builder, format::CreateModel(builder, graph, preprocess, verdict, provenance_table, WriteSelfTest(builder, model),
+                                   WriteDevice(builder, model)));
 
   FileHeader header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);

@@ -131,6 +131,11 @@ struct RawModel {
 
   std::string name = "test", card = "made by a test";
 
+  bool has_device = false;
+  std::string device_name = "a device", device_isa = "neon";
+  uint32_t device_threads = 2;
+  uint64_t image_bytes = 1 << 20, image_file_bytes = 1 << 16;
+
   bool has_self_test = false;
   std::vector<uint8_t> test_outputs = std::vector<uint8_t>(32), first_outputs = std::vector<uint8_t>(32);
   std::vector<std::vector<uint8_t>> pictures;  // three hashes a picture; empty: none

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/model.h"
+#include "runtime/session.h"
 #include "runtime/verify.h"
 #include "tests/runtime/refused.h"
 #include "tests/runtime/test_file.h"
@@ -47,6 +48,42 @@ TEST_CASE("limits are what the file says") {
   raw.limits.resize(1);
   raw.limits[0].least = -std::numeric_limits<float>::infinity();
   CHECK(OpenStatus(test::Write(raw)).ok());
+}
+
+TEST_CASE("the device is what the file says") {
+  RawModel raw = test::SmallCalibratedModel();
+  {
+    const Bytes any = test::Write(raw);
+    CHECK(Model::OpenMemory(any.data.get(), any.size).value()->device() == nullptr);
+  }
+  raw.has_device = true;
+  const Bytes file = test::Write(raw);
+  const auto model = Model::OpenMemory(file.data.get(), file.size);
+  REQUIRE_MESSAGE(model.ok(), model.status().text());
+  const DeviceLimits* device = model.value()->device();
+  REQUIRE(device != nullptr);
+  CHECK(std::string(device->name) == "a device");
+  CHECK(std::string(device->isa) == "neon");
+  CHECK(device->threads == 2);
+  CHECK(device->image_bytes == 1 << 20);
+  CHECK(device->image_file_bytes == 1 << 16);
+  CHECK(model.value()->preprocess()->device == device);
+  SessionOptions options;
+  options.threads = 2;
+  CHECK(Session::Create(*model.value(), options).ok());
+  options.threads = 3;
+  const auto session = Session::Create(*model.value(), options);
+  CHECK(session.status().code() == Code::kUsage);
+  CHECK(std::string(session.status().text()) == "3 threads: the model was made for a device, whose memory holds a session of 2");
+  CheckAllRefused(
+      {
+          {"the device has no name", [](RawModel* m) { m->device_name.clear(); }},
+          {"the device's name is not printable UTF-8", [](RawModel* m) { m->device_name = "\x01"; }},
+          {"the device's instruction set is longer than 256 bytes", [](RawModel* m) { m->device_isa.assign(257, 'a'); }},
+          {"the device's number of threads is not in 1 .. 256", [](RawModel* m) { m->device_threads = 0; }},
+          {"the device's number of threads is not in 1 .. 256", [](RawModel* m) { m->device_threads = 257; }},
+      },
+      raw);
 }
 
 TEST_CASE("a calibration is what the file says") {

@@ -64,6 +64,12 @@ Offset<format::Preprocess> WritePreprocess(FlatBufferBuilder& builder, const Raw
   return preprocess.Finish();
 }
 
+Offset<format::Device> WriteDevice(FlatBufferBuilder& builder, const RawModel& model) {
+  if (!model.has_device) return 0;
+  const auto name = builder.CreateString(model.device_name), isa = builder.CreateString(model.device_isa);
+  return format::CreateDevice(builder, name, isa, model.device_threads, model.image_bytes, model.image_file_bytes);
+}
+
 Offset<format::SelfTest> WriteSelfTest(FlatBufferBuilder& builder, const RawModel& model) {
   if (!model.has_self_test) return 0;
   std::vector<Offset<format::PictureTest>> pictures;

@@ -11,6 +11,7 @@ flatbuffers::Offset<format::Preprocess> WritePreprocess(flatbuffers::FlatBufferB
 flatbuffers::Offset<format::Verdict> WriteVerdict(flatbuffers::FlatBufferBuilder& builder, const RawModel& model);
 // Null where the model has none.
 flatbuffers::Offset<format::SelfTest> WriteSelfTest(flatbuffers::FlatBufferBuilder& builder, const RawModel& model);
+flatbuffers::Offset<format::Device> WriteDevice(flatbuffers::FlatBufferBuilder& builder, const RawModel& model);
 
 }  // namespace cutis::test
 

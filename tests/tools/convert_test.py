@@ -5,13 +5,14 @@ import json
 import math
 import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
 import struct
 import unittest
 
-from cli_case import CONVERT, CUTIS, MODEL, ROOT, SAMPLES, SOURCE, CliTest, run
+from cli_case import CONVERT, CUTIS, MODEL, ROOT, SAMPLES, SOURCE, CliTest, png, run
 
 
 class Convert(CliTest):
@@ -218,6 +219,77 @@ class Convert(CliTest):
         self.assertNotEqual(recipe["output_hash"], right)
         self.assertNotIn("left out", convert("--float"))
         self.assertEqual(verdict()["output_hash"], recipe["output_hash"])
+
+    def profile(self, **changed):
+        profile = {"name": "a test", "text": "made by a test", "isa": "dotprod", "cores": 4, "ram": 1 << 26, "storage": 1 << 24,
+                   "image": {"width": 1920, "height": 1080, "file": 1 << 20}} | changed
+        profile = {key: value for key, value in profile.items() if value is not None}
+        return self.path("device.json", json.dumps(profile).encode())
+
+    def test_device(self):
+        """A file made for a device says what that has memory for, all of it, and is refused where it does not fit."""
+        output = self.output()
+        text = self.good(CONVERT, SOURCE, "-o", output, "--target", self.profile())
+        self.assertIn("device       a test: file ", text)
+        footprint = json.loads(self.good(CUTIS, "inspect", output, "--json"))["footprint"]
+        device = footprint["device"]
+        self.assertEqual((device["name"], device["isa"], device["threads"], device["image_file_bytes"]), ("a test", "dotprod", 4, 1 << 20))
+        bench = json.loads(self.good(CUTIS, "bench", output, "--threads", 4, "--runs", 1, "--json"))
+        self.assertEqual(footprint["storage_bytes"], output.stat().st_size)
+        # What is left for images is what nothing else takes.
+        heap = int(re.search(r"heap (\d+) \(", text)[1])
+        self.assertEqual(device["image_bytes"], (1 << 26) - output.stat().st_size - heap - (1 << 20))
+        self.assertGreater(heap, bench["arena_bytes"] + footprint["model_bytes"] + footprint["session_bytes"])
+        # The same network computes the same.
+        self.assertEqual(bench["output_hash"], json.loads(self.good(CUTIS, "bench", MODEL, "--runs", 1, "--json"))["output_hash"])
+        more = run(CUTIS, "bench", output, "--threads", 5, "--runs", 1)
+        self.assertEqual(more.returncode, 2)
+        self.assertIn("cutis: 5 threads: the model was made for a test, whose memory holds a session of 4\n", more.stderr)
+        self.assertIn("made for a test (dotprod): sessions of up to 4 threads", self.good(CUTIS, "inspect", output))
+        # As many threads as there is memory for; images that need more than is left are refused, and only those.
+        heap = footprint["heap_bytes"]
+        ram = output.stat().st_size + heap + 4096 + 65536 + 800_000
+        text = self.good(CONVERT, SOURCE, "-o", output, "--target", self.profile(ram=ram, image={"width": 160, "height": 120, "file": 65536}))
+        device = json.loads(self.good(CUTIS, "inspect", output, "--json"))["footprint"]["device"]
+        self.assertLess(device["threads"], 4)
+        self.assertLess(device["image_bytes"], 900_000)
+        small, large = self.path("small.png", png(64, 64, bytes(64 * 193))), self.path("large.png", png(600, 600, bytes(600 * 1801)))
+        self.good(CUTIS, "classify", output, small)
+        self.assert_error(run(CUTIS, "classify", output, large), 3, "large.png: the image is too large for a test: 600 x 600 pixels may take ")
+        heavy = self.path("heavy.jpg", pathlib.Path(SAMPLES[0]).read_bytes() + bytes(65536))
+        self.assert_error(run(CUTIS, "classify", output, heavy), 3, "the image file is too large for a test")
+
+    def test_device_that_is_too_small(self):
+        output = self.output()
+        for changed, words in (({"storage": 1 << 20}, "the weights take at least"), ({"storage": 3_500_000}, "the file takes"),
+                               ({"ram": 4_000_000}, "bytes of memory, and one thread needs"), ({"isa": "sse9"}, "isa: is none of scalar, sse4"),
+                               ({"cores": 0}, "cores"), ({"ram": None}, '"ram" is missing'), ({"colour": "red"}, "colour"),
+                               ({"image": {"width": 65535, "height": 65535, "file": 1}}, "no image of more than")):
+            result = run(CONVERT, SOURCE, "-o", output, "--target", self.profile(**changed))
+            self.assert_error(result, 3, words, program="cutis-convert")
+            self.assert_nothing_written(output)
+        # The pictures of the self-test need some memory, whatever the camera makes.
+        fits = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["footprint"]
+        result = run(CONVERT, SOURCE, "-o", output, "--target",
+                     self.profile(ram=fits["storage_bytes"] + fits["heap_bytes"] + 314_000, cores=1, image={"width": 8, "height": 8, "file": 100_000}))
+        self.assert_error(result, 3, "the self-test cannot run on this device", program="cutis-convert")
+        # Flash that is addressed like memory: the file takes no ram.
+        bytes_of = pathlib.Path(MODEL).stat().st_size
+        self.good(CONVERT, SOURCE, "-o", output, "--target", self.profile(ram=bytes_of, in_place=True, cores=1, image=None))
+        self.assertIsNone(json.loads(self.good(CUTIS, "inspect", output, "--json"))["footprint"]["device"]["image_bytes"])
+        self.good(CUTIS, "classify", output, SAMPLES[0])
+        self.assert_error(run(CONVERT, SOURCE, "-o", output, "--target", self.folder / "none.json"), 3, "none.json", program="cutis-convert")
+
+    def test_profiles(self):
+        """Each profile of targets/device is one, named like its file; this network fits into all but the one without images."""
+        output = self.output()
+        for path in sorted((ROOT / "targets/device").glob("*.json")):
+            self.assertEqual(json.loads(path.read_text(encoding="utf-8"))["name"], path.stem)
+            result = run(CONVERT, SOURCE, "-o", output, "--target", path)
+            if path.stem == "cortex-m7-512k":
+                self.assert_error(result, 3, "cortex-m7-512k", program="cutis-convert")
+            else:
+                self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_without_operating_points(self):
         recipe = json.loads((SOURCE / "recipe.json").read_text(encoding="utf-8"))

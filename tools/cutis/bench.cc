@@ -206,11 +206,14 @@ void PrintTuning(const TuneResult& tuning) {
 }
 
 int RunBench(BenchOptions options) {
-  options.threads = ThreadsOf(options.threads, "cutis");
-  options.model.threads = options.threads;
+  const int32_t asked = options.threads;
+  options.threads = options.model.threads = ThreadsOf(asked, "cutis");
   std::optional<TuneResult> tuning;
   if (options.autotune) {
     if (options.model.no_tune) return Fail(Status::Error(Code::kUsage, "--autotune: has no meaning with --no-tune"));
+    const Result<std::unique_ptr<Model>> untuned = OpenModel(options.model);
+    if (!untuned.ok()) return Fail(untuned.status());
+    options.threads = SessionThreads(*untuned.value(), asked, options.threads);
     Result<TuneResult> tuned = Autotune(options.model, options.threads, options.batch);
     if (!tuned.ok()) return Fail(tuned.status());
     tuning = tuned.value();
@@ -223,6 +226,7 @@ int RunBench(BenchOptions options) {
   result.load_ms = load.Milliseconds();
   if (!opened.ok()) return Fail(opened.status());
   const Model& model = *opened.value();
+  options.threads = SessionThreads(model, asked, options.threads);
   SessionOptions session_options;
   session_options.batch = options.batch;
   session_options.threads = options.threads;

@@ -162,14 +162,13 @@ void PrintOutcome(const Classifier& classifier, const std::string& path, const C
 }
 
 int RunClassify(ClassifyOptions options) {
-  options.threads = ThreadsOf(options.threads, "cutis");
-  options.model.threads = options.threads;
+  options.model.threads = ThreadsOf(options.threads, "cutis");
   Result<std::unique_ptr<Model>> model = OpenModel(options.model);
   if (!model.ok()) return Fail(model.status());
   if (Status status = CheckModel(*model.value(), options.model.path, options.operating_point); !status.ok())
     return Fail(status);
   SessionOptions session_options;
-  session_options.threads = options.threads;
+  session_options.threads = SessionThreads(*model.value(), options.threads, options.model.threads);
   Result<std::unique_ptr<Session>> session = Session::Create(*model.value(), session_options);
   if (!session.ok()) return Fail(session.status());
 

@@ -23,6 +23,10 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
       ->type_name("NAME");
 }
 
+int32_t SessionThreads(const Model& model, int32_t asked, int32_t threads) {
+  return asked == 0 && model.device() != nullptr ? std::min(threads, model.device()->threads) : threads;
+}
+
 void AddThreads(CLI::App& app, int32_t& threads) {
   app.add_option("--threads", threads,
                  "Threads of one run; 0: as many as the affinity mask and the CPU quota of the process allow")

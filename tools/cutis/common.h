@@ -47,6 +47,8 @@ void AddModelOptions(CLI::App& app, ModelOptions& options);
 void AddTuneOptions(CLI::App& app, ModelOptions& options);
 // See ThreadsOf() for what becomes of the number.
 void AddThreads(CLI::App& app, int32_t& threads);
+// Those of a session: as asked for; where nothing was (0), what ThreadsOf() made of that, within what the model's device holds.
+int32_t SessionThreads(const Model& model, int32_t asked, int32_t threads);
 
 // Opens and checks a model for the instruction sets asked for, with a tuning if one is named, or lies in the cache folder and
 // nothing was said of instruction sets.

@@ -9,6 +9,7 @@
 #include "runtime/image.h"
 #include "runtime/image_limits.h"
 #include "tools/cutis/common.h"
+#include "tools/cutis/footprint.h"
 
 namespace cutis::cli {
 namespace {
@@ -398,12 +399,17 @@ int RunInspect(const InspectOptions& options) {
   if (!opened.ok()) return Fail(opened.status());
   const Model& model = *opened.value();
   if (options.json) {
-    PrintJson(ModelJson(model, options.model.path));
+    Json json = ModelJson(model, options.model.path);
+    Result<Json> footprint = FootprintJson(model);
+    if (!footprint.ok()) return Fail(footprint.status());
+    json["footprint"] = std::move(footprint.value());
+    PrintJson(json);
     return 0;
   }
   PrintHead(model, options.model.path);
   PrintNodes(model);
   PrintPlan(model);
+  if (Status status = PrintFootprint(model); !status.ok()) return Fail(status);
   if (model.preprocess() != nullptr) PrintRecipe(*model.preprocess());
   if (model.verdict() != nullptr) PrintVerdict(*model.verdict());
   return 0;

@@ -61,11 +61,11 @@ Result<Passage> Pass(const SelfTestOptions& options, const char* isa) {
   for (const ModelNode& node : model->nodes()) kernels.insert(node.kernel->name);
   passage.kernels.assign(kernels.begin(), kernels.end());
   SessionOptions session;
-  session.threads = options.threads;
+  session.threads = SessionThreads(*model, options.threads, options.model.threads);
   const Stopwatch watch;
   CUTIS_ASSIGN(passage.hashes, RunSelfTest(*model, session, options.quick));
   passage.ms = watch.Milliseconds();
-  passage.arena_bytes = model->ArenaBytes(1, options.threads);
+  passage.arena_bytes = model->ArenaBytes(1, session.threads);
   passage.difference = FirstDifference(*model->self_test(), passage.hashes, options.quick);
   return passage;
 }
@@ -109,8 +109,7 @@ void PrintPassage(const Passage& passage, bool quick) {
 }
 
 int RunSelfTests(SelfTestOptions options) {
-  options.threads = ThreadsOf(options.threads, "cutis");
-  options.model.threads = options.threads;
+  options.model.threads = ThreadsOf(options.threads, "cutis");
   const std::string wanted = options.model.isa;
   const Result<std::vector<const char*>> isas = IsasToTest(wanted);
   if (!isas.ok()) return Fail(isas.status());
