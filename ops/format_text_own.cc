@@ -70,9 +70,9 @@ double PowerOfTen(int power) {
   return result;
 }
 
-// value > 0 as a number of kDigits digits times ten to the (exponent - kDigits + 1). One product or quotient with an exact power
-// of ten, so only what lies within its rounding (the 16th digit) of the middle between two can come out as its neighbour; beyond
-// 10^22, or below 10^-17, a few roundings more.
+// value > 0 as a number of kDigits digits times ten to the (exponent - kDigits + 1). One product or quotient with an exact
+// power of ten, so only what lies within its rounding (the 16th digit) of the middle between two can come out as its neighbour;
+// beyond 10^22, or below 10^-17, a few roundings more.
 uint64_t Scale(double value, int* exponent) {
   *exponent = 0;
   while (*exponent < 308 && value / PowerOfTen(*exponent) >= 10) ++*exponent;

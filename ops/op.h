@@ -103,8 +103,8 @@ struct Kernel {
 // All kernels of this build, each kind's from the plainest to the best.
 std::span<const Kernel> Kernels();
 
-// The last kernel of that kind whose needs are within `have`; null only for a kind of operators that this build leaves out, since
-// every kind has a reference kernel.
+// The last kernel of that kind whose needs are within `have`; null only for a kind of operators that this build leaves out,
+// since every kind has a reference kernel.
 const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have);
 
 struct Op;

@@ -14,9 +14,10 @@ namespace cutis {
 
 namespace {
 
-#define CUTIS_KERNEL(kind, isa, needs, function) \
-  CUTIS_IF(CUTIS_KIND_##kind,                    \
-           Kernel{KernelKind::k##kind, #function, Isa::isa, FeatureOf(Isa::isa) | (needs), reinterpret_cast<KernelFn>(&function)}, )
+#define CUTIS_KERNEL(kind, isa, needs, function)                                           \
+  CUTIS_IF(CUTIS_KIND_##kind,                                                              \
+           Kernel{KernelKind::k##kind, #function, Isa::isa, FeatureOf(Isa::isa) | (needs), \
+                  reinterpret_cast<KernelFn>(&function)}, )
 const Kernel kKernels[] = {
 #include "ops/kernels_expand.h"
 };

@@ -21,8 +21,8 @@ static_assert(static_cast<int>(Verdict::kBcc) == CUTIS_VERDICT_BCC &&
               static_cast<int>(Verdict::kNotBcc) == CUTIS_VERDICT_NOT_BCC &&
               static_cast<int>(Verdict::kRefer) == CUTIS_VERDICT_REFER &&
               static_cast<int>(Verdict::kUnusable) == CUTIS_VERDICT_UNUSABLE);
-static_assert(kReasonNoOperatingPoint == CUTIS_REASON_NO_OPERATING_POINT &&
-              kReasonUncalibrated == CUTIS_REASON_UNCALIBRATED && kReasonReferBand == CUTIS_REASON_REFER_BAND);
+static_assert(kReasonNoOperatingPoint == CUTIS_REASON_NO_OPERATING_POINT && kReasonUncalibrated == CUTIS_REASON_UNCALIBRATED &&
+              kReasonReferBand == CUTIS_REASON_REFER_BAND);
 static_assert(static_cast<int>(DataType::kU8) == CUTIS_U8 && static_cast<int>(DataType::kF32) == CUTIS_F32);
 
 inline cutis_status Report(const Status& status, char* error, size_t error_size) {

@@ -12,7 +12,11 @@ size_t LeavesOf(size_t bytes) { return (bytes + kLeafBytes - 1) / kLeafBytes; }
 }  // namespace
 
 Leaves::Leaves(CpuFeatures cpu, std::span<const uint8_t> graph, std::span<const uint8_t> segment)
-    : cpu_(cpu), graph_(graph), segment_(segment), of_graph_(LeavesOf(graph.size())), count_(of_graph_ + LeavesOf(segment.size())) {}
+    : cpu_(cpu),
+      graph_(graph),
+      segment_(segment),
+      of_graph_(LeavesOf(graph.size())),
+      count_(of_graph_ + LeavesOf(segment.size())) {}
 
 std::span<const uint8_t> Leaves::At(size_t leaf) const {
   const std::span<const uint8_t> part = leaf < of_graph_ ? graph_ : segment_;

@@ -202,9 +202,8 @@ Status Core::GetOutput(int32_t index, std::span<float> values) const {
   for (size_t i = 0; i < values.size(); ++i) {
     const std::byte* pixel = PixelAt(Data(data_.outputs[static_cast<size_t>(index)]), info, i / channels);
     const size_t c = i % channels;
-    values[i] = info.type == DataType::kF32
-                    ? reinterpret_cast<const float*>(pixel)[c]
-                    : info.scale * static_cast<float>(static_cast<int32_t>(pixel[c]) - info.zero_point);
+    values[i] = info.type == DataType::kF32 ? reinterpret_cast<const float*>(pixel)[c]
+                                            : info.scale * static_cast<float>(static_cast<int32_t>(pixel[c]) - info.zero_point);
   }
   return {};
 }

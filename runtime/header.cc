@@ -46,8 +46,9 @@ Status ReadHeader(std::span<const uint8_t> file, FileHeader* header) {
   }
   const uint64_t expected = sizeof(FileHeader) + header->graph_bytes + header->segment_bytes;
   if (expected != file.size()) {
-    return Status::Error(Code::kBadInput, "%s: %llu bytes, the header says %llu", file.size() < expected ? "truncated" : "too long",
-                         static_cast<unsigned long long>(file.size()), static_cast<unsigned long long>(expected));
+    return Status::Error(Code::kBadInput, "%s: %llu bytes, the header says %llu",
+                         file.size() < expected ? "truncated" : "too long", static_cast<unsigned long long>(file.size()),
+                         static_cast<unsigned long long>(expected));
   }
   return {};
 }

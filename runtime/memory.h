@@ -36,7 +36,11 @@ class Memory {
   }
   // For the time of a scope: from the end of the block of `of`, which gets it back; of the heap where `of` has no block or is
   // null. Scopes end in the reverse order of their beginning.
-  explicit Memory(Memory* of) : parent_(of == nullptr || !of->in_block_ ? nullptr : of->parent_ != nullptr ? of->parent_ : of), in_block_(parent_ != nullptr) {}
+  explicit Memory(Memory* of)
+      : parent_(of == nullptr || !of->in_block_ ? nullptr
+                : of->parent_ != nullptr        ? of->parent_
+                                                : of),
+        in_block_(parent_ != nullptr) {}
   ~Memory() {
     if (parent_ != nullptr) parent_->Return(bytes_);
     while (chunks_ != nullptr) {

@@ -89,10 +89,11 @@ Status LoadNode(const format::Node& from, int32_t index, Segment& segment, Memor
   node.node.kind = static_cast<OpKind>(from.kind());
   node.op = FindOp(node.node.kind, infos[0]->type);
   if (node.op == nullptr && !HasAllOps()) {
-    return Status::Error(Code::kUnsupported,
-                         "node %d \"%s\": this build leaves out the operator %s%s, or knows none: build Cutis with it in the Meson "
-                         "option ops, or without that option",
-                         index, node.name, format::EnumNameOpKind(from.kind()), infos[0]->type == DataType::kU8 ? "U8" : "F32");
+    return Status::Error(
+        Code::kUnsupported,
+        "node %d \"%s\": this build leaves out the operator %s%s, or knows none: build Cutis with it in the Meson "
+        "option ops, or without that option",
+        index, node.name, format::EnumNameOpKind(from.kind()), infos[0]->type == DataType::kU8 ? "U8" : "F32");
   }
   if (node.op == nullptr) {
     return Status::Error(Code::kUnsupported, "node %d \"%s\": there is no operator %s for %s inputs", index, node.name,

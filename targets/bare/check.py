@@ -1,10 +1,10 @@
 """Links a model into the image for an emulated Cortex-M7, looks at what is linked, runs it, and compares its hash with this machine's.
 
-  python3 targets/bare/check.py MODEL.cutis --build build [--image build-bare] [--quick]
+  python3 targets/bare/check.py MODEL.cutis --build build [--image build-bare] [--quick] [--ops]
 
 Needs Debian's gcc-arm-none-eabi, libstdc++-arm-none-eabi-newlib and qemu-system-arm, and a hosted build in --build. Exit codes: 0 the same,
-1 not, 77 (skipped) without these packages. An emulated processor takes about a minute for 10 million multiply-adds: --quick runs two golden
-inputs instead of 32.
+1 not, 77 (skipped) without these packages. The emulated processor does some 25 million multiply-adds a second on a host that is idle; --quick runs
+two golden inputs instead of 32.
 """
 
 import argparse
@@ -34,57 +34,79 @@ def linked_symbols(image):
     return [line.split()[-1] for line in lines]
 
 
-def build_image(args, emitted):
-    if not (args.image / "build.ninja").exists():
+def build_image(folder, emitted, quick, ops, jobs):
+    """The image of an emitted model, in a build folder of its own; `ops`: those that are linked, "" for all."""
+    if not (folder / "build.ninja").exists():
         run("meson", "setup", "--cross-file", ROOT / "targets/cross/cortex-m7.ini", "-Dos=none", "-Dtools=false", "-Dtests=false",
-            args.image, ROOT, stdout=subprocess.DEVNULL)
-    run("meson", "configure", args.image, f"-Dbare_model={emitted}", f"-Dbare_quick={str(args.quick).lower()}", stdout=subprocess.DEVNULL)
-    run("ninja", "-C", args.image, "-j", args.jobs, stdout=subprocess.DEVNULL)
-    return args.image / "targets/bare/cutis-bare.elf"
+            folder, ROOT, stdout=subprocess.DEVNULL)
+    run("meson", "configure", folder, f"-Dbare_model={emitted}", f"-Dbare_quick={str(quick).lower()}", f"-Dops={ops}", stdout=subprocess.DEVNULL)
+    run("ninja", "-C", folder, "-j", jobs, stdout=subprocess.DEVNULL)
+    return folder / "targets/bare/cutis-bare.elf"
 
 
-def expected(args):
+def wrongly_linked(image, ops):
+    """Symbols that must not be there: what asks for a system, and operators that were not chosen."""
+    symbols = linked_symbols(image)
+    wrong = [name for name in symbols if FORBIDDEN.match(name)]
+    linked = {match.group(1) for match in (re.match(r"_ZN5cutis\d+k(\w+)OpE$", name) for name in symbols) if match}
+    if not linked:
+        wrong.append("(no operator at all: the names have changed)")
+    return wrong + sorted(linked - set(ops.split(",")) if ops else [])
+
+
+def emulate(image):
+    """Exit code and text. The limit is for an image that hangs."""
+    done = subprocess.run(["qemu-system-arm", "-M", "mps2-an500", "-nographic", "-semihosting-config", "enable=on,target=native", "-kernel", str(image)],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=3600, check=False)
+    return done.returncode, done.stdout
+
+
+def expected(build, model, quick):
     """The hash that this machine finds."""
-    command = [args.build / "cutis", "selftest", args.model, "--isa", "scalar", "--json"] + (["--quick"] if args.quick else [])
+    command = [build / "cutis", "selftest", model, "--isa", "scalar", "--json"] + (["--quick"] if quick else [])
     found = json.loads(run(*command, stdout=subprocess.PIPE, text=True).stdout)
-    return found["first_output_hash" if args.quick else "output_hash"]
+    return found["first_output_hash" if quick else "output_hash"]
+
+
+def check(args, folder):
+    emitted = folder / "model.c"
+    run(args.build / "cutis-convert", args.model, "--emit-c", emitted)
+    ops = run(args.build / "cutis", "inspect", args.model, "--ops", stdout=subprocess.PIPE, text=True).stdout.strip() if args.ops else ""
+    image = build_image((args.image or folder / "build").resolve(), emitted, args.quick, ops, args.jobs)
+    wrong = wrongly_linked(image, ops)
+    if wrong:
+        print("FAIL: linked, and must not be:", ", ".join(wrong))
+        return 1
+    code, text = emulate(image)
+    print(text, end="")
+    print(run("arm-none-eabi-size", image, stdout=subprocess.PIPE, text=True).stdout, end="")
+    said = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+    key = "first output hash" if args.quick else "output hash"
+    wanted = expected(args.build, args.model, args.quick)
+    if code != 0 or not text.endswith("PASS\n") or said.get(key) != wanted:
+        print(f"FAIL: exit code {code}, {key} {said.get(key)}; this machine finds {wanted}")
+        return 1
+    return 0
+
+
+def missing_tools():
+    return [tool for tool in TOOLS if shutil.which(tool) is None]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--image", type=pathlib.Path)
+    parser.add_argument("--image", type=pathlib.Path, help="a build folder for the image, kept (default: one that is removed)")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--ops", action="store_true", help="link the operators of the model alone")
     parser.add_argument("--jobs", default="2")
     args = parser.parse_args()
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if missing:
-        print("skipped:", ", ".join(missing), "not installed")
+    if missing_tools():
+        print("skipped:", ", ".join(missing_tools()), "not installed")
         return 77
     with tempfile.TemporaryDirectory(prefix="cutis-bare-") as folder:
-        folder = pathlib.Path(folder)
-        emitted = folder / "model.c"
-        run(args.build / "cutis-convert", args.model, "--emit-c", emitted)
-        args.image = (args.image or folder / "build").resolve()
-        image = build_image(args, emitted)
-        found = [name for name in linked_symbols(image) if FORBIDDEN.match(name)]
-        if found:
-            print("linked, and must not be:", ", ".join(found))
-            return 1
-        # Only a processor with semihosting can end the emulation; the limit is for one that hangs.
-        done = subprocess.run(["qemu-system-arm", "-M", "mps2-an500", "-nographic", "-semihosting-config", "enable=on,target=native", "-kernel", str(image)],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=3600, check=False)
-        print(done.stdout, end="")
-        sizes = run("arm-none-eabi-size", image, stdout=subprocess.PIPE, text=True).stdout
-        print(sizes, end="")
-        said = dict(line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line)
-        key = "first output hash" if args.quick else "output hash"
-        wanted = expected(args)
-        if done.returncode != 0 or not done.stdout.endswith("PASS\n") or said.get(key) != wanted:
-            print(f"FAIL: exit code {done.returncode}, {key} {said.get(key)}; this machine finds {wanted}")
-            return 1
-    return 0
+        return check(args, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

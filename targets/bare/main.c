@@ -47,7 +47,8 @@ static int Fail(const char* what) {
 int main(void) {
   char error[320];
   cutis_core* core = NULL;
-  if (cutis_core_open(CUTIS_ONE_MODEL_WORDS, CUTIS_ONE_MODEL_BYTES, memory, sizeof memory, &core, error, sizeof error) != CUTIS_OK ||
+  if (cutis_core_open(CUTIS_ONE_MODEL_WORDS, CUTIS_ONE_MODEL_BYTES, memory, sizeof memory, &core, error, sizeof error) !=
+          CUTIS_OK ||
       cutis_core_use_arena(core, arena, sizeof arena, error, sizeof error) != CUTIS_OK)
     return Fail(error);
   Print("model: " CUTIS_ONE_NAME "\n");

@@ -1,5 +1,5 @@
-/* The few functions of <string.h> that compiled code and the core call, so that no C library is linked. Plain loops: weights and
- * activations are read by kernels, not by these. The compiler must not find a memcpy in memcpy (-fno-builtin and
+/* The few functions of <string.h> that compiled code and the core call, so that no C library is linked. Plain loops: weights
+ * and activations are read by kernels, not by these. The compiler must not find a memcpy in memcpy (-fno-builtin and
  * -fno-tree-loop-distribute-patterns, see meson.build). */
 #include <stddef.h>
 

@@ -46,16 +46,38 @@ TEST_CASE("format: text and whole numbers as the C library writes them") {
   Compare("%s, %.3s|%.*s|%12s|%-12s|%c", "a text", "abcdef", 4, "precision", "right", "left", 'c');
   for (const int value : {0, 1, -1, 42, INT_MAX, INT_MIN}) {
     Compare("%d %5d|%-5d|%05d", value, value, value, value);
-    Compare("%u %x %08x %02x", static_cast<unsigned>(value), static_cast<unsigned>(value), static_cast<unsigned>(value), static_cast<unsigned>(value));
+    Compare("%u %x %08x %02x", static_cast<unsigned>(value), static_cast<unsigned>(value), static_cast<unsigned>(value),
+            static_cast<unsigned>(value));
   }
   for (const long long value : {0ll, -7ll, LLONG_MAX, LLONG_MIN}) {
-    Compare("%lld %llu %zu %ld", value, static_cast<unsigned long long>(value), static_cast<size_t>(value), static_cast<long>(value));
+    Compare("%lld %llu %zu %ld", value, static_cast<unsigned long long>(value), static_cast<size_t>(value),
+            static_cast<long>(value));
   }
 }
 
 TEST_CASE("format: %g as the C library writes it") {
-  for (const double value : {0.0, -0.0, 1.0, -1.0, 0.5, 100.0, 123456.0, 1234567.0, 999999.5, 0.0001, 0.00001234, 3.14159265, 1e10, 1e-10, 2.5e30,
-                             static_cast<double>(FLT_MAX), static_cast<double>(FLT_MIN), HUGE_VAL, -HUGE_VAL, 99999.94, 0.1, 1e22}) {
+  for (const double value : {0.0,
+                             -0.0,
+                             1.0,
+                             -1.0,
+                             0.5,
+                             100.0,
+                             123456.0,
+                             1234567.0,
+                             999999.5,
+                             0.0001,
+                             0.00001234,
+                             3.14159265,
+                             1e10,
+                             1e-10,
+                             2.5e30,
+                             static_cast<double>(FLT_MAX),
+                             static_cast<double>(FLT_MIN),
+                             HUGE_VAL,
+                             -HUGE_VAL,
+                             99999.94,
+                             0.1,
+                             1e22}) {
     Compare("%g|%12g|%-12g|", value, value, value);
   }
   // Floats of both signs from 2^-47 to 2^48.

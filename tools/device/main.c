@@ -120,8 +120,8 @@ static int ClassifyOne(cutis_session* session, const char* path) {
   return kDone;
 }
 
-/* One line an image: path, verdict, p_bcc, operating point, reasons, with tabs between. An image that fails does not keep the others
- * from being judged; the first failure is the exit code. */
+/* One line an image: path, verdict, p_bcc, operating point, reasons, with tabs between. An image that fails does not keep the
+ * others from being judged; the first failure is the exit code. */
 static int Classify(const cutis_model* model, const char* model_path, char** images, int count) {
   char error[kErrorText];
   cutis_session* session = NULL;
