@@ -24,6 +24,7 @@
 #include "converter/recipe/recipe.h"
 #include "converter/report/report.h"
 #include "converter/report/sqnr.h"
+#include "converter/write/emit_c.h"
 #include "converter/write/file.h"
 #include "runtime/golden.h"
 #include "runtime/model.h"
@@ -365,6 +366,7 @@ Status WriteAll(const Options& options, const Job& job, const Summary& summary, 
     const std::string text = WriteCalibrationJson(*calibration);
     CUTIS_TRY(WriteFileAtomically(options.write_calibration, std::as_bytes(std::span(text))));
   }
+  if (!options.emit_c.empty()) CUTIS_TRY(EmitC(encoded.bytes, options.output, options.emit_c));
   return WriteFileAtomically(options.output, encoded.bytes);
 }
 
@@ -374,9 +376,9 @@ Result<Summary> Convert(const Options& options, ProgressLine& progress) {
   progress.Show("reading");
   CUTIS_ASSIGN(Sources paths, FindSources(options));
   CUTIS_TRY(CheckOptions(options, paths));
-  CUTIS_TRY(
-      CheckReportPaths(options.reports, {options.output, paths.weights, paths.graph, paths.recipe, paths.quant, paths.calibrate,
-                                         options.labels, options.evaluate, options.write_calibration, options.sensitivity}));
+  CUTIS_TRY(CheckReportPaths(
+      options.reports, {options.output, paths.weights, paths.graph, paths.recipe, paths.quant, paths.calibrate, options.labels,
+                        options.evaluate, options.write_calibration, options.sensitivity, options.emit_c}));
   CUTIS_ASSIGN(Job job, Load(options, std::move(paths)));
   if (!options.target.empty()) {
     CUTIS_ASSIGN(const std::string text, ReadText(options.target));

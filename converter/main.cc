@@ -7,6 +7,7 @@
 #include "converter/convert.h"
 #include "converter/options.h"
 #include "converter/progress.h"
+#include "converter/write/emit_c.h"
 #include "tools/exit_code.h"
 
 namespace {
@@ -15,6 +16,11 @@ int Main(int argc, char** argv) {
   int exit_code = cutis::kExitOk;
   const auto options = cutis::convert::ParseOptions(argc, argv, &exit_code);
   if (!options) return exit_code;
+  if (cutis::convert::OnlyEmitsC(*options)) {
+    const cutis::Status written = cutis::convert::EmitCOfFile(options->input, options->emit_c);
+    if (!written.ok()) std::fprintf(stderr, "cutis-convert: %s\n", written.text());
+    return cutis::ExitCode(written);
+  }
   cutis::convert::ProgressLine progress;
   if (options->check) {
     const auto checked = cutis::convert::Check(*options, progress);

@@ -7,14 +7,35 @@
 #include <utility>
 #include <vector>
 
+#include "converter/write/emit_c.h"
 #include "tools/exit_code.h"
 #include "tools/threads.h"
 
 namespace cutis::convert {
 namespace {
 
+bool SetsConversion(const Options& options, bool prunes) {
+  return options.float32 || options.mixed || options.effort == Effort::kHigh || prunes || options.prune.first ||
+         options.prune.last || !options.fuse;
+}
+
+// A .cutis file as the input.
+Status CheckEmission(const Options& options, bool prunes) {
+  if (options.emit_c.empty())
+    return Status::Error(Code::kUsage, "%s: is converted already: only --emit-c and --check take it", options.input.c_str());
+  bool set = SetsConversion(options, prunes) || !options.check_file.empty() || !options.reports.empty() || options.min_cosine;
+  for (const std::string* value : {&options.output, &options.graph, &options.recipe, &options.quant, &options.calibrate,
+                                   &options.labels, &options.write_calibration, &options.evaluate, &options.sensitivity}) {
+    set = set || !value->empty();
+  }
+  if (set) return Status::Error(Code::kUsage, "--emit-c: takes no other option with a .cutis file");
+  return {};
+}
+
 // Converting and checking want different things of the command line.
 Status CheckMode(const Options& options, bool prunes) {
+  if (!options.emit_c.empty()) CUTIS_TRY(CheckCPath(options.emit_c));
+  if (OnlyEmitsC(options)) return CheckEmission(options, prunes);
   if (!options.check) {
     if (!options.check_file.empty())
       return Status::Error(Code::kUsage, "%s: only --check takes more than one file", options.check_file.c_str());
@@ -24,15 +45,14 @@ Status CheckMode(const Options& options, bool prunes) {
   }
   if (options.check_file.empty())
     return Status::Error(Code::kUsage, "--check: needs the .cutis file that is compared with %s", options.input.c_str());
-  const bool set = options.float32 || options.mixed || options.effort == Effort::kHigh || prunes || options.prune.first ||
-                   options.prune.last || !options.fuse;
-  if (set) return Status::Error(Code::kUsage, "--check: takes no options of a conversion");
+  if (SetsConversion(options, prunes)) return Status::Error(Code::kUsage, "--check: takes no options of a conversion");
   for (const auto& [name, value] : {std::pair{"-o", &options.output},
                                     {"--recipe", &options.recipe},
                                     {"--calibrate", &options.calibrate},
                                     {"--write-calibration", &options.write_calibration},
                                     {"--evaluate", &options.evaluate},
                                     {"--target", &options.target},
+                                    {"--emit-c", &options.emit_c},
                                     {"--sensitivity", &options.sensitivity}}) {
     if (!value->empty()) return Status::Error(Code::kUsage, "%s: has no meaning with --check", name);
   }
@@ -40,6 +60,8 @@ Status CheckMode(const Options& options, bool prunes) {
 }
 
 }  // namespace
+
+bool OnlyEmitsC(const Options& options) { return !options.check && options.input.ends_with(".cutis"); }
 
 std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
   Options options;
@@ -83,6 +105,8 @@ std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code) {
       ->expected(1);
   app.add_flag("--prune-first", options.prune.first, "also prune the first layer");
   app.add_flag("--prune-last", options.prune.last, "also prune the last layer");
+  app.add_option("--emit-c", options.emit_c,
+                 "write the model as C source to this .c file and the .h beside it (docs/bare.md); INPUT may be a .cutis file");
   app.add_option("--sensitivity", options.sensitivity,
                  "measure what pruning each layer alone costs; print it and write it to this JSON file");
   app.add_option("--report", options.reports, "write a report to this .html or .json file (docs/report.md); may be repeated")

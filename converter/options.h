@@ -23,6 +23,7 @@ struct Options {
   Effort effort = Effort::kDefault;
   int32_t threads = 0;  // ParseOptions makes a number of the default
   PruneOptions prune;
+  std::string emit_c;                // the .c file to write; empty: not given
   std::string sensitivity;           // the JSON file to write; empty: not given
   std::vector<std::string> reports;  // to write, .html or .json
   // --check: `input` is compared with `check_file` on `check_images` (a folder; empty: on generated inputs). Nothing is
@@ -31,6 +32,9 @@ struct Options {
   std::string check_file, check_images;
   std::optional<double> min_cosine;  // of the check
 };
+
+// `input` is a .cutis file: nothing is converted, its C source is written.
+bool OnlyEmitsC(const Options& options);
 
 // Nothing when the program shall end with `exit_code` at once (help or version printed: 0; a usage error, printed: 2).
 std::optional<Options> ParseOptions(int argc, char** argv, int* exit_code);

@@ -103,7 +103,8 @@ struct Kernel {
 // All kernels of this build, each kind's from the plainest to the best.
 std::span<const Kernel> Kernels();
 
-// The last kernel of that kind whose needs are within `have`; never null (every kind has a reference kernel).
+// The last kernel of that kind whose needs are within `have`; null only for a kind of operators that this build leaves out,
+// since every kind has a reference kernel.
 const Kernel* ChooseKernel(KernelKind kind, CpuFeatures have);
 
 struct Op;
@@ -158,9 +159,13 @@ inline uint64_t MacsOf(const Op& op, const Node& node) {
   return op.macs(node) * static_cast<uint64_t>(op.by_entry ? 1 : node.output->images);
 }
 
-// Null when there is no such operator.
+// Null when there is no such operator, or this build leaves it out.
 const Op* FindOp(OpKind kind, DataType type);
 std::span<const Op* const> Ops();
+// False where the Meson option ops leaves some out.
+bool HasAllOps();
+// What that option calls an operator of this build: "ConvU8".
+const char* OptionNameOf(const Op& op);
 
 }  // namespace cutis
 

@@ -1,6 +1,7 @@
 // The tables of operators and kernels, made from ops/kernels.inc and the list below.
 #include <iterator>
 
+#include "ops/chosen.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 
@@ -13,15 +14,26 @@ namespace cutis {
 
 namespace {
 
-#define CUTIS_KERNEL(kind, isa, needs, function) \
-  Kernel{KernelKind::k##kind, #function, Isa::isa, FeatureOf(Isa::isa) | (needs), reinterpret_cast<KernelFn>(&function)},
+#define CUTIS_KERNEL(kind, isa, needs, function)                                           \
+  CUTIS_IF(CUTIS_KIND_##kind,                                                              \
+           Kernel{KernelKind::k##kind, #function, Isa::isa, FeatureOf(Isa::isa) | (needs), \
+                  reinterpret_cast<KernelFn>(&function)}, )
 const Kernel kKernels[] = {
 #include "ops/kernels_expand.h"
 };
 #undef CUTIS_KERNEL
 
-#define CUTIS_OP(name) &k##name##Op,
+#define CUTIS_OP(name) CUTIS_IF(CUTIS_OP_##name, &k##name##Op, )
 const Op* const kOps[] = {CUTIS_EACH_OP(CUTIS_OP)};
+#undef CUTIS_OP
+#define CUTIS_OP(name) CUTIS_IF(CUTIS_OP_##name, #name, )
+const char* const kOptionNames[] = {CUTIS_EACH_OP(CUTIS_OP)};
+#undef CUTIS_OP
+#define CUTIS_OP(name) CUTIS_IF(CUTIS_OP_##name, +1)
+constexpr size_t kChosen = CUTIS_EACH_OP(CUTIS_OP);
+#undef CUTIS_OP
+#define CUTIS_OP(name) +1
+constexpr size_t kAll = CUTIS_EACH_OP(CUTIS_OP);
 #undef CUTIS_OP
 
 }  // namespace
@@ -42,6 +54,13 @@ KernelKind KernelKindOf(const Op& op, const Node& node) {
 }
 
 std::span<const Op* const> Ops() { return kOps; }
+bool HasAllOps() { return kChosen == kAll; }
+
+const char* OptionNameOf(const Op& op) {
+  size_t i = 0;
+  while (kOps[i] != &op) ++i;
+  return kOptionNames[i];
+}
 
 bool MayTakePlace(const Op& op, const Node& node, const TensorInfo* input) {
   const TensorInfo& out = *node.output;

@@ -4,9 +4,11 @@
 
 #include <cstdarg>
 #include <cstdint>
-#include <cstdio>
+#include <cstring>
 #include <new>
 #include <utility>
+
+#include "ops/format_text.h"
 
 namespace cutis {
 
@@ -31,7 +33,7 @@ class [[nodiscard]] Status {
   Status(const Status& other) { *this = other; }
   Status& operator=(const Status& other) {
     code_ = other.code_;
-    if (this != &other) std::snprintf(text_, sizeof text_, "%s", other.text_);
+    if (this != &other) std::memcpy(text_, other.text_, std::strlen(other.text_) + 1);
     return *this;
   }
 
@@ -41,7 +43,7 @@ class [[nodiscard]] Status {
     status.code_ = code;
     va_list args;
     va_start(args, format);
-    std::vsnprintf(status.text_, sizeof status.text_, format, args);
+    FormatText(status.text_, sizeof status.text_, format, args);
     va_end(args);
     return status;
   }

@@ -21,6 +21,17 @@ double Milliseconds(Clock::time_point from, Clock::time_point to) {
 
 }  // namespace
 
+Status GetFeatures(const Session& session, const Limits& limits, int32_t image, std::span<float> features) {
+  if (features.size() != limits.features || features.size() < kPixelFeatures) {
+    return Status::Error(Code::kInternal, "room for %zu features where the model's limits look at %zu", features.size(),
+                         limits.features);
+  }
+  CUTIS_TRY(session.GetPixelFeatures(image, features.first<kPixelFeatures>()));
+  const std::span<float> embedding = features.subspan(kPixelFeatures);
+  if (limits.embedding < 0) return {};
+  return session.GetOutputF32(limits.embedding, image, embedding.data(), embedding.size());
+}
+
 Result<Judgement> JudgeImage(const Session& session, int32_t image, const char* operating_point, std::span<float> outputs,
                              std::span<float> probabilities, std::span<float> features) {
   const VerdictRecipe& recipe = *session.model().verdict();

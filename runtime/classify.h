@@ -10,6 +10,10 @@
 
 namespace cutis {
 
+// The features that limits speak of, of image `image` after a run: those of its pixels, as Session::SetInputImage found them,
+// and after them the real values of output limits.embedding. `features` has limits.features elements.
+Status GetFeatures(const Session& session, const Limits& limits, int32_t image, std::span<float> features);
+
 struct Classification {
   Judgement judgement;
   double decode_ms = 0, preprocess_ms = 0, inference_ms = 0;

@@ -24,6 +24,9 @@ inline constexpr size_t kLeafBytes = 16384;
 // `digest`, on `threads` (>= 1) threads, the caller's included; fewer where there is too little to do. kNoMemory only.
 Status HashContent(CpuFeatures cpu, int32_t threads, std::span<const uint8_t> graph, std::span<const uint8_t> segment,
                    uint8_t digest[Sha256::kDigestBytes]);
+// The same on the caller's thread alone, without memory of its own.
+void HashContent(CpuFeatures cpu, std::span<const uint8_t> graph, std::span<const uint8_t> segment,
+                 uint8_t digest[Sha256::kDigestBytes]);
 
 }  // namespace cutis
 

@@ -1,12 +1,12 @@
 // The C interface over Model, Session and the image path.
 #include "runtime/cutis.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
 
+#include "runtime/c_abi.h"
 #include "runtime/classify.h"
 #include "runtime/file.h"
 #include "runtime/memory.h"
@@ -20,57 +20,18 @@ namespace {
 
 using cutis::Code;
 using cutis::Model;
+using cutis::NullArgument;
+using cutis::ReadStruct;
+using cutis::Report;
 using cutis::Result;
 using cutis::Session;
 using cutis::Status;
+using cutis::WriteStruct;
+using cutis::WriteTensorInfo;
 
 const Model* ToModel(const cutis_model* model) { return reinterpret_cast<const Model*>(model); }
 Session* ToSession(cutis_session* session) { return reinterpret_cast<Session*>(session); }
 const Session* ToSession(const cutis_session* session) { return reinterpret_cast<const Session*>(session); }
-
-static_assert(static_cast<int>(Code::kUsage) == CUTIS_ERROR_USAGE &&
-              static_cast<int>(Code::kBadInput) == CUTIS_ERROR_BAD_INPUT &&
-              static_cast<int>(Code::kUnsupported) == CUTIS_ERROR_UNSUPPORTED &&
-              static_cast<int>(Code::kIo) == CUTIS_ERROR_IO && static_cast<int>(Code::kNoMemory) == CUTIS_ERROR_NO_MEMORY &&
-              static_cast<int>(Code::kInternal) == CUTIS_ERROR_INTERNAL);
-static_assert(static_cast<int>(cutis::Verdict::kBcc) == CUTIS_VERDICT_BCC &&
-              static_cast<int>(cutis::Verdict::kNotBcc) == CUTIS_VERDICT_NOT_BCC &&
-              static_cast<int>(cutis::Verdict::kRefer) == CUTIS_VERDICT_REFER &&
-              static_cast<int>(cutis::Verdict::kUnusable) == CUTIS_VERDICT_UNUSABLE);
-static_assert(cutis::kReasonNoOperatingPoint == CUTIS_REASON_NO_OPERATING_POINT &&
-              cutis::kReasonUncalibrated == CUTIS_REASON_UNCALIBRATED && cutis::kReasonReferBand == CUTIS_REASON_REFER_BAND);
-static_assert(static_cast<int>(cutis::DataType::kU8) == CUTIS_U8 && static_cast<int>(cutis::DataType::kF32) == CUTIS_F32);
-
-cutis_status Report(const Status& status, char* error, size_t error_size) {
-  if (!status.ok() && error != nullptr && error_size > 0) std::snprintf(error, error_size, "%s", status.text());
-  return static_cast<cutis_status>(status.code());
-}
-
-Status NullArgument(const char* what) { return Status::Error(Code::kUsage, "no %s given", what); }
-
-// Options of a caller that may be older: what it does not know keeps its default.
-template <class T>
-Status ReadStruct(const T* from, T* to) {
-  if (from == nullptr) return {};
-  if (from->struct_size < sizeof(size_t) || from->struct_size > sizeof(T)) {
-    return Status::Error(
-        Code::kUsage, "struct_size is %zu, this version of Cutis knows up to %zu: set it to sizeof the struct, or update Cutis",
-        from->struct_size, sizeof(T));
-  }
-  std::memcpy(to, from, from->struct_size);
-  return {};
-}
-
-// Results for a caller that may be older (gets what it knows) or newer (gets zeros for the rest).
-template <class T>
-bool WriteStruct(T from, T* to) {
-  const size_t size = to->struct_size;
-  if (size < sizeof(size_t)) return false;
-  from.struct_size = size;
-  std::memcpy(to, &from, size < sizeof(T) ? size : sizeof(T));
-  if (size > sizeof(T)) std::memset(reinterpret_cast<char*>(to) + sizeof(T), 0, size - sizeof(T));
-  return true;
-}
 
 Status ReadOpenOptions(const cutis_open_options* from, cutis::OpenOptions* to) {
   cutis_open_options options = CUTIS_OPEN_OPTIONS_INIT;
@@ -100,19 +61,6 @@ cutis_status GiveModel(Result<std::unique_ptr<Model>> result, cutis_model** mode
   if (!result.ok()) return Report(result.status(), error, error_size);
   *model = reinterpret_cast<cutis_model*>(result.value().release());
   return CUTIS_OK;
-}
-
-cutis_status WriteTensorInfo(const cutis::ModelTensor& tensor, cutis_tensor_info* info) {
-  cutis_tensor_info full = {};
-  full.name = tensor.name;
-  full.type = static_cast<cutis_type>(tensor.info.type);
-  full.height = tensor.info.shape.height;
-  full.width = tensor.info.shape.width;
-  full.channels = tensor.info.shape.channels;
-  full.channel_stride = tensor.info.channel_stride;
-  full.scale = tensor.info.scale;
-  full.zero_point = tensor.info.zero_point;
-  return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
 }
 
 Status Classify(Session* session, const void* encoded, size_t size, const char* operating_point, cutis_result* result) {
@@ -360,16 +308,4 @@ cutis_status cutis_model_self_test(const cutis_model* model, const cutis_session
   if (!WriteStruct(full, result))
     return Report(Status::Error(Code::kUsage, "struct_size of the result is not set"), error, error_size);
   return CUTIS_OK;
-}
-
-const char* cutis_verdict_name(cutis_verdict verdict) {
-  if (verdict < CUTIS_VERDICT_NONE || verdict > CUTIS_VERDICT_UNUSABLE) return nullptr;
-  return NameOf(static_cast<cutis::Verdict>(verdict));
-}
-
-const char* cutis_reason_name(uint32_t reason) {
-  for (int bit = 0; bit < cutis::kReasonCount; ++bit) {
-    if (reason == 1u << bit) return NameOf(static_cast<cutis::Reason>(reason));
-  }
-  return nullptr;
 }

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -13,11 +12,6 @@
 
 namespace cutis {
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "the numbers of a .cutis file are used in place, and are little-endian");
-
-constexpr uint64_t kMaxFileBytes = sizeof(FileHeader) + kMaxGraphBytes + kMaxSegmentBytes;
 
 // Closes the descriptor at the end of the scope; a mapping outlives it.
 struct Descriptor {
@@ -35,18 +29,6 @@ Status ReadAll(int fd, uint8_t* bytes, size_t size) {
     if (got < 0) return Status::Error(Code::kIo, "reading failed: %s", std::strerror(errno));
     if (got == 0) return Status::Error(Code::kBadInput, "the file became shorter while it was read");
     done += static_cast<size_t>(got);
-  }
-  return {};
-}
-
-Status CheckSize(uint64_t size) {
-  if (size < sizeof(FileHeader)) {
-    return Status::Error(Code::kBadInput, "not a .cutis file: %llu bytes, shorter than its header",
-                         static_cast<unsigned long long>(size));
-  }
-  if (size > kMaxFileBytes) {
-    return Status::Error(Code::kBadInput, "too large for a .cutis file: %llu bytes, at most %llu are allowed",
-                         static_cast<unsigned long long>(size), static_cast<unsigned long long>(kMaxFileBytes));
   }
   return {};
 }
@@ -72,7 +54,7 @@ Status FileBytes::Open(const char* path, bool copy) {
   struct stat info;
   if (::fstat(file.fd, &info) != 0) return Status::Error(Code::kIo, "cannot be examined: %s", std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return Status::Error(Code::kBadInput, "not a regular file");
-  CUTIS_TRY(CheckSize(static_cast<uint64_t>(info.st_size)));
+  CUTIS_TRY(CheckFileSize(static_cast<uint64_t>(info.st_size)));
   const size_t size = static_cast<size_t>(info.st_size);
   if (copy) {
     copy_ = AllocateAligned(size);
@@ -91,7 +73,7 @@ Status FileBytes::Open(const char* path, bool copy) {
 
 Status FileBytes::OpenMemory(const void* bytes, size_t size, bool copy) {
   if (bytes == nullptr) return Status::Error(Code::kUsage, "no bytes given to open a model from");
-  CUTIS_TRY(CheckSize(size));
+  CUTIS_TRY(CheckFileSize(size));
   if (copy) {
     copy_ = AllocateAligned(size);
     if (copy_ == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for a copy of the model", size);
@@ -107,33 +89,8 @@ Status FileBytes::OpenMemory(const void* bytes, size_t size, bool copy) {
   return {};
 }
 
-Status FileBytes::CheckHeader() {
-  std::memcpy(&header_, bytes_, sizeof header_);
-  if (std::memcmp(header_.magic, kMagic, sizeof kMagic) != 0) return Status::Error(Code::kBadInput, "not a .cutis file");
-  if (header_.version > kFormatVersion) {
-    return Status::Error(Code::kUnsupported,
-                         "made by a newer version of Cutis (format %u, this one reads up to %u): update Cutis",
-                         static_cast<unsigned>(header_.version), static_cast<unsigned>(kFormatVersion));
-  }
-  if (header_.version < 1) return Status::Error(Code::kBadInput, "damaged: format version 0 does not exist");
-  if (header_.signature_bytes != 0) {
-    return Status::Error(Code::kUnsupported,
-                         "the file is signed, and this version cannot check signatures: use an unsigned file or update Cutis");
-  }
-  if (header_.graph_bytes == 0 || header_.graph_bytes % kAlignment != 0 || header_.graph_bytes > kMaxGraphBytes ||
-      header_.segment_bytes % kAlignment != 0 || header_.segment_bytes > kMaxSegmentBytes) {
-    return Status::Error(Code::kBadInput, "damaged: the sizes in the header make no sense");
-  }
-  const uint64_t expected = sizeof(FileHeader) + header_.graph_bytes + header_.segment_bytes;
-  if (expected != size_) {
-    return Status::Error(Code::kBadInput, "%s: %llu bytes, the header says %llu", size_ < expected ? "truncated" : "too long",
-                         static_cast<unsigned long long>(size_), static_cast<unsigned long long>(expected));
-  }
-  return {};
-}
-
 Status FileBytes::Check(CpuFeatures cpu, int32_t threads) {
-  CUTIS_TRY(CheckHeader());
+  CUTIS_TRY(ReadHeader({bytes_, size_}, &header_));
   const size_t graph_bytes = static_cast<size_t>(header_.graph_bytes);
   graph_ = bytes_ + sizeof(FileHeader);
   if (copy_ == nullptr) {

@@ -14,10 +14,6 @@
 
 namespace cutis {
 
-// Caps on what a file may claim, so that a hostile one costs bounded time and memory (the second also fits a 32-bit process).
-inline constexpr uint64_t kMaxGraphBytes = uint64_t{16} << 20;
-inline constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 30;
-
 // Owns a mapping or a copy; or refers to the caller's bytes. Not copyable.
 class FileBytes {
  public:
@@ -45,8 +41,6 @@ class FileBytes {
   uint64_t memory_bytes() const { return copy_ != nullptr ? RoundUp(size_, kAlignment) : 0; }
 
  private:
-  Status CheckHeader();
-
   const uint8_t* bytes_ = nullptr;
   size_t size_ = 0;
   void* mapping_ = nullptr;

@@ -1,4 +1,4 @@
-// Generated inputs and the hashes of what a network makes of them: the same on every machine, ISA, thread count and batch.
+// The hashes of what a network makes of generated inputs: the same on every machine, ISA, thread count and batch.
 #ifndef CUTIS_RUNTIME_GOLDEN_H_
 #define CUTIS_RUNTIME_GOLDEN_H_
 
@@ -6,22 +6,10 @@
 #include <span>
 
 #include "ops/status.h"
+#include "runtime/golden_inputs.h"
 #include "runtime/session.h"
 
 namespace cutis {
-
-inline constexpr int32_t kGoldenInputs = 32;
-
-// Writes input `index` (>= 0), height*width*channels bytes of tight NHWC. Integers only:
-//
-// even index: noise. A SplitMix64 generator starts at state = index; each step is
-//     state += 0x9e3779b97f4a7c15;  z = state;
-//     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;  z = (z ^ z >> 27) * 0x94d049bb133111eb;  z ^= z >> 31;
-//   and gives the next 8 bytes, the lowest first.
-//
-// odd index: a smooth gradient, a triangle wave of period 512 along x, y and the channel c. With k = (index - 1) / 2:
-//     v = (x*(1 + k % 5) + y*(1 + k / 5 % 3) + c*85 + k*37) % 512;   byte = v < 256 ? v : 511 - v.
-void GenerateInput(int32_t index, const Shape& shape, uint8_t* pixels);
 
 // SHA-256 over the outputs of the inputs 0 .. kGoldenInputs-1, in that order whatever the batch; of each input every output of
 // the graph in order, tight NHWC (no elements beyond the channels), as raw little-endian bytes. The bytes go in by

@@ -3,6 +3,9 @@
 #define CUTIS_RUNTIME_HEADER_H_
 
 #include <cstdint>
+#include <span>
+
+#include "ops/status.h"
 
 namespace cutis {
 
@@ -20,6 +23,15 @@ struct FileHeader {
   unsigned char sha256[32];
 };
 static_assert(sizeof(FileHeader) == 64);
+
+// Caps on what a file may claim, so that a hostile one costs bounded time and memory (the second also fits a 32-bit process).
+inline constexpr uint64_t kMaxGraphBytes = uint64_t{16} << 20;
+inline constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 30;
+
+// Whether a file can have this length.
+Status CheckFileSize(uint64_t size);
+// Copies and checks the header of a whole file that passed CheckFileSize: afterwards graph and segment lie within it.
+Status ReadHeader(std::span<const uint8_t> file, FileHeader* header);
 
 }  // namespace cutis
 

@@ -1,7 +1,5 @@
 #include "runtime/image_limits.h"
 
-#include "runtime/pixel_features.h"
-
 namespace cutis {
 namespace {
 
@@ -43,17 +41,6 @@ bool Within(const Limit& limit, std::span<const float> features) {
 const char* NameOf(LimitReason reason) {
   constexpr const char* kNames[kLimitReasons] = {"blurred", "under_exposed", "over_exposed", "unlike_training"};
   return static_cast<size_t>(reason) < kLimitReasons ? kNames[static_cast<size_t>(reason)] : nullptr;
-}
-
-Status GetFeatures(const Session& session, const Limits& limits, int32_t image, std::span<float> features) {
-  if (features.size() != limits.features || features.size() < kPixelFeatures) {
-    return Status::Error(Code::kInternal, "room for %zu features where the model's limits look at %zu", features.size(),
-                         limits.features);
-  }
-  CUTIS_TRY(session.GetPixelFeatures(image, features.first<kPixelFeatures>()));
-  const std::span<float> embedding = features.subspan(kPixelFeatures);
-  if (limits.embedding < 0) return {};
-  return session.GetOutputF32(limits.embedding, image, embedding.data(), embedding.size());
 }
 
 uint32_t ExceededLimits(const Limits& limits, std::span<const float> features) {

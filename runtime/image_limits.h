@@ -6,18 +6,12 @@
 #include <cstdint>
 #include <span>
 
-#include "ops/status.h"
 #include "runtime/recipe.h"
-#include "runtime/session.h"
 
 namespace cutis {
 
 // "blurred", "under_exposed", "over_exposed", "unlike_training"; null for what is none.
 const char* NameOf(LimitReason reason);
-
-// The features that limits speak of, of image `image` after a run: those of its pixels, as Session::SetInputImage found them,
-// and after them the real values of output limits.embedding. `features` has limits.features elements.
-Status GetFeatures(const Session& session, const Limits& limits, int32_t image, std::span<float> features);
 
 // Which limits the features exceed: bit i for LimitReason i. A feature that is no number exceeds every limit that looks at it.
 uint32_t ExceededLimits(const Limits& limits, std::span<const float> features);

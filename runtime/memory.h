@@ -1,14 +1,16 @@
-// Memory for the checked copy of a model: counted, freed as a whole, failure is a Status.
+// Memory for the checked copy of a model, from the heap or from a block of the caller: counted, freed as a whole, failure is a
+// Status.
 #ifndef CUTIS_RUNTIME_MEMORY_H_
 #define CUTIS_RUNTIME_MEMORY_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <cstdlib>  // std::free
 #include <new>
 #include <span>
 #include <type_traits>
 
+#include "ops/heap.h"
 #include "ops/status.h"
 #include "ops/tensor.h"
 
@@ -19,14 +21,31 @@ struct MallocDeleter {
   void operator()(void* memory) const { std::free(memory); }
 };
 
-// Hands out pieces of malloc'ed chunks and frees them all at once. For types without destructors only.
+// Hands out pieces and frees them all at once: of chunks of the heap, or of one block of the caller. For types without
+// destructors only.
 class Memory {
  public:
   Memory() = default;
+  // Of this block alone, which outlives the object; never of the heap.
+  explicit Memory(std::span<std::byte> block) : in_block_(true) {
+    const size_t skipped = (kPieceAlignment - reinterpret_cast<uintptr_t>(block.data()) % kPieceAlignment) % kPieceAlignment;
+    if (skipped > block.size()) return;
+    free_ = block.data() + skipped;
+    left_ = (block.size() - skipped) / kPieceAlignment * kPieceAlignment;
+    size_ = left_;
+  }
+  // For the time of a scope: from the end of the block of `of`, which gets it back; of the heap where `of` has no block or is
+  // null. Scopes end in the reverse order of their beginning.
+  explicit Memory(Memory* of)
+      : parent_(of == nullptr || !of->in_block_ ? nullptr
+                : of->parent_ != nullptr        ? of->parent_
+                                                : of),
+        in_block_(parent_ != nullptr) {}
   ~Memory() {
+    if (parent_ != nullptr) parent_->Return(bytes_);
     while (chunks_ != nullptr) {
       Chunk* next = chunks_->next;
-      std::free(chunks_);
+      GiveHeap(chunks_);
       chunks_ = next;
     }
   }
@@ -47,8 +66,10 @@ class Memory {
     return {};
   }
 
-  // Bytes taken from the heap so far.
+  // Bytes taken so far, from the heap or the block.
   uint64_t bytes() const { return bytes_; }
+  // Of a block: the most that was taken at one time, scopes included.
+  size_t peak_bytes() const { return peak_; }
 
  private:
   static constexpr size_t kPieceAlignment = 16;
@@ -59,9 +80,10 @@ class Memory {
 
   void* Allocate(size_t bytes) {
     bytes = RoundUp(bytes, kPieceAlignment);
+    if (in_block_) return AllocateInBlock(bytes);
     if (bytes > left_) {
       const size_t size = bytes > kChunkBytes ? bytes : kChunkBytes;
-      Chunk* chunk = static_cast<Chunk*>(std::malloc(sizeof(Chunk) + size));
+      Chunk* chunk = static_cast<Chunk*>(TakeHeap(sizeof(Chunk) + size));
       if (chunk == nullptr) return nullptr;
       chunk->next = chunks_;
       chunks_ = chunk;
@@ -75,9 +97,36 @@ class Memory {
     return piece;
   }
 
+  void* AllocateInBlock(size_t bytes) {
+    void* piece = nullptr;
+    if (parent_ != nullptr) {
+      piece = parent_->TakeEnd(bytes);
+    } else if (bytes <= left_) {
+      piece = free_;
+      free_ += bytes;
+      left_ -= bytes;
+      NotePeak();
+    }
+    if (piece != nullptr) bytes_ += bytes;
+    return piece;
+  }
+
+  void* TakeEnd(size_t bytes) {
+    if (bytes > left_) return nullptr;
+    left_ -= bytes;
+    NotePeak();
+    return free_ + left_;
+  }
+
+  void Return(uint64_t bytes) { left_ += static_cast<size_t>(bytes); }
+  void NotePeak() { peak_ = size_ - left_ > peak_ ? size_ - left_ : peak_; }
+
+  Memory* const parent_ = nullptr;
+  const bool in_block_ = false;
   Chunk* chunks_ = nullptr;
   std::byte* free_ = nullptr;
   size_t left_ = 0;
+  size_t size_ = 0, peak_ = 0;  // of a block
   uint64_t bytes_ = 0;
 };
 

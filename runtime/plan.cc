@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
 
 #include "ops/tensor.h"
-#include "runtime/memory.h"
 
 namespace cutis {
 namespace {
@@ -56,7 +53,8 @@ void SortInPlace(std::span<InPlace> in_place) {
             [](const InPlace& a, const InPlace& b) { return a.output != b.output ? a.output < b.output : a.input < b.input; });
 }
 
-Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes, std::span<const InPlace> in_place) {
+Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes, std::span<const InPlace> in_place,
+                 Memory* memory) {
   if (buffers.empty()) return Status::Error(Code::kBadInput, "memory plan: no buffers");
   uint64_t end = 0;
   for (size_t i = 0; i < buffers.size(); ++i) {
@@ -69,9 +67,10 @@ Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_byt
   }
 
   // Sweep over the steps: `live` holds the buffers that are not known to be dead; each new one is compared with those.
-  const std::unique_ptr<size_t[], MallocDeleter> memory(static_cast<size_t*>(std::malloc(2 * buffers.size() * sizeof(size_t))));
-  if (memory == nullptr) return Status::Error(Code::kNoMemory, "out of memory while checking the memory plan");
-  size_t* order = memory.get();
+  Memory temporary(memory);
+  std::span<size_t> both;
+  CUTIS_TRY(temporary.Array(2 * buffers.size(), &both));
+  size_t* order = both.data();
   size_t* live = order + buffers.size();
   for (size_t i = 0; i < buffers.size(); ++i) order[i] = i;
   std::sort(order, order + buffers.size(), [&](size_t a, size_t b) {

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "ops/status.h"
+#include "runtime/memory.h"
 
 namespace cutis {
 
@@ -46,7 +47,9 @@ void SortInPlace(std::span<InPlace> in_place);
 // Checks alignment and that no two buffers that are live in one step overlap, and that the plan's activation_bytes is exactly
 // the end of the highest buffer. Only a pair of `in_place` (sorted) may share its bytes, all of them, in the one step in which
 // the input dies and the output is made. O(n log n + overlaps in time). The index of the offending buffers stands in the error.
-Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes, std::span<const InPlace> in_place = {});
+// For the time of the call it takes memory from where `memory` takes its own (null: the heap).
+Status CheckPlan(std::span<const PlannedBuffer> buffers, uint64_t activation_bytes, std::span<const InPlace> in_place = {},
+                 Memory* memory = nullptr);
 
 // Sets `live` and `top` of the steps from -1 (steps[0]) on, leaving `scratch`. An output that may lie on an input is not
 // counted beside it in `live`, so no plan needs less. `in_place` is sorted and names an input with one output only.

@@ -1,7 +1,6 @@
 #include "runtime/verdict.h"
 
 #include <cstddef>
-#include <cstdio>
 #include <cstring>
 
 #include "ops/exp.h"
@@ -100,13 +99,14 @@ Status UnknownOperatingPoint(const VerdictRecipe& recipe, const char* name) {
   char names[200];
   size_t used = 0;
   for (const OperatingPoint& point : recipe.operating_points) {
-    const int length = std::snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", point.name);
-    if (length < 0) break;
-    used += static_cast<size_t>(length);
-    if (used >= sizeof names) {
-      std::memcpy(names + sizeof names - 4, "...", 4);
+    const size_t length = std::strlen(point.name), comma = used == 0 ? 0 : 2;
+    if (used + comma + length + 1 > sizeof names) {
+      std::memcpy(names + (used < sizeof names - 4 ? used : sizeof names - 4), "...", 4);
       break;
     }
+    std::memcpy(names + used, ", ", comma);
+    std::memcpy(names + used + comma, point.name, length + 1);
+    used += comma + length;
   }
   return Status::Error(Code::kUsage, "there is no operating point \"%.64s\": this model has %s", name, names);
 }

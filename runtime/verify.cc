@@ -88,6 +88,13 @@ Status LoadNode(const format::Node& from, int32_t index, Segment& segment, Memor
   static_assert(static_cast<int>(format::OpKind::MAX) == static_cast<int>(OpKind::kQuantize), "the two lists of kinds agree");
   node.node.kind = static_cast<OpKind>(from.kind());
   node.op = FindOp(node.node.kind, infos[0]->type);
+  if (node.op == nullptr && !HasAllOps()) {
+    return Status::Error(
+        Code::kUnsupported,
+        "node %d \"%s\": this build leaves out the operator %s%s, or knows none: build Cutis with it in the Meson "
+        "option ops, or without that option",
+        index, node.name, format::EnumNameOpKind(from.kind()), infos[0]->type == DataType::kU8 ? "U8" : "F32");
+  }
   if (node.op == nullptr) {
     return Status::Error(Code::kUnsupported, "node %d \"%s\": there is no operator %s for %s inputs", index, node.name,
                          format::EnumNameOpKind(from.kind()), NameOf(infos[0]->type));
@@ -211,8 +218,8 @@ Status FindInPlace(const ModelData& model, std::span<const size_t> buffer_of, Me
 
 // Every tensor that is no constant and not inside a block has a place of its own while it is needed, or takes over that of an
 // input as its operator allows.
-Status CheckPlaces(ModelData* out) {
-  Memory temporary;
+Status CheckPlaces(Memory& memory, ModelData* out) {
+  Memory temporary(&memory);
   std::span<PlannedBuffer> buffers;
   std::span<size_t> buffer_of;
   CUTIS_TRY(temporary.Array(out->tensors.size(), &buffers));
@@ -227,7 +234,7 @@ Status CheckPlaces(ModelData* out) {
   buffers = buffers.first(count);
   std::span<InPlace> in_place;
   CUTIS_TRY(FindInPlace(*out, buffer_of, temporary, &in_place));
-  CUTIS_TRY(CheckPlan(buffers, out->plan.activation_bytes, in_place));
+  CUTIS_TRY(CheckPlan(buffers, out->plan.activation_bytes, in_place, &temporary));
   MeasureSteps(buffers, in_place, out->steps);
   for (ModelNode& node : out->nodes) {
     if (node.block >= 0) continue;
@@ -288,7 +295,7 @@ Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
   }
   CUTIS_TRY(LoadBlocks(graph, memory, out));
   CUTIS_TRY(LoadScratch(from, memory, out));
-  return CheckPlaces(out);
+  return CheckPlaces(memory, out);
 }
 
 Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, CpuFeatures cpu, Memory& memory, ModelData* out) {
@@ -301,7 +308,7 @@ Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, Cpu
   CUTIS_TRY(memory.Array(tensors.size(), &out->tensors));
   CUTIS_TRY(memory.Array(nodes.size(), &out->nodes));
   Segment segment{bytes, bytes.size() + kMaxRepeatedBytes};
-  Memory temporary;
+  Memory temporary(&memory);
   std::span<bool> produced;
   CUTIS_TRY(temporary.Array(tensors.size(), &produced));
   for (uint32_t i = 0; i < tensors.size(); ++i) {

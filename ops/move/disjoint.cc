@@ -4,8 +4,8 @@
 // group, until one piece is left. Sorting by their starts along an axis shows the planes across it. Groups that no plane parts
 // (four boxes around a fifth, say) are compared pair by pair.
 #include <algorithm>
-#include <cstdlib>
 
+#include "ops/heap.h"
 #include "ops/move/move.h"
 
 namespace cutis {
@@ -13,6 +13,8 @@ namespace {
 
 // Groups up to this size are compared pair by pair at once.
 constexpr size_t kFew = 8;
+// Up to so many need no heap: 1 KB, and more pieces than a network has outside of gathered rows.
+constexpr size_t kOnStack = 256;
 // How often a piece may be sorted, and with how many others be compared, on average.
 constexpr int64_t kSortsOfPiece = 64;
 constexpr int64_t kComparisonsOfPiece = 512;
@@ -106,17 +108,17 @@ class Parting {
 
 Status CheckDisjoint(std::span<const MovePiece> pieces, int32_t rank) {
   if (pieces.size() < 2) return {};
-  uint32_t few[kFew];
-  std::span<uint32_t> all(few, std::min(pieces.size(), kFew));
+  uint32_t few[kOnStack];
+  std::span<uint32_t> all(few, std::min(pieces.size(), kOnStack));
   void* many = nullptr;
-  if (pieces.size() > kFew) {
-    many = std::malloc(pieces.size() * sizeof(uint32_t));
+  if (pieces.size() > kOnStack) {
+    many = TakeHeap(pieces.size() * sizeof(uint32_t));
     if (many == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room to compare %zu pieces", pieces.size());
     all = {static_cast<uint32_t*>(many), pieces.size()};
   }
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint32_t>(i);
   const Status status = Parting(pieces, rank).Check(all);
-  std::free(many);
+  GiveHeap(many);
   return status;
 }
 

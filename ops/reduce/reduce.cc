@@ -131,7 +131,7 @@ void ForEachRow(const Node& node, const RunArgs& run, int64_t begin, int64_t end
   args.function = PartsOf(node).function;
   args.x_stride = static_cast<ptrdiff_t>(work.strides[0]);
   args.y_stride = static_cast<ptrdiff_t>(work.strides[1]);
-  args.axes = std::max(work.reduced.rank, 1);
+  args.axes = std::max(work.reduced.rank, int32_t{1});
   args.extent[0] = 1;  // where nothing is reduced but axes of one element
   for (int32_t a = 0; a < work.reduced.rank; ++a) {
     args.extent[a] = ToSize(work.reduced.extent[a]);

@@ -1,8 +1,10 @@
 #!/bin/sh
-# The shared library exports the functions of cutis.h, each of them, and nothing else. Usage: check_exports.sh LIBRARY HEADER
+# The shared library exports the functions of the headers, each of them, and nothing else. Usage: check_exports.sh LIBRARY HEADER...
 set -eu
-exported=$(nm -D --defined-only "$1" | awk '{print $3}' | sort)
-declared=$(sed -n 's/^CUTIS_API .*\(cutis_[a-z0-9_]*\)(.*/\1/p' "$2" | sort)
+library=$1
+shift
+exported=$(nm -D --defined-only "$library" | awk '{print $3}' | sort)
+declared=$(sed -n 's/^CUTIS_API .*\(cutis_[a-z0-9_]*\)(.*/\1/p' "$@" | sort)
 test -n "$declared"
 if [ "$exported" != "$declared" ]; then
   echo "exported:" $exported

@@ -150,6 +150,32 @@ class Convert(CliTest):
         self.assertEqual(run(CUTIS, "bench", output, "--runs", "1").returncode, 0)
         self.assert_error(run(CONVERT, source, "-o", output, "--effort", "high"), 2, "--calibrate", program="cutis-convert")
 
+    def test_emit_c(self):
+        emitted, header = self.folder / "m.c", self.folder / "m.h"
+        self.assertEqual(self.good(CONVERT, MODEL, "--emit-c", emitted), "")
+        content = pathlib.Path(MODEL).read_bytes()
+        text = emitted.read_text(encoding="ascii")
+        words = [int(word, 16) for word in re.findall(r"0x([0-9a-f]+)u,", text)]
+        self.assertEqual(struct.pack(f"<{len(words)}Q", *words), content)
+        self.assertIn("_Alignas(64) const uint64_t bcc_lite0_dense_model[", text)
+        numbers = dict(re.findall(r"#define BCC_LITE0_DENSE_(\w+)_BYTES (\d+)", header.read_text(encoding="ascii")))
+        shown = json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))
+        self.assertEqual(int(numbers["MODEL"]), len(content))
+        self.assertEqual(int(numbers["ARENA"]), shown["plan"]["batch_1"][0]["arena_bytes"])
+        self.assertGreater(int(numbers["MEMORY"]), 0)
+        again = self.folder / "again.c"
+        self.good(CONVERT, MODEL, "--emit-c", again)
+        self.assertEqual(again.read_text(encoding="ascii").replace("again.h", "m.h"), text)
+
+    def test_emit_c_refused(self):
+        emitted = self.folder / "m.c"
+        for arguments, code, part in [((MODEL,), 2, "--emit-c"), ((MODEL, "--emit-c", self.folder / "m.h"), 2, "does not end with .c"),
+                                      ((MODEL, "--emit-c", emitted, "--float"), 2, "no other option"),
+                                      ((self.path("bad.cutis", b"no"), "--emit-c", emitted), 3, "not a .cutis file"),
+                                      ((self.folder / "none.cutis", "--emit-c", emitted), 3, "none.cutis")]:
+            self.assert_error(run(CONVERT, *arguments), code, part, program="cutis-convert")
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["bad.cutis"])
+
     def test_full_disk(self):
         """Writing stops at 200 kB, as on a full disk: the old file stays, no half of a new one does."""
         def limit():

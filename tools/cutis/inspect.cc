@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "ops/stored.h"
@@ -19,6 +20,7 @@ constexpr int32_t kShownThreads = 4;
 struct InspectOptions {
   ModelOptions model;
   bool json = false;
+  bool ops = false;
 };
 
 std::string ShapeText(const Shape& s) {
@@ -26,6 +28,13 @@ std::string ShapeText(const Shape& s) {
 }
 
 const ModelTensor& TensorAt(const Model& model, int32_t index) { return model.tensors()[static_cast<size_t>(index)]; }
+
+// What a build must hold to run the model, as the Meson option ops takes it.
+std::set<std::string> OpsOf(const Model& model) {
+  std::set<std::string> names;
+  for (const ModelNode& node : model.nodes()) names.insert(OptionNameOf(*node.op));
+  return names;
+}
 
 uint64_t Macs(const ModelNode& node) { return MacsOf(*node.op, node.node); }
 
@@ -215,6 +224,7 @@ Json ModelJson(const Model& model, const std::string& path) {
   uint64_t macs = 0;
   for (const ModelNode& node : model.nodes()) macs += Macs(node);
   json["macs"] = macs;
+  json["ops"] = OpsOf(model);
   json["input"] = model.input();
   json["outputs"] = std::vector<int32_t>(model.outputs().begin(), model.outputs().end());
   json["tensors"] = Json::array();
@@ -398,6 +408,12 @@ int RunInspect(const InspectOptions& options) {
   Result<std::unique_ptr<Model>> opened = OpenModel(options.model);
   if (!opened.ok()) return Fail(opened.status());
   const Model& model = *opened.value();
+  if (options.ops) {
+    std::string list;
+    for (const std::string& name : OpsOf(model)) list += (list.empty() ? "" : ",") + name;
+    std::printf("%s\n", list.c_str());
+    return 0;
+  }
   if (options.json) {
     Json json = ModelJson(model, options.model.path);
     Result<Json> footprint = FootprintJson(model);
@@ -424,6 +440,7 @@ Command AddInspect(CLI::App& app) {
   AddModelOptions(*sub, options->model);
   AddTuneOptions(*sub, options->model);
   sub->add_flag("--json", options->json, "The same as one JSON object, with every tensor of the plan");
+  sub->add_flag("--ops", options->ops, "Only the operators, as the Meson option ops takes them")->excludes("--json");
   return {sub, [options] { return RunInspect(*options); }};
 }
 
