@@ -39,20 +39,20 @@ skip() {
   logs+=("build/skipped-${1//[^a-z0-9]/-}.json")
 }
 
-# emulate TARGET COMPILER QEMU CPU TESTS...: those tests, built for TARGET (targets/cross), on an emulated CPU. The model whose bits are
-# compared is made by the cutis-convert of build/.
+# emulate TARGET COMPILER QEMU CPU ISAS: the tests of operators, runtime and the bits of a model with each of the ISAS, built for TARGET
+# (targets/cross), on an emulated CPU. The model is made by the cutis-convert of build/.
 emulate() {
-  local target=$1 compiler=$2 qemu=$3 cpu=$4 build=build-test-$1
-  shift 4
+  local target=$1 compiler=$2 qemu=$3 cpu=$4 isas=$5 build=build-test-$1
   command -v "$compiler" >/dev/null || { skip "$target on $cpu" "no $compiler (targets/targets.list names its package)"; return; }
   command -v "$qemu" >/dev/null || { skip "$target on $cpu" "no $qemu (Debian: qemu-user)"; return; }
   echo "== $target: building"
   PATH="$root/build:$PATH" configure "$build" . --cross-file "targets/cross/$target.ini" --cross-file targets/cross/gcc.ini \
-    -Dbuildtype=release -Dtests=true -Dtools=true -Dconverter=false -Dxnnpack=disabled -Dturbojpeg=disabled -Dstatic_cli=true
-  ninja -C "$build" --quiet tests/ops/ops_test tests/runtime/runtime_test cutis tests/tools/source/source.cutis ||
+    -Dbuildtype=release -Dtests=true -Dtools=false -Dxnnpack=disabled -Dturbojpeg=disabled
+  ninja -C "$build" --quiet tests/ops/ops_test tests/runtime/runtime_test tests/emulated/same_bits tests/tools/source/source.cutis ||
     { echo "== $target: the build failed"; exit 1; }
   echo "== $target: testing on $cpu"
-  QEMU_CPU=$cpu meson test -C "$build" --no-rebuild --print-errorlogs --logbase "$cpu" "$@" </dev/null || failed=true
+  QEMU_CPU=$cpu CUTIS_TEST_ISAS=$isas meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 4 --logbase "$cpu" \
+    ops runtime "same bits" </dev/null || failed=true
   logs+=("$build/meson-logs/$cpu.json")
 }
 
@@ -73,11 +73,13 @@ CC=gcc CXX=g++ configure build . -Dbuildtype=release "${common[@]}"
 check build "gcc, release" 1
 
 # Older x86 processors are emulated by tests of the build above (tests/emulated).
-emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 cortex-a76 ops runtime "same bits"
+emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 cortex-a76 "scalar neon dotprod"
 if $all; then
-  for cpu in cortex-a53 max; do emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 "$cpu" ops runtime "same bits"; done
-  for cpu in cortex-a9 cortex-a7; do emulate armv7 arm-linux-gnueabihf-g++ qemu-arm "$cpu" ops runtime "same bits"; done
-  emulate riscv64 riscv64-linux-gnu-g++ qemu-riscv64 rv64 ops runtime "same bits"
+  emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 cortex-a53 "scalar neon"
+  emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 max "scalar neon dotprod i8mm"
+  emulate armv7 arm-linux-gnueabihf-g++ qemu-arm cortex-a9 scalar
+  emulate armv7 arm-linux-gnueabihf-g++ qemu-arm cortex-a7 "scalar neon"
+  emulate riscv64 riscv64-linux-gnu-g++ qemu-riscv64 rv64 scalar
 fi
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1

@@ -17,7 +17,8 @@ pkg-config file and CMake package (`-DCMAKE_PREFIX_PATH=` this folder); `sbom.sp
 `sha256sum -c SHA256SUMS` checks the files, `bin/cutis selftest MODEL.cutis` whether this machine computes what the model file says.
 
 TEXT
-section README.md "Use it" | sed 's#build/cutis#bin/cutis#g; s#build/##g'
+# Without the paragraphs on what only a workstation does.
+section README.md "Use it" | awk '/^\*\*/ { skip = /^\*\*(Convert|Put it|Build it)/ } !skip' | sed 's#build/cutis#bin/cutis#g; s#build/##g'
 section README.md Limits
 version=$(sed -nE 's/^## ([0-9][^,]*).*/\1/p' CHANGELOG.md | head -n 1)
 echo "# Changelog"
