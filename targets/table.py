@@ -6,6 +6,7 @@ emulated by QEMU. Fails where two rows differ in a hash.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -47,6 +48,20 @@ def size(path):
     return f"{path.stat().st_size / 1000:,.0f} KB".replace(",", " ")
 
 
+def self_test(folder, command, cpu, program, model):
+    """The line of `cutis selftest` for the best instruction set, which a device would use. Emulated, that takes minutes: what was measured
+    is kept beside the archives for the same program and model."""
+    kept = folder / "measured.json"
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    key = " ".join([cpu, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in (program, model))])
+    if key not in known:
+        run = [*command, program, "selftest", model, "--json", "--threads", "1"]
+        isas = [json.loads(line)["isa"] for line in output_of(run + ["--quick"], QEMU_CPU=cpu).splitlines()]
+        known[key] = json.loads(output_of(run + ["--isa", isas[-1]], QEMU_CPU=cpu))
+        kept.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    return known[key]
+
+
 def rows_of(folder, name, files, cpus, model):
     stage, = folder.glob(f"cutis-*-{name}/")
     archive = stage.with_name(stage.name + ".tar.xz")
@@ -54,10 +69,7 @@ def rows_of(folder, name, files, cpus, model):
     library = next((path for path in sorted((stage / "lib").glob("libcutis.so*")) if not path.is_symlink()), stage / "lib/libcutis.a")
     what = [name, compiler_of(ROOT / f"build-{name}"), size(archive), size(library), size(program)]
     for cpu in cpus:
-        # The machine's best instruction set: what a device would use.
-        run = [*emulator(files), program, "selftest", model, "--json", "--threads", "1"]
-        known = [json.loads(line)["isa"] for line in output_of(run + ["--quick"], QEMU_CPU=cpu).splitlines()]
-        found = json.loads(output_of(run + ["--isa", known[-1]], QEMU_CPU=cpu))
+        found = self_test(folder, emulator(files), cpu, program, model)
         print(f"{name} on {cpu}: {found['isa']}, {found['output_hash']}", file=sys.stderr)
         yield what + [cpu, found["isa"], found["output_hash"], found["pictures"]["jpeg"]["verdict"]]
 
