@@ -11,8 +11,8 @@
 namespace cutis {
 namespace {
 
-// hwy::ReorderDemote2To, which may give the halves in an order of its own: within 128-bit lanes first `lower`, then `upper`, as SSE4, AVX2
-// and 64-bit NEON do. Highway 1.0.3 has them the other way round on 32-bit ARM.
+// hwy::ReorderDemote2To, which may give the halves in an order of its own: within 128-bit lanes first `lower`, then `upper`, as
+// SSE4, AVX2 and 64-bit NEON do. Highway 1.0.3 has them the other way round on 32-bit ARM.
 template <class D, class V>
 HWY_INLINE hwy::HWY_NAMESPACE::Vec<D> DemoteHalves(D d, V lower, V upper) {
 #if HWY_ARCH_ARM_V7

@@ -1,6 +1,6 @@
-/* Whether this processor gives the bits that the model file states. Only the C interface: no command line and no JSON have to be
- * compiled for it. Usage: same_bits MODEL. CUTIS_TEST_ISAS="scalar neon" names instruction sets that the processor has to have, each of
- * which is tested; without it the best that there is. */
+/* Whether this processor gives the bits that the model file states. Only the C interface: no command line and no JSON have to
+ * be compiled for it. Usage: same_bits MODEL. CUTIS_TEST_ISAS="scalar neon" names instruction sets that the processor has to
+ * have, each of which is tested; without it the best that there is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
