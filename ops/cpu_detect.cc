@@ -100,9 +100,10 @@ CpuFeatures Detect() {
 }
 #elif defined(CUTIS_ARCH_ARM)
 CpuFeatures Detect() {
-  constexpr unsigned long kNeon = 1ul << 12;  // HWCAP_NEON on 32-bit ARM Linux
+  // Bits of AT_HWCAP on 32-bit ARM Linux. The kernels are compiled for NEON with VFPv4, which Cortex-A8 and A9 lack.
+  constexpr unsigned long kNeon = 1ul << 12 | 1ul << 16;
   CpuFeatures features = FeatureOf(Isa::kScalar);
-  if (getauxval(AT_HWCAP) & kNeon) features |= FeatureOf(Isa::kNeon);
+  if ((getauxval(AT_HWCAP) & kNeon) == kNeon) features |= FeatureOf(Isa::kNeon);
   return features;
 }
 #else

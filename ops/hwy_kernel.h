@@ -8,6 +8,23 @@
 #endif
 #include <hwy/highway.h>
 
+namespace cutis {
+namespace {
+
+// hwy::ReorderDemote2To, which may give the halves in an order of its own: within 128-bit lanes first `lower`, then `upper`, as
+// SSE4, AVX2 and 64-bit NEON do. Highway 1.0.3 has them the other way round on 32-bit ARM.
+template <class D, class V>
+HWY_INLINE hwy::HWY_NAMESPACE::Vec<D> DemoteHalves(D d, V lower, V upper) {
+#if HWY_ARCH_ARM_V7
+  return hwy::HWY_NAMESPACE::ReorderDemote2To(d, upper, lower);
+#else
+  return hwy::HWY_NAMESPACE::ReorderDemote2To(d, lower, upper);
+#endif
+}
+
+}  // namespace
+}  // namespace cutis
+
 #define CUTIS_HWY_NAME_2(stem, isa) stem##_##isa
 #define CUTIS_HWY_NAME_1(stem, isa) CUTIS_HWY_NAME_2(stem, isa)
 #define CUTIS_HWY_NAME(stem) CUTIS_HWY_NAME_1(stem, CUTIS_ISA_NAME)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Cutis needs from Debian 12's own packages, only what is missing; does nothing where all is there.
 #   tools/install_deps.sh            to build the library, cutis and cutis-convert
-#   tools/install_deps.sh --tests    for the tests too (second compiler, sanitizers, test libraries)
+#   tools/install_deps.sh --tests    for the tests too (second compiler, sanitizers, test libraries, a cross compiler and an emulator)
+#   tools/install_deps.sh --with PACKAGE...   these too: a cross compiler, say (targets/build.sh)
 set -euo pipefail
 
 packages=(
@@ -18,13 +19,16 @@ packages=(
 test_packages=(
   doctest-dev libsimde-dev binutils git python3 python3-venv
   clang libclang-rt-14-dev llvm               # second compiler, sanitizers, libFuzzer
+  g++-aarch64-linux-gnu qemu-user             # other processors
+  dpkg-dev zsh                                # packages, completions
 )
 
 tests=false
 case "${1-}" in
   '') ;;
   --tests) packages+=("${test_packages[@]}"); tests=true ;;
-  *) echo "usage: tools/install_deps.sh [--tests]" >&2; exit 2 ;;
+  --with) packages+=("${@:2}") ;;
+  *) echo "usage: tools/install_deps.sh [--tests | --with PACKAGE...]" >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Cutis and runs all tests; the last line is "tests: N passed, N failed, N skipped".
-#   tools/test.sh          release build with gcc, then a build with clang, asan and ubsan
-#   tools/test.sh --all    then, in a copy of the tree, every fixture made anew (PyTorch, ONNX Runtime, Pillow; from PyPI by the
+#   tools/test.sh          release build with gcc, the library and its tests for 64-bit ARM under QEMU, a build with clang, asan and ubsan
+#   tools/test.sh --all    other processors too (32-bit ARM, RISC-V), then, in a copy of the tree, every fixture made anew (PyTorch, ONNX Runtime, Pillow; from PyPI by the
 #                          pinned tests/requirements.txt) and a release build with clang tested against them
 # CUTIS_DATA=folder with labels.csv and images/: runs the tests on real images too.
 set -euo pipefail
@@ -31,6 +31,31 @@ configure() {
   fi
 }
 
+# skip NAME REASON: counted as one skipped test.
+skip() {
+  echo "== $1: skipped: $2"
+  mkdir -p build
+  printf '{"name": "%s", "result": "SKIP", "stdout": "%s"}\n' "$1" "$2" >"build/skipped-${1//[^a-z0-9]/-}.json"
+  logs+=("build/skipped-${1//[^a-z0-9]/-}.json")
+}
+
+# emulate TARGET COMPILER QEMU CPU ISAS: the tests of operators, runtime and the bits of a model with each of the ISAS, built for TARGET
+# (targets/cross), on an emulated CPU. The model is made by the cutis-convert of build/.
+emulate() {
+  local target=$1 compiler=$2 qemu=$3 cpu=$4 isas=$5 build=build-test-$1
+  command -v "$compiler" >/dev/null || { skip "$target on $cpu" "no $compiler (targets/targets.list names its package)"; return; }
+  command -v "$qemu" >/dev/null || { skip "$target on $cpu" "no $qemu (Debian: qemu-user)"; return; }
+  echo "== $target: building"
+  PATH="$root/build:$PATH" configure "$build" . --cross-file "targets/cross/$target.ini" --cross-file targets/cross/gcc.ini \
+    -Dbuildtype=release -Dtests=true -Dtools=false -Dxnnpack=disabled -Dturbojpeg=disabled
+  ninja -C "$build" --quiet tests/ops/ops_test tests/runtime/runtime_test tests/emulated/same_bits tests/tools/source/source.cutis ||
+    { echo "== $target: the build failed"; exit 1; }
+  echo "== $target: testing on $cpu"
+  QEMU_CPU=$cpu CUTIS_TEST_ISAS=$isas meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 4 --logbase "$cpu" \
+    ops runtime "same bits" </dev/null || failed=true
+  logs+=("$build/meson-logs/$cpu.json")
+}
+
 # check FOLDER NAME TIMEOUT_FACTOR: builds it and runs its tests. A build that fails ends the whole script: nothing was tested.
 check() {
   local build=$1 name=$2 factor=$3
@@ -46,6 +71,16 @@ common=(-Dtests=true -Dtools=true -Dwerror=true)
 
 CC=gcc CXX=g++ configure build . -Dbuildtype=release "${common[@]}"
 check build "gcc, release" 1
+
+# Older x86 processors are emulated by tests of the build above (tests/emulated).
+emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 cortex-a76 "scalar neon dotprod"
+if $all; then
+  emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 cortex-a53 "scalar neon"
+  emulate aarch64 aarch64-linux-gnu-g++ qemu-aarch64 max "scalar neon dotprod i8mm"
+  emulate armv7 arm-linux-gnueabihf-g++ qemu-arm cortex-a9 scalar
+  emulate armv7 arm-linux-gnueabihf-g++ qemu-arm cortex-a7 "scalar neon"
+  emulate riscv64 riscv64-linux-gnu-g++ qemu-riscv64 rv64 scalar
+fi
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1

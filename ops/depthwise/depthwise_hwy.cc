@@ -98,7 +98,7 @@ HWY_INLINE void Outputs(const Block& block, size_t parity, const int16_t* const*
   });
   Unroll<kOutputs>([&](auto o) CUTIS_UNROLLED {
     // Undoes the interleaving: the same 128-bit lanes, lower half before upper half.
-    StoreChannels(hn::ReorderDemote2To(d16, totals[o][0], totals[o][1]), y + o * block.y_stride, block.live);
+    StoreChannels(DemoteHalves(d16, totals[o][0], totals[o][1]), y + o * block.y_stride, block.live);
   });
 }
 

@@ -140,7 +140,7 @@ HWY_INLINE void ResampleChunks(const ResampleColumnsU8Args& args, const uint8_t*
     const Numbers lower = hn::ShiftRight<kResampleBits>(hn::Add(Total(sums[c][0]), half));
     const Numbers upper = hn::ShiftRight<kResampleBits>(hn::Add(Total(sums[c][1]), half));
     // Puts the halves of each block together again that the interleaving took apart.
-    hn::StoreU(hn::DemoteTo(d_chunk, hn::ReorderDemote2To(d16, lower, upper)), d_chunk, y + c * kChunk);
+    hn::StoreU(hn::DemoteTo(d_chunk, DemoteHalves(d16, lower, upper)), d_chunk, y + c * kChunk);
   });
 }
 
