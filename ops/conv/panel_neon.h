@@ -83,17 +83,20 @@ CUTIS_INLINE void ShiftSigns(uint8x16_t& words, uint8x16_t signs) {
   asm volatile("eor %0.16b, %0.16b, %1.16b" : "+w"(words) : "w"(signs));
 }
 
-// `kGroups` k-groups of a tile: rows of weights from w on, words of the pixels from x on. Weights are loaded one vector ahead.
+// Here and now: at the end of a round, where gcc would do it, the branch has to wait for it.
+CUTIS_INLINE void CountDown(size_t& rounds) { asm volatile("sub %0, %0, #1" : "+r"(rounds)); }
+
+// `kGroups` k-groups of a tile: rows of weights from w on, words of the pixels from x[p] + at on. Weights are loaded one
+// vector ahead.
 template <size_t kTile, size_t kVectors, size_t kGroups, Pixels kPixels>
-CUTIS_INLINE void AddGroups(const int8_t* w, const uint8_t* x, size_t x_stride, int32x4_t (&sums)[kTile][kVectors]) {
+CUTIS_INLINE void AddGroups(const int8_t* w, const uint8_t* const (&x)[kTile], size_t at, int32x4_t (&sums)[kTile][kVectors]) {
   uint8x16_t words[kTile];
-  Unroll<kTile>([&](auto p) CUTIS_UNROLLED { words[p] = LoadGroups<kGroups>(x + p * x_stride); });
-  if constexpr (kPixels == Pixels::kShift) {
-    const uint8x16_t signs = SignBits();
-    Unroll<kTile>([&](auto p) CUTIS_UNROLLED { ShiftSigns(words[p], signs); });
-  }
+  uint8x16_t signs;
+  if constexpr (kPixels == Pixels::kShift) signs = SignBits();
+  Unroll<kTile>([&](auto p) CUTIS_UNROLLED { words[p] = LoadGroups<kGroups>(x[p] + at); });
   int8x16_t rows[2];
-  rows[0] = LoadWeights(w);
+  rows[0] = LoadWeights(w);  // before the signs, which have to wait for the last words anyway
+  if constexpr (kPixels == Pixels::kShift) Unroll<kTile>([&](auto p) CUTIS_UNROLLED { ShiftSigns(words[p], signs); });
   Unroll<kGroups * kVectors>([&](auto i) CUTIS_UNROLLED {
     constexpr size_t kGroup = i / kVectors, kVector = i % kVectors, kNext = i + 1;
     if constexpr (kNext < kGroups * kVectors) {
@@ -110,19 +113,34 @@ CUTIS_INLINE void Tile(const Panel& panel, const uint8_t* x, size_t x_stride, co
     Unroll<kTile>([&](auto p) CUTIS_UNROLLED { sums[p][v] = vld1q_s32(panel.bias + 4 * v); });
   });
   const int8_t* w = panel.w;
-  size_t left = panel.rows;
+  // An address for each pixel, which gcc must not make out of another one's for every load.
+  const uint8_t* pixels[kTile];
+  Unroll<kTile>([&](auto p) CUTIS_UNROLLED {
+    pixels[p] = x + p * x_stride;
+    asm("" : "+r"(pixels[p]));
+  });
   if constexpr (kDense) {
-    for (; left >= 4; left -= 4, w += 256, x += 16) AddGroups<kTile, kVectors, 4, kPixels>(w, x, x_stride, sums);
-    if (left >= 2) {
-      AddGroups<kTile, kVectors, 2, kPixels>(w, x, x_stride, sums);
+    size_t at = 0;
+    for (size_t rounds = panel.rows / 4; rounds > 0; w += 256, at += 16) {
+      CountDown(rounds);
+      AddGroups<kTile, kVectors, 4, kPixels>(w, pixels, at, sums);
+    }
+    if (panel.rows & 2) {
+      AddGroups<kTile, kVectors, 2, kPixels>(w, pixels, at, sums);
       w += 128;
-      x += 8;
+      at += 8;
     }
-    if (left % 2 != 0) AddGroups<kTile, kVectors, 1, kPixels>(w, x, x_stride, sums);
-  } else {
-    for (const uint16_t* k_group = panel.k_groups; left > 0; --left, w += 64) {
-      AddGroups<kTile, kVectors, 1, kPixels>(w, x + 4 * size_t{*k_group++}, x_stride, sums);
+    if (panel.rows & 1) AddGroups<kTile, kVectors, 1, kPixels>(w, pixels, at, sums);
+  } else if (panel.rows > 0) {
+    const uint16_t* k_group = panel.k_groups;
+    size_t at = 4 * size_t{*k_group};
+    for (size_t rounds = panel.rows - 1; rounds > 0; w += 64) {
+      CountDown(rounds);
+      const size_t next = 4 * size_t{*++k_group};  // in time for the next round
+      AddGroups<kTile, kVectors, 1, kPixels>(w, pixels, at, sums);
+      at = next;
     }
+    AddGroups<kTile, kVectors, 1, kPixels>(w, pixels, at, sums);
   }
   Unroll<kTile>([&](auto p) CUTIS_UNROLLED {
     if constexpr (kVectors == 4) {

@@ -162,12 +162,13 @@ def load_imagenet(network, name):
 
 
 def load(path, classes):
-    """A network from a checkpoint (best.pt), or a Lite0 from a safetensors file."""
+    """A network from a checkpoint: best.pt, or last.pt (its average); or a Lite0 from a safetensors file."""
     if str(path).endswith(".safetensors"):
         from safetensors.torch import load_file
         state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     else:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        state = state.get("average", state)
     network = Network(json.loads(state["_extra_state"]) if "_extra_state" in state else LITE0, classes)
     missing, unexpected = network.load_state_dict(state, strict=False)
     missing = [name for name in missing if name != "_extra_state" and not name.endswith("num_batches_tracked")]
