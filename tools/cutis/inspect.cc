@@ -9,6 +9,7 @@
 #include "ops/stored.h"
 #include "runtime/image.h"
 #include "runtime/image_limits.h"
+#include "runtime/pixel_features.h"
 #include "tools/cutis/common.h"
 #include "tools/cutis/footprint.h"
 
