@@ -1,5 +1,6 @@
 // The runtime without an operating system: one image at a time, in memory of the caller.
-#include <cmath>
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
@@ -273,7 +274,10 @@ Status OpenCore(const void* model, size_t model_bytes, void* memory, size_t memo
 Status JudgeCore(Core* core, const char* operating_point, cutis_result* result) {
   const std::span<const char* const> labels = core->data().verdict.labels;
   cutis_result full = CUTIS_RESULT_INIT;
-  CUTIS_TRY(ReadStruct(result, &full));
+  if (result->struct_size < offsetof(cutis_result, verdict))
+    return Status::Error(Code::kUsage, "struct_size of the result is not set");
+  full.probabilities = result->probabilities;
+  full.probability_count = result->probability_count;
   if (full.probabilities != nullptr && full.probability_count < labels.size()) {
     return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", full.probability_count,
                          labels.size());

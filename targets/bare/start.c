@@ -29,6 +29,11 @@ void abort(void) {
 }
 
 /* Stack, reset, and the 14 exceptions of the processor. No interrupt of a device is enabled. */
-__attribute__((section(".vectors"), used)) static void* const vectors[16] = {
-    stack_end,    (void*)Reset, (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault,
-    (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault, (void*)Fault};
+typedef union Vector {
+  const void* stack;
+  void (*handler)(void);
+} Vector;
+__attribute__((section(".vectors"), used)) static const Vector vectors[16] = {
+    {.stack = stack_end}, {.handler = Reset}, {.handler = Fault}, {.handler = Fault}, {.handler = Fault}, {.handler = Fault},
+    {.handler = Fault},   {.handler = Fault}, {.handler = Fault}, {.handler = Fault}, {.handler = Fault}, {.handler = Fault},
+    {.handler = Fault},   {.handler = Fault}, {.handler = Fault}, {.handler = Fault}};

@@ -66,7 +66,7 @@ static void Refused(unsigned char* model, size_t bytes, unsigned char* memory) {
 /* The same pixels through both. */
 static void Compare(cutis_core* core, const cutis_model* hosted) {
   cutis_session* session = NULL;
-  cutis_tensor_info input = {sizeof input, 0}, output = {sizeof output, 0}, hosted_output = {sizeof hosted_output, 0};
+  cutis_tensor_info input = {.struct_size = sizeof input}, output = {.struct_size = sizeof output}, hosted_output = {.struct_size = sizeof hosted_output};
   CHECK(cutis_session_create(hosted, NULL, &session, error, sizeof error) == CUTIS_OK);
   CHECK(cutis_core_input(core, &input) == CUTIS_OK && cutis_core_output(core, 0, &output) == CUTIS_OK);
   CHECK(cutis_model_output(hosted, 0, &hosted_output) == CUTIS_OK && strcmp(output.name, hosted_output.name) == 0);
@@ -95,7 +95,7 @@ static void Compare(cutis_core* core, const cutis_model* hosted) {
 }
 
 static void JudgeLast(cutis_core* core, const cutis_model* hosted) {
-  cutis_model_info info = {sizeof info, 0};
+  cutis_model_info info = {.struct_size = sizeof info};
   cutis_result result = CUTIS_RESULT_INIT;
   float probabilities[64];
   CHECK(cutis_model_describe(hosted, &info) == CUTIS_OK && info.label_count <= 64);
@@ -118,7 +118,7 @@ static void JudgeLast(cutis_core* core, const cutis_model* hosted) {
 
 /* The hash of the outputs, where the file states it. */
 static void SelfTest(cutis_core* core, const cutis_model* hosted) {
-  cutis_self_test_result mine = {sizeof mine, 0, NULL, {0}, {0}}, wanted = {sizeof wanted, 0, NULL, {0}, {0}};
+  cutis_self_test_result mine = {.struct_size = sizeof mine}, wanted = {.struct_size = sizeof wanted};
   const cutis_status status = cutis_model_self_test(hosted, NULL, 0, &wanted, error, sizeof error);
   CHECK(cutis_core_self_test(core, 0, &mine, error, sizeof error) == status);
   CHECK(memcmp(mine.output_hash, wanted.output_hash, 32) == 0);
