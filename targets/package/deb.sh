@@ -29,8 +29,12 @@ case $kind in
     # dpkg-shlibdeps reads debian/control and looks at all programs and shared libraries.
     printf 'Source: cutis\n\nPackage: cutis\nArchitecture: %s\n' "$architecture" >"$work/debian/control"
     mapfile -d '' -t binaries < <(find "$tree/usr/bin" "$tree/usr/lib" -type f \( -perm -u+x -o -name '*.so*' \) -print0 | sort -z)
-    depends=$(cd "$work" && DEB_HOST_ARCH=$architecture dpkg-shlibdeps --ignore-missing-info -O "${binaries[@]}" 2>"$work/log" | sed -n 's/^shlibs:Depends=//p') ||
+    # Libraries of another architecture lie where its cross compiler has them.
+    libraries=/usr/$(dpkg-architecture -a "$architecture" -q DEB_HOST_GNU_TYPE 2>/dev/null)/lib
+    shlibs=$(cd "$work" && DEB_HOST_ARCH=$architecture dpkg-shlibdeps "-l$libraries" --ignore-missing-info -O "${binaries[@]}" 2>"$work/log") ||
       { cat "$work/log" >&2; exit 1; }
+    depends=$(sed -n "s/:$architecture//g; s/^shlibs:Depends=//p" <<<"$shlibs")
+    [ -n "$depends" ] || { echo "deb: $2: dpkg-shlibdeps found no dependency of a shared library" >&2; exit 1; }
     # No -dev package of its own: what compiles against the library brings its C library's headers.
     summary='runtime for telling basal cell carcinoma in dermoscopic images'
     text=' Library, headers and command line of an inference runtime for int8 networks.
