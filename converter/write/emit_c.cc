@@ -73,9 +73,9 @@ std::string HeaderText(const Model& model, const std::string& name, size_t memor
             "\n";
   };
   define("NAME", Literal(model.provenance().name), "");
-  define("CONTENT_HASH", "\"" + Hex(model.sha256()) + "\"", "");
+  define("CONTENT_HASH", Literal(Hex(model.sha256())), "");
   if (model.self_test() != nullptr) {
-    define("OUTPUT_HASH", "\"" + Hex(model.self_test()->outputs) + "\"",
+    define("OUTPUT_HASH", Literal(Hex(model.self_test()->outputs)),
            "of the generated inputs: what the self-test must find");
   }
   define("MODEL_BYTES", std::to_string(model.file_bytes()), "a multiple of 64");
