@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/pixel_features.h"
 #include "runtime/recipe.h"
 
 namespace cutis {

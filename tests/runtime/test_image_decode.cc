@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdio>
 
 #include "runtime/exif.h"
 #include "tests/runtime/image_helpers.h"
