@@ -93,7 +93,7 @@ def main():
     lines += ["| " + " | ".join(row[:-2] + [f"`{row[-2][:16]}`", f"`{row[-1][:16]}`"]) + " |" for row in rows]
     lines += ["", f"Model: `{model.stem}`; hashes are cut to 16 digits, in full they are `{rows[0][-2]}` and `{rows[0][-1]}`."]
     if missing:
-        lines += ["Not built for this table: " + ", ".join(missing) + "."]
+        lines += ["Not measured for this table: " + ", ".join(missing) + "."]
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     PAGE.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n\n" + END + rest.split(END)[1], encoding="utf-8")
