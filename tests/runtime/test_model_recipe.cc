@@ -78,7 +78,7 @@ TEST_CASE("the device is what the file says") {
   CheckAllRefused(
       {
           {"the device has no name", [](RawModel* m) { m->device_name.clear(); }},
-          {"the device's name is not printable UTF-8", [](RawModel* m) { m->device_name = "\x01"; }},
+          {"the device's name is not printable UTF-8", [](RawModel* m) { m->device_name.assign(1, '\x01'); }},
           {"the device's instruction set is longer than 256 bytes", [](RawModel* m) { m->device_isa.assign(257, 'a'); }},
           {"the device's number of threads is not in 1 .. 256", [](RawModel* m) { m->device_threads = 0; }},
           {"the device's number of threads is not in 1 .. 256", [](RawModel* m) { m->device_threads = 257; }},
