@@ -75,8 +75,7 @@ std::string HeaderText(const Model& model, const std::string& name, size_t memor
   define("NAME", Literal(model.provenance().name), "");
   define("CONTENT_HASH", Literal(Hex(model.sha256())), "");
   if (model.self_test() != nullptr) {
-    define("OUTPUT_HASH", Literal(Hex(model.self_test()->outputs)),
-           "of the generated inputs: what the self-test must find");
+    define("OUTPUT_HASH", Literal(Hex(model.self_test()->outputs)), "of the generated inputs: what the self-test must find");
   }
   define("MODEL_BYTES", std::to_string(model.file_bytes()), "a multiple of 64");
   define("ARENA_BYTES", std::to_string(model.ArenaBytes(1, 1)), "for one image at a time: the same on every machine");

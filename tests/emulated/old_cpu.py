@@ -39,11 +39,15 @@ def main(cpu, isa, lacks, newer, cutis, model, ops_test):
     if done.returncode != 0 or [row["isa"] for row in rows] != expected:
         print(f"cutis selftest on {cpu}: exit code {done.returncode}, instruction sets {[row['isa'] for row in rows]} where {expected} are expected")
         failed = True
-    kernels = run(ops_test, "-tc=every kernel equals the reference*")
-    print(kernels.stdout)
-    if kernels.returncode != 0:
-        print(f"kernels on {cpu}: exit code {kernels.returncode}")
-        failed = True
+    # The tests of the kernels lay their data against pages that must not be touched.
+    if isa == "avx2" and run(newer, "masked").returncode != 0:
+        print("the kernels alone are left out: this emulator reads what a masked load leaves out (QEMU 7.2 does)")
+    else:
+        kernels = run(ops_test, "-tc=every kernel equals the reference*")
+        print(kernels.stdout)
+        if kernels.returncode != 0:
+            print(f"kernels on {cpu}: exit code {kernels.returncode}")
+            failed = True
     return 1 if failed else 0
 
 

@@ -74,7 +74,8 @@ TEST_CASE("the device is what the file says") {
   options.threads = 3;
   const auto session = Session::Create(*model.value(), options);
   CHECK(session.status().code() == Code::kUsage);
-  CHECK(std::string(session.status().text()) == "3 threads: the model was made for a device, whose memory holds a session of 2");
+  CHECK(std::string(session.status().text()) ==
+        "3 threads: the model was made for a device, whose memory holds a session of 2");
   CheckAllRefused(
       {
           {"the device has no name", [](RawModel* m) { m->device_name.clear(); }},

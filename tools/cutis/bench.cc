@@ -211,7 +211,10 @@ int RunBench(BenchOptions options) {
   std::optional<TuneResult> tuning;
   if (options.autotune) {
     if (options.model.no_tune) return Fail(Status::Error(Code::kUsage, "--autotune: has no meaning with --no-tune"));
-    const Result<std::unique_ptr<Model>> untuned = OpenModel(options.model);
+    ModelOptions plain = options.model;  // the tuning may not be there yet
+    plain.no_tune = true;
+    plain.tune_file.clear();
+    const Result<std::unique_ptr<Model>> untuned = OpenModel(plain);
     if (!untuned.ok()) return Fail(untuned.status());
     options.threads = SessionThreads(*untuned.value(), asked, options.threads);
     Result<TuneResult> tuned = Autotune(options.model, options.threads, options.batch);
