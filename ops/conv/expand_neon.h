@@ -25,16 +25,19 @@ CUTIS_INLINE void DotTile(const ExpandU8Args& args, const Output& out, const Exp
   Unroll<4>([&](auto v) CUTIS_UNROLLED {
     Unroll<kFilled>([&](auto p) CUTIS_UNROLLED { sums[p][v] = vld1q_s32(panel.bias + 4 * v); });
   });
+  const uint8_t* pixels[kFilled];
+  PlacePixels(x, args.x_stride, pixels);
   const int8_t* w = panel.w;
   size_t left = panel.rows;
   if constexpr (kWords == Words::kTogether) {
-    for (; left >= 4; left -= 4, w += 256, x += 16) AddGroups<kFilled, 4, 4, kPixels>(w, x, args.x_stride, sums);
-    for (; left > 0; --left, w += 64, x += 4) AddGroups<kFilled, 4, 1, kPixels>(w, x, args.x_stride, sums);
+    size_t at = 0;
+    for (; left >= 4; left -= 4, w += 256, at += 16) AddGroups<kFilled, 4, 4, kPixels>(w, pixels, at, sums);
+    for (; left > 0; --left, w += 64, at += 4) AddGroups<kFilled, 4, 1, kPixels>(w, pixels, at, sums);
   } else {
     const uint32_t* next = args.offsets;
     for (const uint16_t* live = panel.live; left > 0; --left, w += 64) {
       const size_t offset = kWords == Words::kLive ? next[*live++] : *next++;
-      AddGroups<kFilled, 4, 1, kPixels>(w, x + offset, args.x_stride, sums);
+      AddGroups<kFilled, 4, 1, kPixels>(w, pixels, offset, sums);
     }
   }
   uint8x16x4_t quads;

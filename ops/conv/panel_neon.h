@@ -106,6 +106,15 @@ CUTIS_INLINE void AddGroups(const int8_t* w, const uint8_t* const (&x)[kTile], s
   });
 }
 
+// An address for each pixel, which gcc must not make out of another one's for every load.
+template <size_t kTile>
+CUTIS_INLINE void PlacePixels(const uint8_t* x, size_t x_stride, const uint8_t* (&pixels)[kTile]) {
+  Unroll<kTile>([&](auto p) CUTIS_UNROLLED {
+    pixels[p] = x + p * x_stride;
+    asm("" : "+r"(pixels[p]));
+  });
+}
+
 template <size_t kTile, size_t kVectors, Pixels kPixels, bool kDense>
 CUTIS_INLINE void Tile(const Panel& panel, const uint8_t* x, size_t x_stride, const Output& out, uint8_t* y, size_t y_stride) {
   int32x4_t sums[kTile][kVectors];
@@ -113,12 +122,8 @@ CUTIS_INLINE void Tile(const Panel& panel, const uint8_t* x, size_t x_stride, co
     Unroll<kTile>([&](auto p) CUTIS_UNROLLED { sums[p][v] = vld1q_s32(panel.bias + 4 * v); });
   });
   const int8_t* w = panel.w;
-  // An address for each pixel, which gcc must not make out of another one's for every load.
   const uint8_t* pixels[kTile];
-  Unroll<kTile>([&](auto p) CUTIS_UNROLLED {
-    pixels[p] = x + p * x_stride;
-    asm("" : "+r"(pixels[p]));
-  });
+  PlacePixels(x, x_stride, pixels);
   if constexpr (kDense) {
     size_t at = 0;
     for (size_t rounds = panel.rows / 4; rounds > 0; w += 256, at += 16) {
