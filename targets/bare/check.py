@@ -56,7 +56,8 @@ def wrongly_linked(image, ops):
 
 def emulate(image):
     """Exit code and text. The limit is for an image that hangs."""
-    done = subprocess.run(["qemu-system-arm", "-M", "mps2-an500", "-nographic", "-semihosting-config", "enable=on,target=native", "-kernel", str(image)],
+    done = subprocess.run(["qemu-system-arm", "-M", "mps2-an500", "-display", "none", "-serial", "none", "-monitor", "none", "-chardev", "stdio,id=text",
+                           "-semihosting-config", "enable=on,target=native,chardev=text", "-kernel", str(image)],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=3600, check=False)
     return done.returncode, done.stdout
 
