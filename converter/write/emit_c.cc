@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "converter/recipe/of_model.h"
 #include "converter/write/file.h"
 #include "runtime/cutis_core.h"
 #include "runtime/file.h"
@@ -42,15 +43,6 @@ std::string Literal(const std::string& text) {
   return literal + "\"";
 }
 
-std::string Hex(std::span<const uint8_t> bytes) {
-  std::string text;
-  for (const uint8_t byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
-
 // What the core takes of its caller's memory, by opening the model in as much as that needs.
 Result<size_t> MemoryOfCore(const uint8_t* model, size_t size) {
   for (size_t room = size_t{64} << 10;; room *= 2) {
@@ -73,9 +65,9 @@ std::string HeaderText(const Model& model, const std::string& name, size_t memor
             "\n";
   };
   define("NAME", Literal(model.provenance().name), "");
-  define("CONTENT_HASH", Literal(Hex(model.sha256())), "");
+  define("CONTENT_HASH", Literal(HexText(model.sha256())), "");
   if (model.self_test() != nullptr) {
-    define("OUTPUT_HASH", Literal(Hex(model.self_test()->outputs)), "of the generated inputs: what the self-test must find");
+    define("OUTPUT_HASH", Literal(HexText(model.self_test()->outputs)), "of the generated inputs: what the self-test must find");
   }
   define("MODEL_BYTES", std::to_string(model.file_bytes()), "a multiple of 64");
   define("ARENA_BYTES", std::to_string(model.ArenaBytes(1, 1)), "for one image at a time: the same on every machine");

@@ -174,7 +174,7 @@ def zsh_specs(part):
 def zsh_completion(program):
     lines = [f"#compdef {program.name}", "# made by targets/package/manual.py"]
     if not program.commands:
-        return "\n".join(lines + ["_arguments \\"] + ["  " + spec + " \\" for spec in zsh_specs(program)]) + "\n\n"
+        return "\n".join(lines) + "\n_arguments \\\n  " + " \\\n  ".join(zsh_specs(program)) + "\n"
     lines += ["if (( CURRENT > 2 )); then", "  local command=$words[2]", "  shift words", "  (( CURRENT-- ))", "  case $command in"]
     for part in program.commands:
         lines += [f"    {part.name.split()[-1]}) _arguments \\"] + ["      " + spec + " \\" for spec in zsh_specs(part)] + ["      ;;"]
