@@ -27,14 +27,6 @@ size_t JpegLimit(const EncodedInfo& info) {
   return Pixels(padded) * 3 + kSlack;
 }
 
-// The compressed data in one piece; unpacked rows (the decoder doubles the room when its guess was short, as for interlaced
-// images); or pixels of at most 4 samples.
-size_t PngLimit(const PngInfo& info) {
-  const size_t sample = info.bits == 16 ? 2 : 1;
-  const size_t rows = (static_cast<size_t>(info.image.width) * 4 * sample + 8) * static_cast<size_t>(info.image.height);
-  return (rows * 2 > info.data_bytes * 2 ? rows * 2 : info.data_bytes * 2) + kSlack;
-}
-
 void PutBig32(uint8_t* to, uint32_t value) {
   for (int i = 0; i < 4; ++i) to[i] = static_cast<uint8_t>(value >> (24 - 8 * i));
 }
@@ -78,7 +70,7 @@ Result<Image> DecodePng(std::span<const uint8_t> file, const PngInfo& info) {
     at += kPngChunkOverhead + length;
   }
   writer.Begin("IEND", 0);
-  return StbDecode({plain.get(), bytes}, PngLimit(info));
+  return StbDecode({plain.get(), bytes}, PngLargestBlock(info));
 }
 
 struct JpegJob {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kRgb = 3;
 // What does not grow with the image: the decoder's and the check's own tables, and the rounding of every block.
-constexpr uint64_t kTables = 80 * 1024;
+constexpr uint64_t kTables = 80 * 1024, kPngTables = 32 * 1024;
 
 uint64_t Pixels(int32_t width, int32_t height) { return static_cast<uint64_t>(width) * static_cast<uint64_t>(height); }
 
@@ -24,6 +24,33 @@ uint64_t WindowHeap(int32_t in, int32_t out) {
       in > out ? (static_cast<uint64_t>(in) + static_cast<uint64_t>(out) - 1) / static_cast<uint64_t>(out) : 1;
   const uint64_t taps = RoundUpTo(static_cast<int32_t>(4 * shrink + 3), kResampleGroup);
   return static_cast<uint64_t>(out) * (taps * sizeof(int32_t) + 8) + taps * sizeof(double);
+}
+
+// What stb_image makes of a PNG, in this order: the data in one piece (for the second time: DecodePng() has made a plain file
+// of it), in room that doubles; unpacked rows, in room that doubles once for interlaced images, whose rows are more than it
+// guesses; pixels of the file's kind; those as RGB, of 16 bits first where the file has 16.
+struct PngSizes {
+  uint64_t packed, unpacked, rows_room, pixels, rgb, wide_rgb;
+  bool interlaced;
+};
+
+PngSizes SizesOf(const PngInfo& png) {
+  constexpr uint64_t kSamples[] = {1, 0, 3, 1, 2, 0, 4};  // by colour type
+  const uint64_t samples = kSamples[png.color], wide = png.bits == 16 ? 2 : 1;
+  const auto width = static_cast<uint64_t>(png.image.width), height = static_cast<uint64_t>(png.image.height);
+  PngSizes sizes = {};
+  sizes.interlaced = png.header[12] != 0;
+  sizes.packed = 2 * static_cast<uint64_t>(png.data_bytes) + 4096;
+  sizes.unpacked = ((width * samples * static_cast<uint64_t>(png.bits) + 7) / 8 + 1) * height;
+  sizes.rows_room = sizes.unpacked * (sizes.interlaced ? 2 : 1);
+  sizes.pixels = width * height * samples * wide;
+  sizes.rgb = width * height * kRgb;
+  sizes.wide_rgb = sizes.rgb * wide;
+  return sizes;
+}
+
+uint64_t LargestBlock(const PngSizes& sizes) {
+  return std::max({sizes.packed, sizes.rows_room, sizes.pixels, sizes.wide_rgb}) + kPngTables;
 }
 
 }  // namespace
@@ -44,21 +71,16 @@ uint64_t JpegHeap(const JpegLayout& jpeg, bool turbo, int eighths) {
   return std::max(decoder + check + pixels, jpeg.turned ? 2 * pixels : 0) + kTables;
 }
 
-// The order of stb_image: the data in one piece (for the second time: DecodePng() has made a plain file of it), unpacked rows,
-// which are unpacked into room twice as large when the guess was short, as it is for interlaced images; pixels of the file's
-// kind; those as RGB, of 16 bits first where the file has 16.
+uint64_t PngLargestBlock(const PngInfo& png) { return LargestBlock(SizesOf(png)); }
+
 uint64_t PngHeap(const PngInfo& png) {
-  constexpr uint64_t kSamples[] = {1, 0, 3, 1, 2, 0, 4};  // by colour type
-  const uint64_t samples = kSamples[png.color], wide = png.bits == 16 ? 2 : 1;
-  const auto width = static_cast<uint64_t>(png.image.width), height = static_cast<uint64_t>(png.image.height);
-  const bool interlaced = png.header[12] != 0;
-  const uint64_t row = (width * samples * static_cast<uint64_t>(png.bits) + 7) / 8 + 1;
-  const uint64_t plain = png.data_bytes + 1024, packed = 2 * static_cast<uint64_t>(png.data_bytes) + 4096;
-  const uint64_t unpacked = row * height, pixels = width * height * samples * wide, rgb = width * height * kRgb;
-  const uint64_t unpack = packed + unpacked * (interlaced ? 3 : 1);
-  const uint64_t arrange = unpacked * (interlaced ? 2 : 1) + pixels * (interlaced ? 2 : 1);
-  const uint64_t convert = std::max(pixels, rgb * wide) + rgb * wide;
-  return std::max(plain + std::max({unpack, arrange, convert}), png.image.orientation != 1 ? 2 * rgb : 0) + kTables;
+  const PngSizes sizes = SizesOf(png);
+  // Damaged data may unpack until a block would be too large; while it grows, the one of half the size is there too.
+  const uint64_t unpack = sizes.packed + LargestBlock(sizes) + LargestBlock(sizes) / 2;
+  const uint64_t arrange = sizes.rows_room + sizes.pixels * (sizes.interlaced ? 2 : 1);
+  const uint64_t convert = std::max(sizes.pixels, sizes.wide_rgb) + sizes.wide_rgb;
+  const uint64_t turn = png.image.orientation != 1 ? 2 * sizes.rgb : 0;
+  return std::max(static_cast<uint64_t>(png.data_bytes) + std::max({unpack, arrange, convert}), turn) + kTables;
 }
 
 uint64_t TurnHeap(int32_t width, int32_t height) { return 2 * kRgb * Pixels(width, height); }

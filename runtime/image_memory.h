@@ -25,6 +25,8 @@ struct JpegLayout {
 // or 8.
 uint64_t JpegHeap(const JpegLayout& jpeg, bool turbo, int eighths);
 uint64_t PngHeap(const PngInfo& png);
+// The largest piece that a sound PNG makes the decoder take: data that unpack to more are damaged.
+uint64_t PngLargestBlock(const PngInfo& png);
 // An image of these sides and its turned copy.
 uint64_t TurnHeap(int32_t width, int32_t height);
 // The decoded image of these sides, upright, together with what PreprocessImage() holds beside it.

@@ -17,8 +17,8 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(bits, color, interlaced):
-    """A PNG of zeros; Pillow writes neither 16-bit colour nor interlaced ones."""
+def png(bits, color, interlaced, more=0):
+    """A PNG of zeros; Pillow writes neither 16-bit colour nor interlaced ones. more: bytes that there are too many."""
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)] if interlaced else [(0, 0, 1, 1)]
     rows = 0
@@ -27,7 +27,7 @@ def png(bits, color, interlaced):
         rows += height * (1 + (width * samples * bits + 7) // 8)
     header = struct.pack(">IIBBBBB", SIDE, SIDE, bits, color, 0, 0, int(interlaced))
     palette = chunk(b"PLTE", bytes(3)) if color == 3 else b""
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + chunk(b"IDAT", zlib.compress(bytes(rows), 9)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + chunk(b"IDAT", zlib.compress(bytes(rows + more), 9)) + chunk(b"IEND", b"")
 
 
 def main():
@@ -42,6 +42,8 @@ def main():
     ramp.convert("L").save(FOLDER / "grey.jpg", quality=60)
     for bits, color, interlaced in ((8, 2, False), (8, 6, True), (16, 6, False), (16, 6, True), (8, 3, False), (1, 0, True)):
         (FOLDER / f"{bits}_{color}{'_interlaced' if interlaced else ''}.png").write_bytes(png(bits, color, interlaced))
+    (FOLDER / "bomb.png").write_bytes(png(8, 2, False, 64 << 20))
+    (FOLDER / "bomb_1.png").write_bytes(png(1, 0, False, 64 << 20))
 
 
 if __name__ == "__main__":
