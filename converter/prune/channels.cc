@@ -12,6 +12,7 @@
 #include "converter/graph/passes.h"
 #include "converter/prune/channel_edit.h"
 #include "converter/prune/channel_groups.h"
+#include "converter/prune/live_blocks.h"
 #include "ops/tensor.h"
 
 namespace cutis::convert {
@@ -319,12 +320,12 @@ Result<DeadChannels> RemoveDeadChannels(Graph& graph) {
       if (dead.back()) ++may_go[Size(group.family)];
     }
     // Down to whole k-groups: the rest would be padding.
-    int64_t count = 0;
     for (size_t family = 0; family < may_go.size(); ++family) {
       may_go[family] = channels[family] - KeptOf(channels[family], channels[family] - may_go[family], 4);
-      count += may_go[family];
     }
     for (size_t g = 0; g < all.groups.size(); ++g) dead[g] = dead[g] && may_go[Size(all.groups[g].family)]-- > 0;
+    SpareBlocks(graph, all, dead);
+    const int64_t count = std::count(dead.begin(), dead.end(), true);
     if (count == 0) return result;
     RecordKept(graph, all, dead, result);
     CUTIS_TRY(RemoveChannels(graph, all, dead, [&](ValueId value, int32_t channel) {

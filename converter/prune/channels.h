@@ -17,7 +17,7 @@ namespace cutis::convert {
 
 // Removes what cannot change the outputs beyond rounding: groups of channels that nothing reads (all columns are zero), or that
 // are the same everywhere and can go into the biases of their readers. As many stay as make a multiple of 4: fewer would be
-// padding. A value whose scale the source states goes into no bias unless it is zero, so that integers stay what they were.
+// padding; and where weights were pruned by blocks, all stay whose going would make more of those live (live_blocks.h). A value whose scale the source states goes into no bias unless it is zero, so that integers stay what they were.
 // The graph is in normal form.
 struct DeadChannels {
   int64_t removed = 0;  // each counted once a group

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -242,6 +243,35 @@ TEST_CASE("fewer dead channels than a step stay") {
   const auto dead = RemoveDeadChannels(e.graph);
   REQUIRE(dead.ok());
   CHECK(dead.value().removed == 0);
+}
+
+TEST_CASE("dead channels stay where their going would break blocks of pruned weights") {
+  // 64 channels; each panel of 16 of the first layer keeps the blocks of one k-group of the 16 inputs.
+  const auto make = [](const std::function<bool(size_t)>& is_dead, bool pruned) {
+    GraphBuilder b(5, {1, 16, 6, 6});
+    const ValueId x = b.Conv(0, 64, 1);
+    Graph graph = b.Build(b.Conv(b.Clip(x), 16, 1));
+    Node& node = Producer(graph, x);
+    ScaleWeights(graph, node, 1, [&](size_t row, size_t column) {
+      return !is_dead(row) && (!pruned || row / 16 == column / 4) ? 1.0f : 0.0f;
+    });
+    ScaleWeights(graph, node, 2, [&](size_t row, size_t) { return is_dead(row) ? 0.0f : 1.0f; });
+    return graph;
+  };
+  const auto scattered = [](size_t row) { return row == 5 || row == 6 || row == 7 || row == 9; };
+  const auto panel = [](size_t row) { return row / 16 == 1; };
+  const auto removed = [&](const std::function<bool(size_t)>& is_dead, bool pruned) {
+    Graph graph = make(is_dead, pruned);
+    const Graph whole = graph;
+    const auto dead = RemoveDeadChannels(graph);
+    REQUIRE(dead.ok());
+    CHECK(Difference(whole, graph) < 1e-6);
+    return dead.value().removed;
+  };
+  CHECK(removed(scattered, false) == 4);
+  CHECK(removed(scattered, true) == 0);  // 7 live blocks of the first layer instead of 4, one less of the second
+  CHECK(removed(panel, true) == 16);
+  CHECK(removed([&](size_t row) { return panel(row) || scattered(row); }, true) == 16);
 }
 
 TEST_CASE("a channel that only its bias makes goes into the biases that follow") {
