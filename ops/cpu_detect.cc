@@ -1,4 +1,5 @@
 // What the processor has, asked of it and of the operating system.
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -113,7 +114,9 @@ CpuFeatures Detect() { return FeatureOf(Isa::kScalar); }
 }  // namespace
 
 CpuFeatures DetectCpu() {
-  static const CpuFeatures features = Detect();
+  static std::atomic<CpuFeatures> known{0};  // every thread finds the same
+  CpuFeatures features = known.load(std::memory_order_relaxed);
+  if (features == 0) known.store(features = Detect(), std::memory_order_relaxed);
   return features;
 }
 
@@ -133,18 +136,25 @@ void DescribeCpu(char* to, size_t size) {
   std::snprintf(to, size, "%.*s (x86 %08x)", static_cast<int>(length), begin, Cpuid(1, 0).a);
 }
 #elif defined(CUTIS_ARCH_ARM64) || defined(CUTIS_ARCH_ARM)
+// The number of a line "NAME : 0xNUMBER".
+static bool ReadField(const char* line, const char* name, unsigned long* number) {
+  const char* const colon = std::strncmp(line, name, std::strlen(name)) == 0 ? std::strchr(line, ':') : nullptr;
+  if (colon != nullptr) *number = std::strtoul(colon + 1, nullptr, 16);
+  return colon != nullptr;
+}
+
 void DescribeCpu(char* to, size_t size) {
   std::snprintf(to, size, "unknown");
   std::FILE* file = std::fopen("/proc/cpuinfo", "r");
   if (file == nullptr) return;
   // The first core's: "CPU implementer : 0x41", "CPU part : 0xd0b".
   char line[256];
-  unsigned implementer = 0, part = 0;
-  while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "CPU part : %x", &part) != 1) {
-    std::sscanf(line, "CPU implementer : %x", &implementer);
+  unsigned long implementer = 0, part = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr && !ReadField(line, "CPU part", &part)) {
+    ReadField(line, "CPU implementer", &implementer);
   }
   std::fclose(file);
-  if (part != 0) std::snprintf(to, size, "ARM implementer 0x%x part 0x%x", implementer, part);
+  if (part != 0) std::snprintf(to, size, "ARM implementer 0x%lx part 0x%lx", implementer, part);
 }
 #else
 void DescribeCpu(char* to, size_t size) { std::snprintf(to, size, "unknown"); }

@@ -1,10 +1,10 @@
 #include "runtime/classify.h"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
 
+#include "runtime/clock.h"
 #include "runtime/fpenv.h"
 #include "runtime/image.h"
 #include "runtime/image_limits.h"
@@ -13,11 +13,7 @@
 namespace cutis {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double Milliseconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
+double Milliseconds(uint64_t from, uint64_t to) { return static_cast<double>(to - from) * 1e-6; }
 
 }  // namespace
 
@@ -61,16 +57,16 @@ Result<Classification> ClassifyImage(Session& session, std::span<const uint8_t> 
   const std::span<float> outputs(values.get(), labels), seen(values.get() + labels, features);
 
   Classification made;
-  const Clock::time_point start = Clock::now();
+  const uint64_t start = Nanoseconds();
   CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *recipe, session.options().threads));
-  const Clock::time_point decoded = Clock::now();
+  const uint64_t decoded = Nanoseconds();
   CUTIS_TRY(session.SetInputImage(0, image));
-  const Clock::time_point preprocessed = Clock::now();
+  const uint64_t preprocessed = Nanoseconds();
   CUTIS_TRY(session.Run(1));
   CUTIS_ASSIGN(made.judgement, JudgeImage(session, 0, operating_point, outputs, probabilities, seen));
   made.decode_ms = Milliseconds(start, decoded);
   made.preprocess_ms = Milliseconds(decoded, preprocessed);
-  made.inference_ms = Milliseconds(preprocessed, Clock::now());
+  made.inference_ms = Milliseconds(preprocessed, Nanoseconds());
   return made;
 }
 

@@ -5,13 +5,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
-#include <thread>
 
 #if defined(__linux__)
 #include <fcntl.h>
 #include <sched.h>
-#include <unistd.h>
 #endif
+#include <unistd.h>
 
 namespace cutis {
 namespace {
@@ -30,11 +29,15 @@ double Ratio(int64_t quota, int64_t period) {
   return quota > 0 && period > 0 ? static_cast<double>(quota) / static_cast<double>(period) : 0;
 }
 
+// As substr, which may throw and so brings what that takes.
+constexpr std::string_view Part(std::string_view text, size_t begin, size_t end) { return {text.data() + begin, end - begin}; }
+constexpr std::string_view From(std::string_view text, size_t begin) { return Part(text, begin, text.size()); }
+
 // Whether `name` is in a list such as "cpu,cpuacct".
 bool Lists(std::string_view list, std::string_view name) {
   while (!list.empty()) {
     const size_t comma = std::min(list.find(','), list.size());
-    if (list.substr(0, comma) == name) return true;
+    if (Part(list, 0, comma) == name) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
@@ -53,16 +56,16 @@ int32_t CurrentCpu() {
 std::string_view CgroupPath(std::string_view text, int version) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
+    const std::string_view line = Part(text, 0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     // NUMBER:CONTROLLERS:PATH; version 2 has the number 0 and no controllers.
     const size_t first = line.find(':');
     if (first == std::string_view::npos) continue;
     const size_t second = line.find(':', first + 1);
     if (second == std::string_view::npos) continue;
-    const std::string_view controllers = line.substr(first + 1, second - first - 1);
-    const bool wanted = version == 2 ? controllers.empty() && line.substr(0, first) == "0" : Lists(controllers, "cpu");
-    if (wanted) return line.substr(second + 1);
+    const std::string_view controllers = Part(line, first + 1, second);
+    const bool wanted = version == 2 ? controllers.empty() && Part(line, 0, first) == "0" : Lists(controllers, "cpu");
+    if (wanted) return From(line, second + 1);
   }
   return {};
 }
@@ -114,7 +117,8 @@ double LeastOf(const char* root, const char* mount, std::string_view group, int 
     }
     if (cpus > 0 && (least <= 0 || cpus < least)) least = cpus;
     if (group.empty()) return least;
-    group = group.substr(0, group.rfind('/') == std::string_view::npos ? 0 : group.rfind('/'));
+    const size_t slash = group.rfind('/');
+    group = Part(group, 0, slash == std::string_view::npos ? 0 : slash);
   }
 }
 
@@ -154,7 +158,7 @@ int32_t AvailableCpus() {
 #else
 double CgroupCpus(const char*) { return 0; }
 
-int32_t AvailableCpus() { return std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency())); }
+int32_t AvailableCpus() { return std::max(1, static_cast<int32_t>(sysconf(_SC_NPROCESSORS_ONLN))); }
 #endif
 
 }  // namespace cutis

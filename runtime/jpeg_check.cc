@@ -6,6 +6,7 @@
 #include "runtime/image.h"
 #include "runtime/image_check.h"
 #include "runtime/jpeg_entropy.h"
+#include "runtime/memory.h"
 
 namespace cutis {
 namespace {
@@ -33,7 +34,7 @@ struct Component {
 }  // namespace
 
 // One pass over the file; the state of the decoding process without its pixels.
-class JpegChecker {
+class JpegChecker : public FromMalloc {
  public:
   explicit JpegChecker(std::span<const uint8_t> file) : file_(file), reader_(file, 0) {}
   Result<EncodedInfo> ReadHeaders();
@@ -500,7 +501,7 @@ uint64_t JpegChecker::samples() const {
 // Reads ahead: after the marker come two bytes of length and the number of components.
 bool JpegChecker::one_scan() const { return at_scan_ && at_ + 2 < file_.size() && file_[at_ + 2] == component_count_; }
 
-JpegCheck::JpegCheck(std::span<const uint8_t> file) : checker_(new (std::nothrow) JpegChecker(file)) {}
+JpegCheck::JpegCheck(std::span<const uint8_t> file) : checker_(new JpegChecker(file)) {}
 JpegCheck::~JpegCheck() = default;
 
 Result<EncodedInfo> JpegCheck::ReadHeaders() {

@@ -1,6 +1,5 @@
 #include "runtime/model.h"
 
-#include <new>
 #include <utility>
 
 #include "runtime/file.h"
@@ -11,7 +10,7 @@
 
 namespace cutis {
 
-struct Model::Impl {
+struct Model::Impl : FromMalloc {
   CpuFeatures cpu = 0;
   FileBytes file;
   Memory memory;
@@ -41,8 +40,8 @@ Model::~Model() = default;
 
 Result<std::unique_ptr<Model>> Model::Open(const char* path, const OpenOptions& options) {
   if (path == nullptr) return Status::Error(Code::kUsage, "no path given to open a model from");
-  std::unique_ptr<Model> model(new (std::nothrow) Model());
-  if (model != nullptr) model->impl_.reset(new (std::nothrow) Impl());
+  std::unique_ptr<Model> model(new Model());
+  if (model != nullptr) model->impl_.reset(new Impl());
   if (model == nullptr || model->impl_ == nullptr)
     return Status::Error(Code::kNoMemory, "out of memory while opening %s", path);
   CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
@@ -53,8 +52,8 @@ Result<std::unique_ptr<Model>> Model::Open(const char* path, const OpenOptions& 
 }
 
 Result<std::unique_ptr<Model>> Model::OpenMemory(const void* bytes, size_t size, const OpenOptions& options) {
-  std::unique_ptr<Model> model(new (std::nothrow) Model());
-  if (model != nullptr) model->impl_.reset(new (std::nothrow) Impl());
+  std::unique_ptr<Model> model(new Model());
+  if (model != nullptr) model->impl_.reset(new Impl());
   if (model == nullptr || model->impl_ == nullptr) return Status::Error(Code::kNoMemory, "out of memory while opening a model");
   CUTIS_ASSIGN(model->impl_->cpu, Impl::ChooseCpu(options.cpu));
   CUTIS_TRY(model->impl_->file.OpenMemory(bytes, size, options.copy));

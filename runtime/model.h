@@ -9,6 +9,7 @@
 
 #include "ops/block/block.h"
 #include "ops/op.h"
+#include "runtime/memory.h"
 #include "runtime/plan.h"
 #include "runtime/recipe.h"
 
@@ -53,7 +54,7 @@ struct SelfTestHashes;  // runtime/self_test.h
 
 // Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its
 // own; weights, biases and multipliers are read from the mapped file.
-class Model {
+class Model : public FromMalloc {
  public:
   // Maps the file read-only (or copies it), checks size and SHA-256, the FlatBuffer, the meaning of every field, the plan.
   // The text of an error begins with the path.

@@ -1,12 +1,11 @@
 #include "runtime/session.h"
 
-#include <chrono>
 #include <cmath>
 #include <cstring>
-#include <new>
 
 #include "ops/requant.h"
 #include "ops/xnnpack.h"
+#include "runtime/clock.h"
 #include "runtime/file.h"
 #include "runtime/fpenv.h"
 #include "runtime/image.h"
@@ -18,11 +17,6 @@ namespace {
 
 constexpr int32_t kMaxBatch = 1024;
 constexpr int32_t kMaxThreads = 256;
-
-uint64_t Nanoseconds() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
-}
 
 size_t Pixels(const Shape& shape) { return static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width); }
 // Of one entry.
@@ -44,7 +38,7 @@ struct ImageFeatures {
 
 }  // namespace
 
-struct Session::Impl {
+struct Session::Impl : FromMalloc {
   const Model* model = nullptr;
   SessionOptions options;
   size_t arena_bytes = 0;
@@ -208,8 +202,8 @@ Status Session::Impl::Prepare() {
 }
 
 Result<std::unique_ptr<Session>> Session::Create(const Model& model, const SessionOptions& options) {
-  std::unique_ptr<Session> session(new (std::nothrow) Session());
-  if (session != nullptr) session->impl_.reset(new (std::nothrow) Impl());
+  std::unique_ptr<Session> session(new Session());
+  if (session != nullptr) session->impl_.reset(new Impl());
   if (session == nullptr || session->impl_ == nullptr)
     return Status::Error(Code::kNoMemory, "out of memory: no room for a session");
   if (const DeviceLimits* device = model.device(); device != nullptr && options.threads > device->threads) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "runtime/memory.h"
 #include "runtime/model.h"
 #include "runtime/pixel_features.h"
 
@@ -31,7 +32,7 @@ struct SessionOptions {
 using NodeObserver = void (*)(void* context, int32_t node, const void* data, int32_t batch);
 
 // Not thread-safe; several sessions may share one model, each in a thread of its own.
-class Session {
+class Session : public FromMalloc {
  public:
   // `model` must outlive the session.
   static Result<std::unique_ptr<Session>> Create(const Model& model, const SessionOptions& options = {});

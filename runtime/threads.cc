@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <new>
 
 #include "runtime/cpus.h"
 
@@ -27,7 +26,7 @@ inline void Pause() {
 }  // namespace
 
 Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
-  std::unique_ptr<ThreadTeam> team(new (std::nothrow) ThreadTeam());
+  std::unique_ptr<ThreadTeam> team(new ThreadTeam());
   if (team == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for a team of threads");
   std::span<Worker> workers;
   CUTIS_TRY(team->memory_.Array(static_cast<size_t>(threads - 1), &workers));
@@ -55,8 +54,8 @@ Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
 
 ThreadTeam::~ThreadTeam() {
   stop_ = true;
-  run_.fetch_add(1, std::memory_order_release);
-  run_.notify_all();
+  run_.Add();
+  run_.Wake();
   for (Worker& worker : workers_) pthread_join(worker.handle, nullptr);
 }
 
@@ -64,7 +63,7 @@ void* ThreadTeam::WorkerMain(void* argument) {
   Worker& worker = *static_cast<Worker*>(argument);
   ThreadTeam& team = *worker.team;
   for (uint32_t run = 0;; ++run) {
-    team.run_.wait(run, std::memory_order_acquire);
+    team.run_.SleepWhile(run);
     if (team.stop_) return nullptr;
     worker.cpu.store(CurrentCpu(), std::memory_order_relaxed);
     team.work_(team.context_, worker.thread);
@@ -79,8 +78,8 @@ void ThreadTeam::Run(Work work, void* context) {
   caller_cpu_.store(CurrentCpu(), std::memory_order_relaxed);
   work_ = work;
   context_ = context;
-  run_.fetch_add(1, std::memory_order_release);
-  run_.notify_all();
+  run_.Add();
+  run_.Wake();
   work(context, 0);
   WaitUntilAll(done_);
 }
@@ -90,29 +89,29 @@ void ThreadTeam::Meet(int32_t thread, void (*serial)(void* context), void* conte
     if (!workers_.empty()) WaitUntilAll(arrived_);
     if (serial != nullptr) serial(context);
     if (workers_.empty()) return;
-    meeting_.fetch_add(1, std::memory_order_release);
-    meeting_.notify_all();
+    meeting_.Add();
+    meeting_.Wake();
   } else {
     // Read before arriving: afterwards thread 0 may already have gone on.
-    const uint32_t meeting = meeting_.load(std::memory_order_relaxed);
+    const uint32_t meeting = meeting_.ReadRelaxed();
     Arrive(arrived_);
     WaitWhile(meeting_, meeting, SpinsOfWorker(workers_[static_cast<size_t>(thread) - 1]));
   }
 }
 
-void ThreadTeam::Arrive(std::atomic<uint32_t>& count) {
-  if (count.fetch_add(1, std::memory_order_acq_rel) + 1 == workers_.size()) count.notify_one();
+void ThreadTeam::Arrive(Counter& count) {
+  if (count.Add() == workers_.size()) count.Wake();
 }
 
-void ThreadTeam::WaitUntilAll(std::atomic<uint32_t>& count) {
+void ThreadTeam::WaitUntilAll(Counter& count) {
   const uint32_t all = static_cast<uint32_t>(workers_.size());
   for (;;) {
-    const uint32_t now = count.load(std::memory_order_acquire);
+    const uint32_t now = count.Read();
     if (now == all) break;
     WaitWhile(count, now, SpinsOfCaller());
   }
   // Nobody arrives again before thread 0 has let the others go on.
-  count.store(0, std::memory_order_relaxed);
+  count.Reset();
 }
 
 int ThreadTeam::SpinsOfCaller() {
@@ -132,12 +131,12 @@ int ThreadTeam::SpinsOfWorker(Worker& worker) {
   return crowded && crowded_runs_ < kCrowdedRuns ? 0 : spins_;
 }
 
-void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand, int spins) {
+void ThreadTeam::WaitWhile(Counter& value, uint32_t operand, int spins) {
   for (int i = 0; i < spins; ++i) {
-    if (value.load(std::memory_order_acquire) != operand) return;
+    if (value.Read() != operand) return;
     Pause();
   }
-  value.wait(operand, std::memory_order_acquire);
+  value.SleepWhile(operand);
 }
 
 }  // namespace cutis

@@ -10,13 +10,14 @@
 #include <span>
 
 #include "ops/status.h"
+#include "runtime/counter.h"
 #include "runtime/memory.h"
 
 namespace cutis {
 
 // The caller of Run is thread 0; the others sleep between runs. POSIX threads rather than std::thread, whose constructor
 // reports failure by an exception. Not thread-safe: one Run at a time.
-class ThreadTeam {
+class ThreadTeam : public FromMalloc {
  public:
   using Work = void (*)(void* context, int32_t thread);
 
@@ -46,15 +47,15 @@ class ThreadTeam {
   ThreadTeam() = default;
   static void* WorkerMain(void* worker);
   // Returns once `value` is no longer `operand`: spins a little, since the next node is microseconds away, then sleeps.
-  static void WaitWhile(const std::atomic<uint32_t>& value, uint32_t operand, int spins);
+  static void WaitWhile(Counter& value, uint32_t operand, int spins);
   // How long thread 0, or a worker, may spin. Not at all on the CPU of the thread that it waits for, which spinning would only
   // keep from coming: some schedulers put threads that wake each other on one CPU. After kCrowdedRuns of that they spin all the
   // same: that makes the load visible, and the scheduler spreads them.
   int SpinsOfCaller();
   int SpinsOfWorker(Worker& worker);
   // For thread 0: returns once all workers have arrived at `count`, and sets it back to zero.
-  void WaitUntilAll(std::atomic<uint32_t>& count);
-  void Arrive(std::atomic<uint32_t>& count);
+  void WaitUntilAll(Counter& count);
+  void Arrive(Counter& count);
 
   Memory memory_;
   std::span<Worker> workers_;  // those that exist
@@ -65,11 +66,10 @@ class ThreadTeam {
   bool stop_ = false;
   Work work_ = nullptr;
   void* context_ = nullptr;
-  // On cache lines of their own: they are written by different threads at the same time.
-  alignas(64) std::atomic<uint32_t> run_{0};      // counts the runs; a change wakes the workers
-  alignas(64) std::atomic<uint32_t> arrived_{0};  // workers waiting in Meet
-  alignas(64) std::atomic<uint32_t> meeting_{0};  // counts the meetings; a change lets the workers go on
-  alignas(64) std::atomic<uint32_t> done_{0};     // workers that have finished this run
+  Counter run_;      // counts the runs; a change wakes the workers
+  Counter arrived_;  // workers waiting in Meet
+  Counter meeting_;  // counts the meetings; a change lets the workers go on
+  Counter done_;     // workers that have finished this run
 };
 
 }  // namespace cutis

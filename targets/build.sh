@@ -37,9 +37,11 @@ build=build-$target
 mkdir -p "$build"
 configure=(meson setup)
 if [ -f "$build/build.ninja" ]; then configure+=(--reconfigure); fi
-run_quietly "$build/setup.log" "${configure[@]}" "$build" . "${cross[@]}" --prefix=/usr --libdir=lib -Dbuildtype=release -Dtools=true \
+run_quietly "$build/setup.log" "${configure[@]}" "$build" . "${cross[@]}" --prefix=/usr --libdir=lib -Dbuildtype=release \
+  -Doptimization=s -Db_ndebug=true -Dtools=true -Ddevice_program_static=true \
   -Dconverter=false -Dtests=false -Dxnnpack=disabled -Dturbojpeg=disabled -Dstatic_cli=true -Dprefer_static=true -Dpkgconfig.relocatable=true
 run_quietly "$build/build.log" ninja -C "$build" ${JOBS:+"-j$JOBS"}
+if [[ $target == aarch64* ]]; then python3 targets/sizes.py "$build" --strip aarch64-linux-gnu-strip; fi
 
 # -- pack --------------------------------------------------------------------------------------------------------------------------
 name=cutis-$version-$target

@@ -19,7 +19,7 @@ packages=(
 test_packages=(
   doctest-dev libsimde-dev binutils git python3 python3-venv
   clang libclang-rt-14-dev llvm               # second compiler, sanitizers, libFuzzer
-  g++-aarch64-linux-gnu qemu-user             # other processors
+  g++-aarch64-linux-gnu lld qemu-user         # other processors
   dpkg-dev zsh                                # packages, completions
 )
 

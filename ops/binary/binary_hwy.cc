@@ -1,8 +1,9 @@
 // The functions of two elements for every instruction set that Highway knows.
 //
 // Vectors run along rows where the output follows itself and an input follows itself or stands still (one of the two, that is:
-// a row of which both stand still is one element). A row ends with a vector that overlaps the one before, computed first and
-// stored last (see ops/add/add_hwy.cc). Other strides, and rows shorter than a vector, are scalar.
+// a row of which both stand still is one element). What stands still is read from a vector full of it, and the last vector of a
+// row, which overlaps the one before, from copies that were made before the output could cover the inputs: so a function is
+// compiled once. Other strides, and rows shorter than a vector, are scalar.
 #include "ops/binary/functions.h"
 #include "ops/clamp_hwy.h"
 #include "ops/hwy_kernel.h"
@@ -23,33 +24,42 @@ constexpr int64_t kByteLanes = hn::MaxLanes(hn::ScalableTag<uint8_t>());
 // ARMv7 has no vector division: Highway's is an approximation.
 constexpr bool kDivides = !HWY_ARCH_ARM_V7;
 
-enum class Form { kScalar, kBoth, kRepeatA, kRepeatB };
-
-// How the rows of a nest can be computed by vectors of so many lanes.
-Form FormOf(const Nest& nest, int64_t lanes) {
+// Whether the rows of a nest can be computed by vectors of so many lanes.
+bool TakesVectors(const Nest& nest, int64_t lanes) {
   const int32_t last = nest.rank - 1;
   const int64_t a = nest.stride[1][last], b = nest.stride[2][last];
-  if (nest.stride[0][last] != 1 || nest.extent[last] < lanes) return Form::kScalar;
-  if (a == 1 && b == 1) return Form::kBoth;
-  if (a == 0 && b == 1) return Form::kRepeatA;
-  return a == 1 && b == 0 ? Form::kRepeatB : Form::kScalar;
+  return nest.stride[0][last] == 1 && nest.extent[last] >= lanes && a >= 0 && a <= 1 && b >= 0 && b <= 1 && a + b > 0;
 }
 
-// Stores compute(a, b) to each vector of each row; `step` elements make one. compute is handed the row's first element where an
-// operand repeats.
-template <Form kForm, class D, class T, class Compute>
-HWY_INLINE void ForEachVector(D d, const Nest& nest, const T* a_data, const T* b_data, T* y_data, int64_t step,
-                              const Compute& compute) {
-  const int64_t count = nest.extent[nest.rank - 1], tail = count - step;
+// An operand of a row: where its vectors are read from, one after the other.
+template <class T, int64_t kStep>
+struct Operand {
+  const T* at;
+  int64_t step;
+  alignas(64) T last[kStep];  // of the last vector
+
+  HWY_INLINE Operand(const T* row, int64_t stride, int64_t tail) : at(row), step(stride * kStep) {
+    for (int64_t i = 0; i < kStep; ++i) last[i] = row[(tail + i) * stride];
+    if (stride == 0) at = last;
+  }
+};
+
+// Stores compute(a, b) to each vector of each row; kStep elements make one.
+template <int64_t kStep, class D, class T, class Compute>
+HWY_INLINE void ForEachVector(D d, const Nest& nest, const T* a_data, const T* b_data, T* y_data, const Compute& compute) {
+  const int32_t inner = nest.rank - 1;
+  const int64_t tail = nest.extent[inner] - kStep;
   ForEachRow<3>(nest, [&](const int64_t* offset) HWY_ATTR {
     T* y = y_data + offset[0];
-    const T* a = a_data + offset[1];
-    const T* b = b_data + offset[2];
-    const auto at = [&](int64_t i)
-                        HWY_ATTR { return compute(kForm == Form::kRepeatA ? a : a + i, kForm == Form::kRepeatB ? b : b + i); };
-    const auto last = at(tail);
-    for (int64_t i = 0; i < tail; i += step) hn::StoreU(at(i), d, y + i);
-    hn::StoreU(last, d, y + tail);
+    Operand<T, kStep> a(a_data + offset[1], nest.stride[1][inner], tail);
+    Operand<T, kStep> b(b_data + offset[2], nest.stride[2][inner], tail);
+    for (int64_t i = 0;; i += kStep) {
+      const bool at_end = i >= tail;
+      hn::StoreU(compute(at_end ? a.last : a.at, at_end ? b.last : b.at), d, y + (at_end ? tail : i));
+      if (at_end) return;
+      a.at += a.step;
+      b.at += b.step;
+    }
   });
 }
 
@@ -66,31 +76,18 @@ HWY_INLINE Floats ApplyLanes(Floats a, Floats b) {
   if constexpr (kFunction == BinaryFunction::kMin) return hn::IfThenElse(hn::Lt(a, b), a, hn::IfThenElse(hn::Eq(a, a), b, a));
 }
 
-template <BinaryFunction kFunction, Form kForm>
-void RunFormF32(const BinaryF32Args& args) {
-  const Floats min = hn::Set(df, args.min), max = hn::Set(df, args.max);
-  ForEachVector<kForm>(df, args.nest, args.a, args.b, args.y, kLanes, [&](const float* a, const float* b) HWY_ATTR {
-    const Floats va = kForm == Form::kRepeatA ? hn::Set(df, *a) : hn::LoadU(df, a);
-    const Floats vb = kForm == Form::kRepeatB ? hn::Set(df, *b) : hn::LoadU(df, b);
-    return ClampLanes(df, ApplyLanes<kFunction>(va, vb), min, max);
-  });
-}
-
 template <BinaryFunction kFunction>
 void RunF32(const BinaryF32Args& args) {
   if constexpr (kFunction != BinaryFunction::kPow && (kDivides || kFunction != BinaryFunction::kDiv)) {
-    switch (FormOf(args.nest, kLanes)) {
-      case Form::kBoth:
-        return RunFormF32<kFunction, Form::kBoth>(args);
-      case Form::kRepeatA:
-        return RunFormF32<kFunction, Form::kRepeatA>(args);
-      case Form::kRepeatB:
-        return RunFormF32<kFunction, Form::kRepeatB>(args);
-      case Form::kScalar:
-        break;
+    if (TakesVectors(args.nest, kLanes)) {
+      const Floats min = hn::Set(df, args.min), max = hn::Set(df, args.max);
+      ForEachVector<kLanes>(df, args.nest, args.a, args.b, args.y, [&](const float* a, const float* b) HWY_ATTR {
+        return ClampLanes(df, ApplyLanes<kFunction>(hn::LoadU(df, a), hn::LoadU(df, b)), min, max);
+      });
+      return;
     }
   }
-  ForEachRow<3>(args.nest, [&](const int64_t* offset) { RowF32<kFunction>(args, offset); });
+  BinaryF32_scalar(args);
 }
 
 // -- uint8 ----------------------------------------------------------------------------------------
@@ -112,10 +109,8 @@ struct LanesU8 {
         hi(hn::Set(df, static_cast<float>(args.out.hi - args.out.zero_point))),
         rounded_zero(hn::Set(d32, 0x4B400000 - args.out.zero_point)) {}
 
-  template <Form kForm>
   HWY_INLINE auto Compute(const uint8_t* a, const uint8_t* b) const {
-    const auto bytes_a = kForm == Form::kRepeatA ? hn::Set(d32, *a) : hn::PromoteTo(d32, hn::LoadU(d8, a));
-    const auto bytes_b = kForm == Form::kRepeatB ? hn::Set(d32, *b) : hn::PromoteTo(d32, hn::LoadU(d8, b));
+    const auto bytes_a = hn::PromoteTo(d32, hn::LoadU(d8, a)), bytes_b = hn::PromoteTo(d32, hn::LoadU(d8, b));
     const Floats from_a = hn::ConvertTo(df, hn::Sub(bytes_a, zero_a)), from_b = hn::ConvertTo(df, hn::Sub(bytes_b, zero_b));
     Floats scaled;
     if constexpr (kFunction == BinaryFunction::kMul) {
@@ -140,33 +135,21 @@ struct ChooseU8 {
   explicit ChooseU8(const BinaryU8Args& args)
       : lo(hn::Set(d8s, static_cast<uint8_t>(args.out.lo))), hi(hn::Set(d8s, static_cast<uint8_t>(args.out.hi))) {}
 
-  template <Form kForm>
   HWY_INLINE Bytes Compute(const uint8_t* a, const uint8_t* b) const {
-    const Bytes va = kForm == Form::kRepeatA ? hn::Set(d8s, *a) : hn::LoadU(d8s, a);
-    const Bytes vb = kForm == Form::kRepeatB ? hn::Set(d8s, *b) : hn::LoadU(d8s, b);
+    const Bytes va = hn::LoadU(d8s, a), vb = hn::LoadU(d8s, b);
     const Bytes one = kFunction == BinaryFunction::kMax ? hn::Max(va, vb) : hn::Min(va, vb);
     return hn::Min(hn::Max(one, lo), hi);
   }
 };
 
-template <class Lanes, Form kForm>
-void RunFormU8(const BinaryU8Args& args) {
-  const Lanes lanes(args);
-  ForEachVector<kForm>(Lanes::Tag(), args.nest, args.a, args.b, args.y, Lanes::kStep,
-                       [&](const uint8_t* a, const uint8_t* b) HWY_ATTR { return lanes.template Compute<kForm>(a, b); });
-}
-
-template <BinaryFunction kFunction, class Lanes>
+template <class Lanes>
 void RunU8(const BinaryU8Args& args) {
-  switch (FormOf(args.nest, Lanes::kStep)) {
-    case Form::kBoth:
-      return RunFormU8<Lanes, Form::kBoth>(args);
-    case Form::kRepeatA:
-      return RunFormU8<Lanes, Form::kRepeatA>(args);
-    case Form::kRepeatB:
-      return RunFormU8<Lanes, Form::kRepeatB>(args);
-    case Form::kScalar:
-      ForEachRow<3>(args.nest, [&](const int64_t* offset) { RowU8<kFunction>(args, offset); });
+  if (TakesVectors(args.nest, Lanes::kStep)) {
+    const Lanes lanes(args);
+    ForEachVector<Lanes::kStep>(Lanes::Tag(), args.nest, args.a, args.b, args.y,
+                                [&](const uint8_t* a, const uint8_t* b) HWY_ATTR { return lanes.Compute(a, b); });
+  } else {
+    BinaryU8_scalar(args);
   }
 }
 
@@ -194,15 +177,15 @@ void CUTIS_HWY_NAME(BinaryF32)(const BinaryF32Args& args) {
 void CUTIS_HWY_NAME(BinaryU8)(const BinaryU8Args& args) {
   switch (args.function) {
     case BinaryFunction::kAdd:
-      return RunU8<BinaryFunction::kAdd, LanesU8<BinaryFunction::kAdd>>(args);
+      return RunU8<LanesU8<BinaryFunction::kAdd>>(args);
     case BinaryFunction::kSub:
-      return RunU8<BinaryFunction::kSub, LanesU8<BinaryFunction::kSub>>(args);
+      return RunU8<LanesU8<BinaryFunction::kSub>>(args);
     case BinaryFunction::kMul:
-      return RunU8<BinaryFunction::kMul, LanesU8<BinaryFunction::kMul>>(args);
+      return RunU8<LanesU8<BinaryFunction::kMul>>(args);
     case BinaryFunction::kMax:
-      return RunU8<BinaryFunction::kMax, ChooseU8<BinaryFunction::kMax>>(args);
+      return RunU8<ChooseU8<BinaryFunction::kMax>>(args);
     case BinaryFunction::kMin:
-      return RunU8<BinaryFunction::kMin, ChooseU8<BinaryFunction::kMin>>(args);
+      return RunU8<ChooseU8<BinaryFunction::kMin>>(args);
     case BinaryFunction::kDiv:
     case BinaryFunction::kPow:
       return;  // refused by the operator's check

@@ -1,4 +1,4 @@
-// The functions of the operator binary, once, for all its kernels.
+// The functions of the operator binary.
 #ifndef CUTIS_OPS_BINARY_FUNCTIONS_H_
 #define CUTIS_OPS_BINARY_FUNCTIONS_H_
 
@@ -34,27 +34,9 @@ template <BinaryFunction kFunction>
   }
 }
 
-// Any strides; what the vector kernels leave over too.
-template <BinaryFunction kFunction>
-[[gnu::always_inline]] static inline void RowF32(const BinaryF32Args& args, const int64_t* offset) {
-  const int32_t last = args.nest.rank - 1;
-  const int64_t y_stride = args.nest.stride[0][last], a_stride = args.nest.stride[1][last],
-                b_stride = args.nest.stride[2][last];
-  for (int64_t i = 0; i < args.nest.extent[last]; ++i) {
-    const float value = ApplyF32<kFunction>(args.a[offset[1] + i * a_stride], args.b[offset[2] + i * b_stride]);
-    args.y[offset[0] + i * y_stride] = value < args.min ? args.min : value > args.max ? args.max : value;
-  }
-}
-template <BinaryFunction kFunction>
-[[gnu::always_inline]] static inline void RowU8(const BinaryU8Args& args, const int64_t* offset) {
-  const int32_t last = args.nest.rank - 1;
-  const int64_t y_stride = args.nest.stride[0][last], a_stride = args.nest.stride[1][last],
-                b_stride = args.nest.stride[2][last];
-  for (int64_t i = 0; i < args.nest.extent[last]; ++i) {
-    const uint8_t a = args.a[offset[1] + i * a_stride], b = args.b[offset[2] + i * b_stride];
-    args.y[offset[0] + i * y_stride] = ApplyU8<kFunction>(a, b, args);
-  }
-}
+// The reference kernels, which take any strides: what the vector kernels leave over too.
+void BinaryF32_scalar(const BinaryF32Args& args);
+void BinaryU8_scalar(const BinaryU8Args& args);
 
 }  // namespace cutis
 

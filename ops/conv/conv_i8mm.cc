@@ -56,7 +56,7 @@ void ConvU8_6x16k8_i8mm(const ConvU8Args& args) {
     const Ends ends = {args.bias + n, args.multiplier + n, args.y + n, args.y_stride, channels - n};
     if (args.pixels < kFewPixels || !half) {
       const Panel panel = {w, nullptr, k_groups, ends.bias, ends.multiplier, ends.live};
-      RunPanel<Pixels::kUnsigned, true>(panel, args.x, args.x_stride, args.pixels, out, ends.y, args.y_stride);
+      RunTiles<4, 4, Pixels::kUnsigned, true>(panel, args.x, args.x_stride, args.pixels, out, ends.y, args.y_stride);
       n += 16;
     } else if (whole && n % 16 == 0 && ends.live > 8) {
       ZipWeights<8>(w, k_groups, zipped);

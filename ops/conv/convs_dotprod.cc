@@ -19,7 +19,11 @@ CUTIS_INLINE void RunPanels(const ConvSparseU8Args& args, const uint8_t* x, size
     int32_t bias[16];
     ShiftBias(w, rows, args.bias + n, bias);
     const Panel panel = {w, args.live + first, rows, bias, args.multiplier + n, channels - n};
-    RunPanel<kPixels, false>(panel, x, x_stride, pixels, out, y + n, args.y_stride);
+    if constexpr (kPixels == Pixels::kShifted) {
+      RunPanel<kPixels, false>(panel, x, x_stride, pixels, out, y + n, args.y_stride);
+    } else {  // rare, and so small in code
+      RunTiles<4, 4, kPixels, false>(panel, x, x_stride, pixels, out, y + n, args.y_stride);
+    }
   }
 }
 

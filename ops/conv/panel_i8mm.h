@@ -132,15 +132,16 @@ CUTIS_INLINE uint8x16_t BytesOf(const int32x4_t (&sums)[kPairs][8], const float*
 // Stores the first `pixels` pixels.
 template <size_t kPairs, size_t kVectors>
 CUTIS_INLINE void StoreTile(const int32x4_t (&sums)[kPairs][kVectors], const Ends& ends, const Output& out, size_t pixels) {
+  TileRows<2 * kPairs, 2 * kVectors> rows(ends.y, ends.y_stride, ends.live);
   Unroll<2 * kPairs>([&](auto pixel) CUTIS_UNROLLED {
     if (pixel >= pixels) return;
-    uint8_t* y = ends.y + pixel * ends.y_stride;
     if constexpr (kVectors == 8) {
-      StoreFirst(BytesOf<pixel>(sums, ends.multiplier, out), y, ends.live);
+      rows.Store(pixel, BytesOf<pixel>(sums, ends.multiplier, out));
     } else {
-      StoreFirst(Requantize8(SumsOf<pixel, 0>(sums), SumsOf<pixel, 1>(sums), ends.multiplier, out), y, ends.live);
+      rows.Store(pixel, Requantize8(SumsOf<pixel, 0>(sums), SumsOf<pixel, 1>(sums), ends.multiplier, out));
     }
   });
+  rows.Finish(pixels);
 }
 
 }  // namespace

@@ -147,14 +147,37 @@ CUTIS_INLINE void Tile(const Panel& panel, const uint8_t* x, size_t x_stride, co
     }
     AddGroups<kTile, kVectors, 1, kPixels>(w, pixels, at, sums);
   }
+  TileRows<kTile, 4 * kVectors> rows(y, y_stride, panel.live);
   Unroll<kTile>([&](auto p) CUTIS_UNROLLED {
     if constexpr (kVectors == 4) {
-      StoreFirst(Requantize16(sums[p][0], sums[p][1], sums[p][2], sums[p][3], panel.multiplier, out), y + p * y_stride,
-                 panel.live);
+      rows.Store(p, Requantize16(sums[p][0], sums[p][1], sums[p][2], sums[p][3], panel.multiplier, out));
     } else {
-      StoreFirst(Requantize8(sums[p][0], sums[p][1], panel.multiplier, out), y + p * y_stride, panel.live);
+      rows.Store(p, Requantize8(sums[p][0], sums[p][1], panel.multiplier, out));
     }
   });
+  rows.Finish();
+}
+
+// The last tiles have any number of pixels up to this one, or an even one: what the others would save is not worth their code. A panel
+// of 16 channels gains from 4 + 3 where 7 are left, as in rows of 7.
+template <size_t kVectors>
+constexpr size_t kAnyPixels = kVectors == 4 ? 4 : 2;
+
+// The pixels of the next tile, of `left`. One alone reads all weights for few products, so two share theirs where it would be left.
+template <size_t kTile, size_t kVectors>
+CUTIS_INLINE size_t PixelsOfTile(size_t left) {
+  if (kVectors == 4 && kTile > 4 && left == kTile + 1) return kTile - 2;
+  if (left >= kTile) return kTile;
+  return left > kAnyPixels<kVectors> ? left & ~size_t{1} : left;
+}
+
+// Calls body(UnrolledIndex<n>) for n = `count`, one of those.
+template <size_t kMost, size_t kVectors, class Body>
+CUTIS_INLINE void WithPixels(size_t count, const Body& body) {
+  if constexpr (kMost > 1) {
+    if (count < kMost) return WithPixels<kMost - (kMost > kAnyPixels<kVectors> ? 2 : 1), kVectors>(count, body);
+  }
+  body(UnrolledIndex<kMost>());
 }
 
 // Calls body(UnrolledIndex<n>) for n = `count`, 1 to kMost.
@@ -166,15 +189,15 @@ CUTIS_INLINE void WithCount(size_t count, const Body& body) {
   body(UnrolledIndex<kMost>());
 }
 
-// All pixels of a panel in tiles of kTile; the last two of them share their pixels where one alone would be left.
+// All pixels of a panel in tiles of kTile.
 template <size_t kTile, size_t kVectors, Pixels kPixels, bool kDense>
 [[gnu::noinline]] void RunTiles(const Panel& panel, const uint8_t* x, size_t x_stride, size_t pixels, const Output& shared_out,
                                 uint8_t* y, size_t y_stride) {
   const Output out = shared_out;
   while (pixels > 0) {
-    const size_t now = pixels == kTile + 1 ? kTile / 2 + 1 : pixels < kTile ? pixels : kTile;
-    WithCount<kTile>(now,
-                     [&](auto n) CUTIS_UNROLLED { Tile<n, kVectors, kPixels, kDense>(panel, x, x_stride, out, y, y_stride); });
+    const size_t now = PixelsOfTile<kTile, kVectors>(pixels);
+    WithPixels<kTile, kVectors>(
+        now, [&](auto n) CUTIS_UNROLLED { Tile<n, kVectors, kPixels, kDense>(panel, x, x_stride, out, y, y_stride); });
     pixels -= now;
     x += now * x_stride;
     y += now * y_stride;

@@ -148,11 +148,13 @@ CUTIS_INLINE void Tile(const HalfPanel& panel, const uint8_t* x, size_t x_stride
     if constexpr (!kDense) find(first);
     AddRows<kTile, 1, kShift>(w, first, second, sums);
   }
+  TileRows<kTile, 8> rows(y, y_stride, panel.live);
   Unroll<kTile>([&](auto p) CUTIS_UNROLLED {
     const int32x4_t low = vaddq_s32(vpaddq_s32(sums[p][0], sums[p][1]), vld1q_s32(panel.bias));
     const int32x4_t high = vaddq_s32(vpaddq_s32(sums[p][2], sums[p][3]), vld1q_s32(panel.bias + 4));
-    StoreFirst(Requantize8(low, high, panel.multiplier, out), y + p * y_stride, panel.live);
+    rows.Store(p, Requantize8(low, high, panel.multiplier, out));
   });
+  rows.Finish();
 }
 
 template <bool kDense, bool kShift>

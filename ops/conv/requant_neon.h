@@ -17,6 +17,7 @@ namespace cutis {
 namespace {
 
 #define CUTIS_INLINE [[gnu::always_inline]] static inline
+#define CUTIS_INLINE_MEMBER [[gnu::always_inline]] inline
 
 struct Output {
   int16x8_t zero_point;
@@ -49,23 +50,35 @@ CUTIS_INLINE uint8x16_t Requantize16(int32x4_t sums0, int32x4_t sums1, int32x4_t
   return vminq_u8(vmaxq_u8(vqmovun_high_s16(vqmovun_s16(first), second), out.lo), out.hi);
 }
 
-// Of 8 or 16 bytes the first `live`, or all.
-CUTIS_INLINE void StoreFirst(uint8x8_t bytes, uint8_t* to, size_t live) {
-  if (live >= 8) {
-    vst1_u8(to, bytes);
-    return;
+// Of each of `rows` rows of `width` bytes the first `live`.
+[[gnu::noinline, maybe_unused]] void CopyFirst(const uint8_t* from, size_t width, size_t rows, size_t live, uint8_t* y, size_t y_stride) {
+  for (size_t r = 0; r < rows; ++r, from += width, y += y_stride) {
+    for (size_t i = 0; i < live; ++i) y[i] = from[i];
   }
-  uint64_t rest = vget_lane_u64(vreinterpret_u64_u8(bytes), 0);
-  for (size_t i = 0; i < live; ++i, rest >>= 8) to[i] = static_cast<uint8_t>(rest);
 }
-CUTIS_INLINE void StoreFirst(uint8x16_t bytes, uint8_t* to, size_t live) {
-  if (live >= 16) {
-    vst1q_u8(to, bytes);
-    return;
+
+// Where a tile stores its rows, vectors of kWidth channels each: what is asked for, or, where fewer channels exist (`live`), rows of its
+// own, out of which Finish copies those that do.
+template <size_t kRows, size_t kWidth>
+class TileRows {
+ public:
+  CUTIS_INLINE_MEMBER TileRows(uint8_t* y, size_t y_stride, size_t live)
+      : y_(y), y_stride_(y_stride), live_(live), to_(live >= kWidth ? y : own_), stride_(live >= kWidth ? y_stride : kWidth) {}
+
+  CUTIS_INLINE_MEMBER void Store(size_t row, uint8x8_t bytes) { vst1_u8(to_ + row * stride_, bytes); }
+  CUTIS_INLINE_MEMBER void Store(size_t row, uint8x16_t bytes) { vst1q_u8(to_ + row * stride_, bytes); }
+
+  CUTIS_INLINE_MEMBER void Finish(size_t rows = kRows) {
+    if (live_ < kWidth) CopyFirst(own_, kWidth, rows, live_, y_, y_stride_);
   }
-  StoreFirst(vget_low_u8(bytes), to, live);
-  if (live > 8) StoreFirst(vget_high_u8(bytes), to + 8, live - 8);
-}
+
+ private:
+  uint8_t own_[kRows * kWidth];
+  uint8_t* y_;
+  size_t y_stride_, live_;
+  uint8_t* to_;
+  size_t stride_;
+};
 
 }  // namespace
 }  // namespace cutis

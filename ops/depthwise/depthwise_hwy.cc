@@ -173,7 +173,7 @@ HWY_INLINE void PrepareChannels(const DepthwiseU8Args& args, size_t c, Block* bl
 HWY_INLINE void FillPair(const DepthwiseU8Args& args, const uint8_t* row0, const uint8_t* row1, size_t c, size_t live,
                          int64_t columns, int16_t* to) {
   const Words padding = LoadChannels(args.padding + c, live);
-  const auto store = [&](Words a, Words b) {
+  const auto store = [&](Words a, Words b) CUTIS_UNROLLED {
     hn::Store(hn::InterleaveLower(d16, a, b), d16, to);
     hn::Store(hn::InterleaveUpper(d16, a, b), d16, to + kBlock);
     to += kPixel;

@@ -20,6 +20,7 @@ struct QuadIsa {
   using Vector = __m512i;
   using Output = cutis::Output;
   static constexpr size_t kLanes = 16;
+  static constexpr bool kWholeTiles = true;
 
   CUTIS_INLINE Vector Load(const void* from) { return _mm512_load_si512(from); }
   CUTIS_INLINE Vector Biases(const int32_t* from) { return _mm512_loadu_si512(from); }

@@ -12,6 +12,7 @@ struct QuadIsa {
   using Vector = __m256i;
   using Output = cutis::Output;
   static constexpr size_t kLanes = 8;
+  static constexpr bool kWholeTiles = true;
 
   CUTIS_INLINE Vector Load(const void* from) { return _mm256_load_si256(static_cast<const __m256i*>(from)); }
   CUTIS_INLINE Vector Biases(const int32_t* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }

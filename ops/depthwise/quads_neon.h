@@ -17,6 +17,7 @@ struct QuadIsa {
   using Vector = int32x4_t;
   using Output = cutis::Output;
   static constexpr size_t kLanes = 4;
+  static constexpr bool kWholeTiles = false;  // a branch for 16 outputs
 
   CUTIS_INLINE Vector Load(const void* from) { return vreinterpretq_s32_u8(vld1q_u8(static_cast<const uint8_t*>(from))); }
   CUTIS_INLINE Vector Biases(const int32_t* from) { return vld1q_s32(from); }

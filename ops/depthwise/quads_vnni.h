@@ -8,6 +8,7 @@
 //
 // Isa has the vectors:
 //   Vector, kLanes                            the lanes are channels
+//   kWholeTiles                               tiles whose outputs all exist have code of their own: StoreOutputs is not to ask
 //   Output, MakeOutput(...)                   what requantisation needs
 //   Load(p), Biases(p)                        of bytes, aligned; of 32-bit numbers
 //   Half(q, index)                            half number `index` from the vector at q on
@@ -118,12 +119,14 @@ template <class Isa, size_t kStride, size_t kPhase, size_t kSize>
   const QuadPanel panel = shared;  // copies: stores of bytes might change the others
   const typename Isa::Output out = shared_out;
   constexpr size_t kStep = kStride * kQuadBytes / 4;  // from an output to the next, four at a time
-  const bool whole = panel.live == (uint64_t{1} << Isa::kLanes) - 1;
+  [[maybe_unused]] const bool whole = panel.live == (uint64_t{1} << Isa::kLanes) - 1;
   for (; count > 0; --count) {
     rows.Next();
     size_t at = 0, left = panel.width;
-    for (; whole && left >= 8; at += 8 * kStep, y += 8 * panel.y_stride, left -= 8) {
-      QuadTile<Isa, 8, kStride, kPhase, kSize, true>(panel, out, at, y, 8);
+    if constexpr (Isa::kWholeTiles) {
+      for (; whole && left >= 8; at += 8 * kStep, y += 8 * panel.y_stride, left -= 8) {
+        QuadTile<Isa, 8, kStride, kPhase, kSize, true>(panel, out, at, y, 8);
+      }
     }
     for (; left > 4; at += 8 * kStep) {
       const size_t outputs = left < 8 ? left : 8;

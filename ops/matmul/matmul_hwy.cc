@@ -9,7 +9,7 @@
 // k2 of b, interleaved and widened, are the other side.
 //
 // The last columns and vectors overlap those before: their outputs are computed twice, to the same values. Fewer columns than a
-// vector are left to scalars.
+// vector are left to scalars. Columns that have to be gathered take a vector at a time: gathering is what they wait for.
 #include "ops/clamp_hwy.h"
 #include "ops/hwy_kernel.h"
 #include "ops/matmul/matmul.h"
@@ -32,6 +32,39 @@ using Sums = hn::Vec<decltype(d32)>;
 using Words = hn::Vec<decltype(d16)>;
 constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
 constexpr ptrdiff_t kStep = static_cast<ptrdiff_t>(kLanes);
+
+template <class T>
+HWY_NOINLINE void Scatter(const T* from, size_t rows, ptrdiff_t width, T* y, ptrdiff_t y_row, ptrdiff_t y_column) {
+  for (size_t r = 0; r < rows; ++r, from += width, y += y_row) {
+    for (ptrdiff_t i = 0; i < width; ++i) y[i * y_column] = from[i];
+  }
+}
+
+// Where a tile stores its vectors: in the output, or, where the columns of that are apart, in rows of its own, out of which Finish
+// copies them.
+template <class T, size_t kRows, size_t kVectors>
+class TileRows {
+ public:
+  HWY_INLINE TileRows(T* y, ptrdiff_t y_row, ptrdiff_t y_column)
+      : y_(y), y_row_(y_row), y_column_(y_column), to_(y_column == 1 ? y : own_), row_(y_column == 1 ? y_row : kWidth) {}
+
+  HWY_INLINE T* At(size_t row, size_t vector) const {
+    return to_ + static_cast<ptrdiff_t>(row) * row_ + static_cast<ptrdiff_t>(vector) * kStep;
+  }
+
+  HWY_INLINE void Finish() const {
+    if (y_column_ != 1) Scatter(own_, kRows, kWidth, y_, y_row_, y_column_);
+  }
+
+ private:
+  static constexpr ptrdiff_t kWidth = static_cast<ptrdiff_t>(kVectors) * kStep;
+
+  T own_[kRows * kVectors * kLanes];
+  T* y_;
+  ptrdiff_t y_row_, y_column_;
+  T* to_;
+  ptrdiff_t row_;
+};
 
 // -- float32 --------------------------------------------------------------------------------------
 
@@ -57,19 +90,11 @@ HWY_INLINE void TileF32(const MatMulF32Args& args, const float* a, const float* 
     });
   }
   const Floats min = hn::Set(df, args.min), max = hn::Set(df, args.max);
+  TileRows<float, kRows, kVectors> rows(y, args.y_row, args.y_column);
   Unroll<kRows>([&](auto r) CUTIS_UNROLLED {
-    Unroll<kVectors>([&](auto v) CUTIS_UNROLLED {
-      float* to = y + static_cast<ptrdiff_t>(r) * args.y_row + static_cast<ptrdiff_t>(v) * kStep * args.y_column;
-      const Floats clamped = ClampLanes(df, sums[r][v], min, max);
-      if (args.y_column == 1) {
-        hn::StoreU(clamped, df, to);
-      } else {
-        alignas(64) float copy[kLanes];
-        hn::Store(clamped, df, copy);
-        for (size_t i = 0; i < kLanes; ++i) to[static_cast<ptrdiff_t>(i) * args.y_column] = copy[i];
-      }
-    });
+    Unroll<kVectors>([&](auto v) CUTIS_UNROLLED { hn::StoreU(ClampLanes(df, sums[r][v], min, max), df, rows.At(r, v)); });
   });
+  rows.Finish();
 }
 
 template <size_t kVectors, bool kContiguous>
@@ -115,20 +140,13 @@ HWY_INLINE int32_t LoadWord(const uint8_t* a, ptrdiff_t stride, int32_t live) {
   return static_cast<int32_t>(word);
 }
 
-HWY_INLINE void StoreBytes(const MatMulU8Args& args, Sums sums, uint8_t* to) {
+HWY_INLINE hn::Vec<decltype(d8)> ToBytes(const MatMulU8Args& args, Sums sums) {
   const auto lo = hn::Set(df, static_cast<float>(args.out.lo - args.out.zero_point));
   const auto hi = hn::Set(df, static_cast<float>(args.out.hi - args.out.zero_point));
   const auto scaled = hn::Mul(hn::ConvertTo(df, sums), hn::Set(df, args.multiplier));
   // Adding 1.5 * 2^23 rounds to an integer, to nearest even, and leaves it in the low bits (see RoundToEven in ops/requant.h).
   const auto bits = hn::BitCast(d32, hn::Add(hn::Min(hn::Max(scaled, lo), hi), hn::Set(df, 12582912.0f)));
-  const auto bytes = hn::DemoteTo(d8, hn::Sub(bits, hn::Set(d32, 0x4B400000 - args.out.zero_point)));
-  if (args.y_column == 1) {
-    hn::StoreU(bytes, d8, to);
-  } else {
-    alignas(16) uint8_t copy[kLanes];
-    hn::StoreU(bytes, d8, copy);
-    for (size_t i = 0; i < kLanes; ++i) to[static_cast<ptrdiff_t>(i) * args.y_column] = copy[i];
-  }
+  return hn::DemoteTo(d8, hn::Sub(bits, hn::Set(d32, 0x4B400000 - args.out.zero_point)));
 }
 
 // The sums of a tile: `more` where the instruction set sums halves apart; in row kRows those of b alone.
@@ -176,19 +194,19 @@ HWY_INLINE void TileU8(const MatMulU8Args& args, const uint8_t* a, const uint8_t
     Unroll<kVectors>([&](auto v) CUTIS_UNROLLED { tile.sums[r][v] = tile.more[r][v] = hn::Zero(d32); });
   });
   const Words zero_b = hn::Set(d16, static_cast<int16_t>(args.zero_b));
-  int32_t left = args.k;
-  for (; left >= 4; left -= 4, a += 4 * args.a_k, b += 4 * args.b_k) {
-    FourTerms<kRows, kVectors, kContiguous>(args, a, b, 4, zero_b, tile);
+  for (int32_t left = args.k; left > 0; left -= 4, a += 4 * args.a_k, b += 4 * args.b_k) {
+    FourTerms<kRows, kVectors, kContiguous>(args, a, b, left < 4 ? left : 4, zero_b, tile);
   }
-  if (left > 0) FourTerms<kRows, kVectors, kContiguous>(args, a, b, left, zero_b, tile);
   const Sums zero_a = hn::Set(d32, args.zero_a);
+  TileRows<uint8_t, kRows, kVectors> rows(y, args.y_row, args.y_column);
   Unroll<kVectors>([&](auto v) CUTIS_UNROLLED {
     const Sums columns = hn::Mul(zero_a, hn::RearrangeToOddPlusEven(tile.sums[kRows][v], tile.more[kRows][v]));
     Unroll<kRows>([&](auto r) CUTIS_UNROLLED {
       const Sums total = hn::Sub(hn::RearrangeToOddPlusEven(tile.sums[r][v], tile.more[r][v]), columns);
-      StoreBytes(args, total, y + static_cast<ptrdiff_t>(r) * args.y_row + static_cast<ptrdiff_t>(v) * kStep * args.y_column);
+      hn::StoreU(ToBytes(args, total), d8, rows.At(r, v));
     });
   });
+  rows.Finish();
 }
 
 template <size_t kVectors, bool kContiguous>
@@ -201,14 +219,21 @@ HWY_INLINE void StripU8(const MatMulU8Args& args, size_t column) {
   for (; left > 0; --left, a += args.a_row, y += args.y_row) TileU8<1, kVectors, kContiguous>(args, a, b, y);
 }
 
-// Calls two(column) for pairs of vectors of columns, one(column) for single ones.
+// Calls one(column) for vectors of columns.
+template <class One>
+HWY_INLINE void ForEachStrip(size_t columns, const One& one) {
+  size_t column = 0;
+  for (; columns - column >= kLanes; column += kLanes) one(column);
+  if (column < columns) one(columns - kLanes);
+}
+
+// Calls two(column) for pairs of vectors of columns, one(column) where there are fewer.
 template <class Two, class One>
 HWY_INLINE void ForEachStrip(size_t columns, const Two& two, const One& one) {
   size_t column = 0;
   for (; columns - column >= 2 * kLanes; column += 2 * kLanes) two(column);
-  if (column > 0 && column < columns) return two(columns - 2 * kLanes);
-  for (; columns - column >= kLanes; column += kLanes) one(column);
-  if (column < columns) one(columns - kLanes);
+  if (column == 0) return ForEachStrip(columns, one);
+  if (column < columns) two(columns - 2 * kLanes);
 }
 
 }  // namespace
@@ -224,8 +249,7 @@ void CUTIS_HWY_NAME(MatMulF32)(const MatMulF32Args& args) {
     ForEachStrip(
         args.columns, [&](size_t c) { StripF32<2, true>(args, c); }, [&](size_t c) { StripF32<1, true>(args, c); });
   } else {
-    ForEachStrip(
-        args.columns, [&](size_t c) { StripF32<2, false>(args, c); }, [&](size_t c) { StripF32<1, false>(args, c); });
+    ForEachStrip(args.columns, [&](size_t c) { StripF32<1, false>(args, c); });
   }
 }
 
@@ -241,8 +265,7 @@ void CUTIS_HWY_NAME(MatMulU8)(const MatMulU8Args& args) {
     ForEachStrip(
         args.columns, [&](size_t c) { StripU8<2, true>(args, c); }, [&](size_t c) { StripU8<1, true>(args, c); });
   } else {
-    ForEachStrip(
-        args.columns, [&](size_t c) { StripU8<2, false>(args, c); }, [&](size_t c) { StripU8<1, false>(args, c); });
+    ForEachStrip(args.columns, [&](size_t c) { StripU8<1, false>(args, c); });
   }
 }
 

@@ -47,10 +47,13 @@ HWY_INLINE void RunAll(const Vector& vector, const Scalar& scalar, const Reducti
   if (run.x_stride == 1 && run.y_stride == 1 && left >= kWidth) {
     const ptrdiff_t step = static_cast<ptrdiff_t>(kWidth);
     for (; left >= 4 * kWidth; left -= 4 * kWidth, x += 4 * kWidth, y += 4 * kWidth) Run<4>(vector, run, x, y, step, step);
-    for (; left >= kWidth; left -= kWidth, x += kWidth, y += kWidth) Run<1>(vector, run, x, y, step, step);
-    if (left > 0) {
-      const size_t back = kWidth - left;
-      Run<1>(vector, run, x - back, y - back, step, step);
+    for (; left > 0; left -= kWidth, x += kWidth, y += kWidth) {
+      if (left < kWidth) {  // the last vector overlaps the one before
+        x -= kWidth - left;
+        y -= kWidth - left;
+        left = kWidth;
+      }
+      Run<1>(vector, run, x, y, step, step);
     }
     return;
   }
@@ -62,23 +65,22 @@ HWY_INLINE void RunAll(const Vector& vector, const Scalar& scalar, const Reducti
 
 // -- float32 --------------------------------------------------------------------------------------
 
-template <bool kDivide>
+// A sum is divided by one.
 struct SumLanes {
   using Value = Floats;
   static constexpr size_t kWidth = kLanes;
   Floats divisor;
   HWY_INLINE Floats Start(const float*) const { return hn::Zero(df); }
   HWY_INLINE Floats Step(Floats sum, const float* x) const { return hn::Add(sum, hn::LoadU(df, x)); }
-  HWY_INLINE void Store(Floats sum, float* y) const { hn::StoreU(kDivide ? DivideLanes(df, sum, divisor) : sum, df, y); }
+  HWY_INLINE void Store(Floats sum, float* y) const { hn::StoreU(DivideLanes(df, sum, divisor), df, y); }
 };
 
-template <bool kDivide>
 struct SumScalar {
   using Value = float;
   float divisor;
   HWY_INLINE float Start(const float*) const { return 0; }
   HWY_INLINE float Step(float sum, const float* x) const { return sum + *x; }
-  HWY_INLINE void Store(float sum, float* y) const { *y = kDivide ? sum / divisor : sum; }
+  HWY_INLINE void Store(float sum, float* y) const { *y = sum / divisor; }
 };
 
 template <bool kMax>
@@ -156,9 +158,10 @@ struct BestBytesScalar {
 void CUTIS_HWY_NAME(ReduceF32)(const ReduceF32Args& args) {
   switch (args.function) {
     case ReduceFunction::kSum:
-      return RunAll<SumLanes<false>, SumScalar<false>, float>({hn::Zero(df)}, {0}, args);
-    case ReduceFunction::kMean:
-      return RunAll<SumLanes<true>, SumScalar<true>, float>({hn::Set(df, args.divisor)}, {args.divisor}, args);
+    case ReduceFunction::kMean: {
+      const float divisor = args.function == ReduceFunction::kSum ? 1.0f : args.divisor;
+      return RunAll<SumLanes, SumScalar, float>({hn::Set(df, divisor)}, {divisor}, args);
+    }
     case ReduceFunction::kMax:
       return RunAll<BestLanes<true>, BestScalar<true>, float>({}, {}, args);
     case ReduceFunction::kMin:

@@ -12,6 +12,7 @@
 #include "ops/exp.h"
 #include "ops/options.h"
 #include "ops/pow.h"
+#include "ops/unary/unary.h"
 
 namespace cutis {
 
@@ -131,6 +132,9 @@ template <class Call>
       return call.template Run<UnaryFunction::kLeakyRelu>();
   }
 }
+
+// The reference kernel: what the vector kernels leave over too.
+void UnaryF32_scalar(const UnaryF32Args& args);
 
 }  // namespace cutis
 

@@ -1,9 +1,8 @@
 // The functions of single elements for every instruction set that Highway knows. A row ends with a vector that overlaps the one
-// before (see ops/add/add_hwy.cc). Logarithm and softplus compute in double and stay scalar.
+// before, whose input is read first. Logarithm and softplus compute in double and stay scalar.
 #include "ops/exp_hwy.h"
 #include "ops/hwy_kernel.h"
 #include "ops/unary/functions.h"
-#include "ops/unary/unary.h"
 
 namespace cutis {
 namespace {
@@ -120,23 +119,27 @@ struct Rows {
 
   template <UnaryFunction kFunction>
   HWY_INLINE void Run() const {
-    const size_t channels = static_cast<size_t>(args.channels);
+    if constexpr (HasVectors<kFunction>()) {
+      if (static_cast<size_t>(args.channels) >= kLanes) return RunVectors<kFunction>();
+    }
+    UnaryF32_scalar(args);
+  }
+
+ private:
+  template <UnaryFunction kFunction>
+  HWY_INLINE void RunVectors() const {
+    const Floats alpha = Constant(args.alpha), beta = Constant(args.beta);
+    const size_t last = static_cast<size_t>(args.channels) - kLanes;
     for (size_t p = 0; p < args.pixels; ++p) {
       const float* x = args.x + p * args.x_stride;
       float* y = args.y + p * args.y_stride;
-      if constexpr (HasVectors<kFunction>()) {
-        if (channels >= kLanes) {
-          const Floats alpha = Constant(args.alpha), beta = Constant(args.beta);
-          const size_t last = channels - kLanes;
-          const Floats tail = ApplyLanes<kFunction>(hn::LoadU(df, x + last), alpha, beta);
-          for (size_t c = 0; c < last; c += kLanes) {
-            hn::StoreU(ApplyLanes<kFunction>(hn::LoadU(df, x + c), alpha, beta), df, y + c);
-          }
-          hn::StoreU(tail, df, y + last);
-          continue;
-        }
+      const Floats tail = hn::LoadU(df, x + last);  // before the output can cover it
+      for (size_t c = 0;; c += kLanes) {
+        const bool at_end = c >= last;
+        const Floats value = at_end ? tail : hn::LoadU(df, x + c);
+        hn::StoreU(ApplyLanes<kFunction>(value, alpha, beta), df, y + (at_end ? last : c));
+        if (at_end) break;
       }
-      for (size_t c = 0; c < channels; ++c) y[c] = ApplyUnary<kFunction>(x[c], args.alpha, args.beta);
     }
   }
 };

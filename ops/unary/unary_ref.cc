@@ -1,6 +1,5 @@
 // The reference kernel of the functions of single elements.
 #include "ops/unary/functions.h"
-#include "ops/unary/unary.h"
 
 namespace cutis {
 namespace {
