@@ -2,7 +2,7 @@
 """Measures what targets/build.sh has built and writes the table of docs/targets.md: sizes, and what `cutis selftest` gives on each CPU,
 emulated by QEMU. Fails where two rows differ in a hash.
 
-    targets/table.py FOLDER [--model FILE]     FOLDER: build-targets; FILE: default FOLDER/cutis-model-bcc_lite0_dense-*/*.cutis
+    targets/table.py FOLDER [--model FILE]     FOLDER: build-targets; FILE: default FOLDER/cutis-model-bcc_lite0-[0-9]*/*.cutis
 """
 
 import argparse
@@ -79,7 +79,7 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--model", type=pathlib.Path)
     options = parser.parse_args()
-    model = options.model or next(options.folder.glob("cutis-model-bcc_lite0_dense-*/*.cutis"))
+    model = options.model or next(options.folder.glob("cutis-model-bcc_lite0-[0-9]*/*.cutis"))
     rows, missing = [], []
     for name, files, cpus in targets():
         if list(options.folder.glob(f"cutis-*-{name}/")):
