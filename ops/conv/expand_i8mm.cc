@@ -79,7 +79,8 @@ CUTIS_INLINE void Run(const ExpandU8Args& args) {
     ExpandPanel panel = PanelAt<kWords == Words::kLive>(args, i);
     uint8_t* y = args.y + i * args.y_panel_stride;
     if (ZippedBytes<8>(panel.rows) > kExpandU8KernelBytes) {
-      RunDotPanel<Pixels::kUnsigned, kWords>(args, out, panel, y);
+      // More than 1500 inputs: rare, and so without code of its own for words that lie together.
+      RunDotPanel<Pixels::kUnsigned, kWords == Words::kTogether ? Words::kApart : kWords>(args, out, panel, y);
       continue;
     }
     int8_t* zipped = reinterpret_cast<int8_t*>(args.scratch);
