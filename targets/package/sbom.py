@@ -55,7 +55,7 @@ def headers(build):
             wanted = line.split(": #deps")[0] in inputs
         elif wanted and line.startswith("    /"):
             found.add(os.path.realpath(line.strip()))
-    if unknown := {name for name in inputs if name.endswith(".o")} - recorded:
+    if unknown := {name for name in inputs if name.endswith((".o", ".obj"))} - recorded:
         sys.exit(f"sbom: ninja has no record of what {sorted(unknown)[0]} was made of; build {build} anew")
     return found
 
