@@ -172,7 +172,7 @@ Result<TuneResult> Autotune(const ModelOptions& options, int32_t threads, int32_
   if (result.file.empty()) {
     const std::string folder = CacheFolder();
     if (folder.empty())
-      return Status::Error(Code::kUsage, "--autotune: no cache folder (HOME is not set); name a file with --tune-file");
+      return Status::Error(Code::kUsage, "--autotune: no cache folder is known; name a file with --tune-file");
     CUTIS_TRY(MakeFolders(folder));
     result.file = folder + "/" + FileName(Hex(model.sha256()));
   }
