@@ -12,7 +12,7 @@ import zipfile
 
 
 def main(folder, archive):
-    made = time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"]))[:6]
+    made = time.gmtime(max(int(os.environ["SOURCE_DATE_EPOCH"]), 315532800))[:6]  # 1980 is the first year that the format knows
     part = archive.with_name(archive.name + ".part")
     with zipfile.ZipFile(part, "w") as out:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

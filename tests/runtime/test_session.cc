@@ -1,6 +1,7 @@
 // Running a model: right results, the same bits for every batch, thread count and instruction set, and nothing outside the
 // arena.
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <cfenv>
 #include <cmath>
