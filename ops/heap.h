@@ -9,6 +9,9 @@ namespace cutis {
 // As malloc and free. With -Dos=none there is no heap: every request is refused (null).
 void* TakeHeap(size_t bytes);
 void GiveHeap(void* memory);
+// The same at a multiple of `alignment`, of which `bytes` is a multiple. Windows wants such memory back by a function of its own.
+void* TakeAligned(size_t alignment, size_t bytes);
+void GiveAligned(void* memory);
 
 }  // namespace cutis
 

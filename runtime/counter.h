@@ -11,9 +11,25 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(_WIN32)
+#include <windows.h>
 #endif
 
 namespace cutis {
+
+// What the system has for it. SleepOn returns once the value is no longer `operand`, and now and then for no reason.
+#if defined(__linux__)
+inline void SleepOn(std::atomic<uint32_t>& value, uint32_t operand) {
+  syscall(SYS_futex, &value, FUTEX_WAIT_PRIVATE, operand, nullptr, nullptr, 0);
+}
+inline void WakeAllOf(std::atomic<uint32_t>& value) { syscall(SYS_futex, &value, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0); }
+#elif defined(_WIN32)
+inline void SleepOn(std::atomic<uint32_t>& value, uint32_t operand) { WaitOnAddress(&value, &operand, sizeof operand, INFINITE); }
+inline void WakeAllOf(std::atomic<uint32_t>& value) { WakeByAddressAll(&value); }
+#else
+inline void SleepOn(std::atomic<uint32_t>& value, uint32_t operand) { value.wait(operand); }
+inline void WakeAllOf(std::atomic<uint32_t>& value) { value.notify_all(); }
+#endif
 
 // On a cache line of its own: counters are written by different threads at the same time.
 class alignas(64) Counter {
@@ -30,31 +46,20 @@ class alignas(64) Counter {
   // Wakes all who sleep; no system call where nobody does. Either this sees the sleeper, or the sleeper sees the change before it: both
   // write one number before they read the other, and all four are in one order (memory_order_seq_cst).
   void Wake() {
-#if defined(__linux__)
-    if (sleepers_.load() != 0) syscall(SYS_futex, &value_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
-#else
-    value_.notify_all();
-#endif
+    if (sleepers_.load() != 0) WakeAllOf(value_);
   }
 
   // Returns once the counter is no longer `operand`. What was written before the change is seen after it.
   void SleepWhile(uint32_t operand) {
-#if defined(__linux__)
     sleepers_.fetch_add(1);
-    // Returns at once where the counter has changed already, and now and then for no reason.
-    while (value_.load() == operand) syscall(SYS_futex, &value_, FUTEX_WAIT_PRIVATE, operand, nullptr, nullptr, 0);
+    while (value_.load() == operand) SleepOn(value_, operand);
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
-#else
-    value_.wait(operand, std::memory_order_acquire);
-#endif
   }
 
  private:
   static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t) && std::atomic<uint32_t>::is_always_lock_free);
   std::atomic<uint32_t> value_{0};
-#if defined(__linux__)
   std::atomic<uint32_t> sleepers_{0};
-#endif
 };
 
 }  // namespace cutis

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(_WIN32) /* there a list says what the library exports (runtime/meson.build) */
 #define CUTIS_API __attribute__((visibility("default")))
 #else
 #define CUTIS_API

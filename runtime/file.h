@@ -43,15 +43,15 @@ class FileBytes {
  private:
   const uint8_t* bytes_ = nullptr;
   size_t size_ = 0;
-  void* mapping_ = nullptr;
-  std::unique_ptr<uint8_t[], MallocDeleter> copy_;
-  std::unique_ptr<uint8_t[], MallocDeleter> graph_copy_;
+  const void* mapping_ = nullptr;
+  std::unique_ptr<uint8_t[], AlignedDeleter> copy_;
+  std::unique_ptr<uint8_t[], AlignedDeleter> graph_copy_;
   const uint8_t* graph_ = nullptr;
   FileHeader header_ = {};
 };
 
 // Memory aligned to kAlignment, or null. Never of size zero.
-std::unique_ptr<uint8_t[], MallocDeleter> AllocateAligned(size_t bytes);
+std::unique_ptr<uint8_t[], AlignedDeleter> AllocateAligned(size_t bytes);
 
 }  // namespace cutis
 

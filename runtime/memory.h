@@ -16,9 +16,14 @@
 
 namespace cutis {
 
-// Frees what malloc or aligned_alloc gave.
+// Frees what malloc gave.
 struct MallocDeleter {
   void operator()(void* memory) const { std::free(memory); }
+};
+
+// Frees what TakeAligned gave.
+struct AlignedDeleter {
+  void operator()(void* memory) const { GiveAligned(memory); }
 };
 
 // The base of what is made by new: of malloc's memory, and null where there is none. The operators of the C++ library report that by an
@@ -27,10 +32,10 @@ struct FromMalloc {
   static void* operator new(size_t bytes) noexcept { return std::malloc(bytes); }
   static void* operator new(size_t bytes, std::align_val_t alignment) noexcept {
     const size_t each = static_cast<size_t>(alignment);
-    return std::aligned_alloc(each, (bytes + each - 1) / each * each);
+    return TakeAligned(each, (bytes + each - 1) / each * each);
   }
   static void operator delete(void* memory) noexcept { std::free(memory); }
-  static void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+  static void operator delete(void* memory, std::align_val_t) noexcept { GiveAligned(memory); }
 };
 
 // Hands out pieces and frees them all at once: of chunks of the heap, or of one block of the caller. For types without

@@ -42,7 +42,7 @@ struct Session::Impl : FromMalloc {
   const Model* model = nullptr;
   SessionOptions options;
   size_t arena_bytes = 0;
-  std::unique_ptr<uint8_t[], MallocDeleter> own_arena;
+  std::unique_ptr<uint8_t[], AlignedDeleter> own_arena;
   std::byte* activations = nullptr;  // the arena's start
   std::byte* scratch_end = nullptr;  // the arena's end
   Memory memory;
@@ -371,7 +371,7 @@ Status Session::SetInputImage(int32_t image, const Image& picture) {
     return {};
   }
   const size_t bytes = Elements(info);
-  const std::unique_ptr<uint8_t[], MallocDeleter> pixels = AllocateAligned(bytes);
+  const std::unique_ptr<uint8_t[], AlignedDeleter> pixels = AllocateAligned(bytes);
   if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the preprocessed image", bytes);
   CUTIS_TRY(PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, 3, pixels.get()));
   CUTIS_TRY(SetInputU8(image, pixels.get(), bytes));

@@ -2,7 +2,6 @@
 
 #include <signal.h>
 
-#include <cerrno>
 #include <cstring>
 
 #include "runtime/cpus.h"
@@ -23,6 +22,22 @@ inline void Pause() {
 #endif
 }
 
+// What threads made within its scope begin with: signals are for the program's own threads. Windows has none that a thread would get.
+class SignalsBlocked {
+#if !defined(_WIN32)
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+#endif
+};
+
 }  // namespace
 
 Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
@@ -33,10 +48,7 @@ Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
   // Spinning on a core that a peer needs only keeps the peer from finishing.
   team->spins_ = threads > 1 && threads <= AvailableCpus() ? kSpins : 0;
 
-  // Signals are for the program's own threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  [[maybe_unused]] const SignalsBlocked blocked;
   int error = 0;
   for (size_t i = 0; i < workers.size() && error == 0; ++i) {
     workers[i].team = team.get();
@@ -44,7 +56,6 @@ Status ThreadTeam::Create(int32_t threads, std::unique_ptr<ThreadTeam>* out) {
     error = pthread_create(&workers[i].handle, nullptr, &WorkerMain, &workers[i]);
     if (error == 0) team->workers_ = workers.first(i + 1);
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error != 0)
     return Status::Error(Code::kNoMemory, "the system refuses thread %zu of %d: %s", team->workers_.size() + 2, threads,
                          std::strerror(error));

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "runtime/system_file.h"
+
 namespace cutis {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr size_t kMostLine = 160;
 
 class Reader {
  public:
-  explicit Reader(const char* path) : path_(path), file_(std::fopen(path, "re")) {}
+  explicit Reader(const char* path) : path_(path), file_(OpenStream(path)) {}
   ~Reader() {
     if (file_ != nullptr) std::fclose(file_);
   }

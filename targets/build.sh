@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Cutis for one device and packs it.
 #   bash targets/build.sh TARGET [--model FILE|FOLDER]...
-# writes build-targets/cutis-VERSION-TARGET.tar.xz, and for each --model (a .cutis file, or a folder of models/)
+# writes build-targets/cutis-VERSION-TARGET.tar.xz (for Windows a .zip too), and for each --model (a .cutis file, or a folder of models/)
 # build-targets/cutis-model-NAME-VERSION.tar.xz. The same commit and packages give the same bytes. JOBS=N: parallel jobs.
 set -euo pipefail
 
@@ -51,7 +51,7 @@ run_quietly "$build/install.log" env DESTDIR="$stage.root" meson install -C "$bu
 mv "$stage.root/usr" "$stage"
 rmdir "$stage.root"
 cp LICENSE "$stage"
-bash targets/package/readme.sh >"$stage/README.md"
+bash targets/package/readme.sh "$stage" >"$stage/README.md"
 python3 targets/package/sbom.py "$build" "$stage" "$name" >"$stage/sbom.spdx.json"
 pack "$stage"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds a release: every target, the models, Debian packages, checksums.
 #   bash targets/release.sh [TARGET]...      default: all of targets/targets.list
-# writes build-targets/*.tar.xz, *.deb and SHA256SUMS. Models are converted by the cutis-convert built here (build-release).
+# writes build-targets/*.tar.xz, *.zip (Windows), *.deb and SHA256SUMS. Models are converted by the cutis-convert built here (build-release).
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,5 +34,5 @@ for folder in "$out"/cutis-model-*/; do bash targets/package/deb.sh model "$fold
 python3 targets/table.py "$out"
 find "$out" -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +
 rm -f "$out"/*.log
-(cd "$out" && sha256sum -- *.tar.xz *.deb >SHA256SUMS)
+(cd "$out" && shopt -s nullglob && sha256sum -- *.tar.xz *.zip *.deb >SHA256SUMS)
 echo "$out/SHA256SUMS"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures what targets/build.sh has built and writes the table of docs/targets.md: sizes, and what `cutis selftest` gives on each CPU,
-emulated by QEMU. Fails where two rows differ in a hash.
+emulated by QEMU, or the machine's own under Wine. Fails where two rows differ in a hash.
 
     targets/table.py FOLDER [--model FILE]     FOLDER: build-targets; FILE: default FOLDER/cutis-model-bcc_lite0-[0-9]*/*.cutis
 """
@@ -66,7 +66,8 @@ def rows_of(folder, name, files, cpus, model):
     stage, = folder.glob(f"cutis-*-{name}/")
     archive = stage.with_name(stage.name + ".tar.xz")
     program = next(path for path in sorted((stage / "bin").iterdir()) if path.stem == "cutis")
-    library = next((path for path in sorted((stage / "lib").glob("libcutis.so*")) if not path.is_symlink()), stage / "lib/libcutis.a")
+    shared = sorted(path for pattern in ("lib/libcutis.so*", "bin/libcutis*.dll") for path in stage.glob(pattern) if not path.is_symlink())
+    library = shared[0] if shared else stage / "lib/libcutis.a"
     what = [name, compiler_of(ROOT / f"build-{name}"), size(archive), size(library), size(program)]
     for cpu in cpus:
         found = self_test(folder, emulator(files), cpu, program, model)

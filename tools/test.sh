@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Cutis and runs all tests; the last line is "tests: N passed, N failed, N skipped".
 #   tools/test.sh          release build with gcc, the library and its tests for 64-bit ARM under QEMU, a build with clang, asan and ubsan
-#   tools/test.sh --all    other processors too (32-bit ARM, RISC-V), then, in a copy of the tree, every fixture made anew (PyTorch, ONNX Runtime, Pillow; from PyPI by the
+#   tools/test.sh --all    other processors too (32-bit ARM, RISC-V), and Windows, then, in a copy of the tree, every fixture made anew (PyTorch, ONNX Runtime, Pillow; from PyPI by the
 #                          pinned tests/requirements.txt) and a release build with clang tested against them
 # CUTIS_DATA=folder with labels.csv and images/: runs the tests on real images too.
 set -euo pipefail
@@ -59,6 +59,25 @@ emulate() {
   logs+=("$build/meson-logs/$cpu.json")
 }
 
+# windows: the same for Windows, and its programs, on this machine's CPU under Wine.
+windows() {
+  local build=build-test-windows tool
+  for tool in clang++ ld.lld x86_64-w64-mingw32-g++-posix /usr/lib/wine/wine64; do
+    command -v "$tool" >/dev/null || { skip windows "no $tool (targets/targets.list names its package)"; return; }
+  done
+  echo "== windows: building"
+  PATH="$root/build:$PATH" configure "$build" . --cross-file targets/cross/x86_64-windows.ini \
+    -Dbuildtype=release -Doptimization=s -Db_ndebug=true -Dtests=true -Dtools=true -Dconverter=false -Dstatic_cli=true -Dwerror=true \
+    -Dxnnpack=disabled -Dturbojpeg=disabled
+  ninja -C "$build" --quiet tests/ops/ops_test.exe tests/runtime/{runtime_test,image_test,c_api_shared,c_api_static}.exe \
+    tests/emulated/same_bits.exe tests/tools/source/source.cutis tools/device/cutis-device.exe cutis.exe ||
+    { echo "== windows: the build failed"; exit 1; }
+  echo "== windows: testing under Wine"
+  meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 4 --logbase windows \
+    ops runtime image c_api_shared c_api_static exports "same bits" "command line on Windows" </dev/null || failed=true
+  logs+=("$build/meson-logs/windows.json")
+}
+
 # check FOLDER NAME TIMEOUT_FACTOR: builds it and runs its tests. A build that fails ends the whole script: nothing was tested.
 check() {
   local build=$1 name=$2 factor=$3
@@ -84,6 +103,7 @@ if $all; then
   emulate armv7 arm-linux-gnueabihf-g++ qemu-arm cortex-a9 scalar
   emulate armv7 arm-linux-gnueabihf-g++ qemu-arm cortex-a7 "scalar neon"
   emulate riscv64 riscv64-linux-gnu-g++ qemu-riscv64 rv64 scalar
+  windows
 fi
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1

@@ -19,7 +19,7 @@ run_quietly() {
   "$@" >"$log" 2>&1 </dev/null || { tail -n 40 "$log" >&2; echo "failed: $* (all of it: $log)" >&2; exit 1; }
 }
 
-# pack FOLDER: checksums of its files, then the archive of it in $out.
+# pack FOLDER: checksums of its files, then the archive of it in $out; for Windows one that its Explorer opens too.
 pack() {
   local folder=$1 name
   name=$(basename "$folder")
@@ -28,4 +28,8 @@ pack() {
     --mtime="@$SOURCE_DATE_EPOCH" -cf - "$name" | xz -9e -T1 >"$out/$name.tar.xz.part"
   mv "$out/$name.tar.xz.part" "$out/$name.tar.xz"
   echo "$out/$name.tar.xz"
+  if compgen -G "$folder/bin/*.exe" >/dev/null; then
+    python3 targets/package/zip.py "$folder" "$out/$name.zip"
+    echo "$out/$name.zip"
+  fi
 }

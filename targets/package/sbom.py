@@ -16,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 
 # By Debian's source package. The licence of what is used here (headers, runtime libraries), not of all that the package holds.
@@ -55,17 +56,25 @@ def headers(build):
             wanted = line.split(": #deps")[0] in inputs
         elif wanted and line.startswith("    /"):
             found.add(os.path.realpath(line.strip()))
-    if unknown := {name for name in inputs if name.endswith(".o")} - recorded:
+    if unknown := {name for name in inputs if name.endswith((".o", ".obj"))} - recorded:
         sys.exit(f"sbom: ninja has no record of what {sorted(unknown)[0]} was made of; build {build} anew")
     return found
 
 
+def linked_for_windows(command, build):
+    """LLVM's linker knows no --trace there, but tells at length what it reads, and which members of archives it takes."""
+    text = output_of(*command, "-Wl,--verbose", cwd=build, stderr=subprocess.STDOUT)
+    taken = set(re.findall(r"Loaded (\S+)\(", text))
+    return [path for path in re.findall(r"Reading (\S+)", text) if path.endswith(".o") or os.path.basename(path) in taken]
+
+
 def linked(build):
     """The libraries outside the tree that are linked into cutis: the linker's own list, from its last command repeated."""
-    command = shlex.split(output_of("ninja", "-C", str(build), "-t", "commands", program_of(build)).splitlines()[-1])
-    at = command.index("-o")
-    command[at + 1] = os.devnull
-    files = output_of(*command, "-Wl,--trace", cwd=build).splitlines()
+    program = program_of(build)
+    command = shlex.split(output_of("ninja", "-C", str(build), "-t", "commands", program).splitlines()[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        command[command.index("-o") + 1] = os.path.join(folder, program)
+        files = linked_for_windows(command, build) if program.endswith(".exe") else output_of(*command, "-Wl,--trace", cwd=build).splitlines()
     names = {re.sub(r"^\((.*)\).*$|\(.*\)$", r"\1", name) for name in files}
     return {os.path.realpath(name) for name in names if name.startswith("/") and os.path.exists(name)}
 

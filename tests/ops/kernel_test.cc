@@ -1,8 +1,5 @@
 #include "tests/ops/kernel_test.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdarg>
@@ -62,20 +59,6 @@ void Random::FillExtremeWeights(std::span<int8_t> weights) {
 void Random::FillFloats(std::span<float> values, float lo, float hi) {
   for (float& value : values) value = Uniform(lo, hi);
 }
-
-GuardedBuffer::GuardedBuffer(size_t size, Place place) : size_(size) {
-  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const size_t inner = RoundUp(std::max<size_t>(size, 1), page);
-  mapped_ = inner + 2 * page;
-  mapping_ = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping_ == MAP_FAILED || mprotect(static_cast<uint8_t*>(mapping_) + page, inner, PROT_READ | PROT_WRITE) != 0) {
-    std::fprintf(stderr, "no memory for a guarded buffer of %zu bytes\n", size);
-    std::abort();
-  }
-  data_ = static_cast<uint8_t*>(mapping_) + page + (place == kAtEnd ? inner - size : 0);
-}
-
-GuardedBuffer::~GuardedBuffer() { munmap(mapping_, mapped_); }
 
 OutputPair::OutputPair(size_t size, uint64_t seed) : expected_(size), actual_(size) {
   Random(seed).Fill(expected_.bytes());

@@ -33,6 +33,7 @@
 
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "tests/guarded_pages.h"
 
 namespace cutis::test {
 
@@ -62,10 +63,8 @@ class Random {
 class GuardedBuffer {
  public:
   enum Place { kAtEnd, kAtStart };
-  explicit GuardedBuffer(size_t size, Place place = kAtEnd);
-  ~GuardedBuffer();
-  GuardedBuffer(const GuardedBuffer&) = delete;
-  GuardedBuffer& operator=(const GuardedBuffer&) = delete;
+  explicit GuardedBuffer(size_t size, Place place = kAtEnd)
+      : pages_(size), data_(place == kAtEnd ? pages_.end() - size : pages_.begin()), size_(size) {}
 
   size_t size() const { return size_; }
   uint8_t* data() const { return data_; }
@@ -77,8 +76,7 @@ class GuardedBuffer {
   }
 
  private:
-  void* mapping_;
-  size_t mapped_;
+  GuardedPages pages_;
   uint8_t* data_;
   size_t size_;
 };

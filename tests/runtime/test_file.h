@@ -143,7 +143,7 @@ struct RawModel {
 
 // 64-byte aligned bytes.
 struct Bytes {
-  std::unique_ptr<uint8_t[], MallocDeleter> data;
+  std::unique_ptr<uint8_t[], AlignedDeleter> data;
   size_t size = 0;
 };
 Bytes MakeBytes(const void* data, size_t size);

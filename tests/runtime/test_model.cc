@@ -1,12 +1,14 @@
 // Opening a .cutis file: what is accepted, what is refused, and with which words.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <limits>
+#include <random>
 #include <string>
 
 #include "runtime/file.h"
@@ -25,15 +27,25 @@ using test::CheckRefused;
 using test::OpenStatus;
 using test::RawModel;
 
+// A file with a name that is not ASCII.
 struct TemporaryFile {
-  std::string path = "/tmp/cutis_test_XXXXXX";
+  std::filesystem::path file = std::filesystem::temp_directory_path() / (u8"cutis_\u00e4\u03bb_" + Unique());
+  std::string path = Utf8(file);
   explicit TemporaryFile(const Bytes& bytes) {
-    const int fd = ::mkstemp(path.data());
-    REQUIRE(fd >= 0);
-    REQUIRE(::write(fd, bytes.data.get(), bytes.size) == static_cast<ssize_t>(bytes.size));
-    ::close(fd);
+    std::ofstream out(file, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(bytes.data.get()), static_cast<std::streamsize>(bytes.size));
+    REQUIRE(out.flush());
   }
-  ~TemporaryFile() { ::unlink(path.c_str()); }
+  ~TemporaryFile() { std::filesystem::remove(file); }
+
+  static std::string Utf8(const std::filesystem::path& path) {
+    const std::u8string text = path.u8string();
+    return std::string(text.begin(), text.end());
+  }
+  static std::u8string Unique() {
+    const std::string number = std::to_string(std::random_device()());
+    return std::u8string(number.begin(), number.end());
+  }
 };
 
 TEST_CASE("a sound file opens, and what it says is what was written") {
@@ -116,8 +128,14 @@ TEST_CASE("instruction sets that the machine lacks are refused") {
 TEST_CASE("paths that lead to no file") {
   CHECK(Model::Open("/nonexistent/bcc.cutis").status().code() == Code::kBadInput);
   CHECK(std::strstr(Model::Open("/nonexistent/bcc.cutis").status().text(), "/nonexistent/bcc.cutis") != nullptr);
-  CHECK(Model::Open("/tmp").status().code() == Code::kBadInput);
-  CHECK(Model::Open("/dev/null").status().code() == Code::kBadInput);
+  const std::string folder = TemporaryFile::Utf8(std::filesystem::temp_directory_path());
+  CHECK(std::strstr(Model::Open(folder.c_str()).status().text(), "not a regular file") != nullptr);
+#if defined(_WIN32)
+  const char* const device = "NUL";
+#else
+  const char* const device = "/dev/null";
+#endif
+  CHECK(std::strstr(Model::Open(device).status().text(), "not a regular file") != nullptr);
   CHECK(Model::Open(nullptr).status().code() == Code::kUsage);
   const TemporaryFile empty(Bytes{AllocateAligned(64), 0});
   CHECK(Model::Open(empty.path.c_str()).status().code() == Code::kBadInput);

@@ -1,8 +1,7 @@
 // Running a model: right results, the same bits for every batch, thread count and instruction set, and nothing outside the
 // arena.
 #include <doctest/doctest.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <pthread.h>
 
 #include <cfenv>
 #include <cmath>
@@ -17,6 +16,7 @@
 #include "runtime/fpenv.h"
 #include "runtime/golden.h"
 #include "runtime/session.h"
+#include "tests/guarded_pages.h"
 #include "tests/runtime/test_file.h"
 
 namespace cutis {
@@ -244,25 +244,18 @@ TEST_CASE("generated inputs are the stated ones") {
   CHECK(wide[299] == 511 - 299);
 }
 
-// Memory between two pages that may not be touched; `bytes` end (up to alignment) or begin at one of them.
+// An arena between two pages that may not be touched; it ends or begins at one of them.
 class GuardedArena {
  public:
-  explicit GuardedArena(size_t bytes)
-      : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))), bytes_(bytes), inner_(RoundUp(bytes, page_)) {
-    base_ = static_cast<uint8_t*>(mmap(nullptr, inner_ + 2 * page_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    REQUIRE(base_ != MAP_FAILED);
-    REQUIRE(mprotect(base_ + page_, inner_, PROT_READ | PROT_WRITE) == 0);
-    std::memset(base_ + page_, kPattern, inner_);
-  }
-  ~GuardedArena() { munmap(base_, inner_ + 2 * page_); }
-  uint8_t* at_end() { return base_ + page_ + inner_ - bytes_; }  // sizes are multiples of 64
-  uint8_t* at_begin() { return base_ + page_; }
-  size_t inner() const { return inner_; }
+  explicit GuardedArena(size_t bytes) : pages_(bytes), bytes_(bytes) { std::memset(pages_.begin(), kPattern, inner()); }
+  uint8_t* at_end() { return pages_.end() - bytes_; }  // sizes are multiples of 64
+  uint8_t* at_begin() { return pages_.begin(); }
+  size_t inner() const { return static_cast<size_t>(pages_.end() - pages_.begin()); }
   static constexpr uint8_t kPattern = 0xa5;
 
  private:
-  size_t page_, bytes_, inner_;
-  uint8_t* base_;
+  test::GuardedPages pages_;
+  size_t bytes_;
 };
 
 TEST_CASE("the arena is used as planned, not beyond, and one byte less is refused") {

@@ -1,21 +1,15 @@
 #include "tools/cutis/autotune.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include "ops/cpu.h"
 #include "runtime/golden.h"
 #include "runtime/header.h"
 #include "runtime/session.h"
+#include "runtime/system_file.h"
 #include "runtime/tuning.h"
+#include "tools/cutis/system.h"
 
 namespace cutis::cli {
 namespace {
@@ -43,35 +37,16 @@ std::string FileName(const std::string& model_hex) {
 
 // "" when the environment names no home.
 std::string CacheFolder() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && cache[0] == '/') return std::string(cache) + "/cutis/tuning";
-  const char* home = std::getenv("HOME");
-  return home != nullptr && home[0] == '/' ? std::string(home) + "/.cache/cutis/tuning" : "";
+  const std::string home = CacheHome();
+  return home.empty() ? "" : home + "/cutis/tuning";
 }
 
-// Folders that do not exist yet, for the user alone.
+// Folders that do not exist yet.
 Status MakeFolders(const std::string& path) {
   for (size_t at = 1; at <= path.size(); ++at) {
-    if (at != path.size() && path[at] != '/') continue;
-    const std::string folder = path.substr(0, at);
-    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-      return Status::Error(Code::kIo, "%s: cannot be made: %s", folder.c_str(), std::strerror(errno));
+    if (at == path.size() || path[at] == '/') CUTIS_TRY(MakeFolder(path.substr(0, at)));
   }
   return {};
-}
-
-// A file that others see whole or not at all.
-Status WriteWhole(const std::string& path, const std::string& text) {
-  const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
-  bool good = false;
-  if (std::FILE* file = std::fopen(temporary.c_str(), "we")) {
-    good = std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 && fsync(fileno(file)) == 0;
-    good = std::fclose(file) == 0 && good;
-  }
-  if (good && std::rename(temporary.c_str(), path.c_str()) == 0) return {};
-  const Status status = Status::Error(Code::kIo, "%s: cannot be written: %s", path.c_str(), std::strerror(errno));
-  std::remove(temporary.c_str());
-  return status;
 }
 
 bool IsLastOfStep(const Model& model, size_t node) {
@@ -152,11 +127,14 @@ std::string TuningText(const Model& model, const std::vector<TunedStep>& steps) 
 
 std::string CachedTuning(const std::string& model_path) {
   const std::string folder = CacheFolder();
+  if (folder.empty()) return "";
+  std::FILE* const file = OpenStream(model_path.c_str());
+  if (file == nullptr) return "";
   FileHeader header = {};
-  std::ifstream file(model_path, std::ios::binary);
-  if (folder.empty() || !file.read(reinterpret_cast<char*>(&header), sizeof header)) return "";
+  const bool read = std::fread(&header, sizeof header, 1, file) == 1;
+  std::fclose(file);
   const std::string path = folder + "/" + FileName(Hex(header.sha256));
-  return access(path.c_str(), F_OK) == 0 ? path : "";
+  return read && Exists(path) ? path : "";
 }
 
 Result<TuneResult> Autotune(const ModelOptions& options, int32_t threads, int32_t batch) {
@@ -194,7 +172,7 @@ Result<TuneResult> Autotune(const ModelOptions& options, int32_t threads, int32_
   if (result.file.empty()) {
     const std::string folder = CacheFolder();
     if (folder.empty())
-      return Status::Error(Code::kUsage, "--autotune: no cache folder (HOME is not set); name a file with --tune-file");
+      return Status::Error(Code::kUsage, "--autotune: no cache folder is known; name a file with --tune-file");
     CUTIS_TRY(MakeFolders(folder));
     result.file = folder + "/" + FileName(Hex(model.sha256()));
   }

@@ -1,9 +1,6 @@
 // cutis bench: time, memory and output hash of a model on generated inputs.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +12,7 @@
 #include "tools/cutis/autotune.h"
 #include "tools/cutis/common.h"
 #include "tools/cutis/profile.h"
+#include "tools/cutis/system.h"
 
 namespace cutis::cli {
 namespace {
@@ -42,21 +40,6 @@ double Percentile(const std::vector<double>& sorted, double share) {
   const double at = share * static_cast<double>(sorted.size() - 1);
   const size_t low = static_cast<size_t>(at), high = std::min(low + 1, sorted.size() - 1);
   return sorted[low] + (sorted[high] - sorted[low]) * (at - static_cast<double>(low));
-}
-
-// The most physical memory that the process has held so far: VmHWM, or what getrusage knows where there is no /proc.
-uint64_t PeakRssBytes() {
-  if (std::FILE* file = std::fopen("/proc/self/status", "r")) {
-    char line[256];
-    unsigned long long kib = 0;
-    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "VmHWM: %llu kB", &kib) != 1) {
-    }
-    std::fclose(file);
-    if (kib != 0) return kib * 1024;
-  }
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 // The inputs of one run, generated beforehand: setting them is not part of what is timed.
@@ -181,10 +164,7 @@ void PrintBench(const Model& model, const BenchOptions& options, const Measureme
 // The least of some runs of the hash alone, over as many bytes as the file has.
 Status MeasureHash(const Model& model, const std::string& path, int32_t threads, Measurement& result) {
   constexpr int kRuns = 3;
-  std::ifstream file(path, std::ios::binary);
-  std::vector<uint8_t> bytes(static_cast<size_t>(model.file_bytes()));
-  if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
-    return Status::Error(Code::kIo, "%s: cannot be read again", path.c_str());
+  CUTIS_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(path, static_cast<size_t>(model.file_bytes())));
   for (int run = 0; run < kRuns; ++run) {
     uint8_t digest[Sha256::kDigestBytes];
     const Stopwatch watch;

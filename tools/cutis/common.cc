@@ -1,8 +1,6 @@
 #include "tools/cutis/common.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -10,6 +8,7 @@
 #include <cstring>
 
 #include "ops/cpu.h"
+#include "runtime/system_file.h"
 #include "tools/cutis/autotune.h"
 #include "tools/exit_code.h"
 
@@ -87,32 +86,33 @@ std::string PrintableLine(const std::string& text) {
 }
 
 Result<std::vector<uint8_t>> ReadFile(const std::string& path, size_t limit) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
+  std::FILE* const file = OpenStream(path.c_str());
+  if (file == nullptr) {
     const bool missing = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
     return Status::Error(missing ? Code::kBadInput : Code::kIo, "cannot open: %s", std::strerror(errno));
   }
+  std::setvbuf(file, nullptr, _IONBF, 0);
   std::vector<uint8_t> bytes;
   struct stat info;
   // The size is only a hint (a pipe has none): reading goes on until the end or the limit.
-  if (fstat(fd, &info) == 0 && info.st_size > 0 && static_cast<uint64_t>(info.st_size) <= limit) {
+  if (fstat(fileno(file), &info) == 0 && info.st_size > 0 && static_cast<uint64_t>(info.st_size) <= limit) {
     bytes.reserve(static_cast<size_t>(info.st_size) + 1);
   }
   Status status;
   for (size_t used = 0; status.ok();) {
     bytes.resize(used + (used < bytes.capacity() ? bytes.capacity() - used : size_t{1} << 16));
-    const ssize_t got = read(fd, bytes.data() + used, bytes.size() - used);
-    if (got > 0) used += static_cast<size_t>(got);
+    used += std::fread(bytes.data() + used, 1, bytes.size() - used, file);
+    const bool all = used < bytes.size();
     bytes.resize(used);
     if (used > limit) {
       status = Status::Error(Code::kBadInput, "larger than the limit of %zu MiB", limit >> 20);
-    } else if (got < 0 && errno != EINTR) {
+    } else if (std::ferror(file)) {
       status = Status::Error(errno == EISDIR ? Code::kBadInput : Code::kIo, "cannot read: %s", std::strerror(errno));
-    } else if (got == 0) {
+    } else if (all) {
       break;
     }
   }
-  close(fd);
+  std::fclose(file);
   if (!status.ok()) return status;
   return bytes;
 }

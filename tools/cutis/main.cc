@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tools/cutis/common.h"
+#include "tools/utf8/utf8.h"
 
 namespace {
 
@@ -47,7 +48,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  argv = Utf8Arguments(&argc, argv);
   try {
+    if (argv == nullptr) throw std::bad_alloc();
     return Main(argc, argv);
   } catch (const std::bad_alloc&) {
     std::fputs("cutis: out of memory\n", stderr);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/cutis.h"
+#include "tools/utf8/utf8.h"
 
 enum { kDone = 0, kFailure = 1, kUsage = 2, kBadInput = 3 };
 enum { kErrorText = 320 };
@@ -69,7 +70,7 @@ static int SelfTest(const cutis_model* model, const char* path, int quick) {
 /* The whole file in memory that the caller frees; NULL, and an exit code, where that cannot be. */
 static unsigned char* ReadImage(const char* path, size_t* bytes, int* code) {
   unsigned char* data = NULL;
-  FILE* file = fopen(path, "rb");
+  FILE* file = Utf8Open(path);
   if (file == NULL) {
     *code = Fail(kBadInput, path, strerror(errno));
     return NULL;
@@ -137,6 +138,8 @@ static int Classify(const cutis_model* model, const char* model_path, char** ima
 }
 
 int main(int argc, char** argv) {
+  argv = Utf8Arguments(&argc, argv);
+  if (argv == NULL) return Fail(kFailure, "", "out of memory");
   const int selftest = argc >= 3 && strcmp(argv[2], "selftest") == 0, classify = argc >= 4 && strcmp(argv[2], "classify") == 0;
   const int quick = selftest && argc == 4 && strcmp(argv[3], "--quick") == 0;
   if (!classify && !(selftest && (argc == 3 || quick))) return Usage();

@@ -1,0 +1,28 @@
+// What `cutis` asks of the operating system. One implementation a system: system_posix.cc, system_windows.cc. Paths are UTF-8 on Windows.
+#ifndef CUTIS_TOOLS_CUTIS_SYSTEM_H_
+#define CUTIS_TOOLS_CUTIS_SYSTEM_H_
+
+#include <cstdint>
+#include <string>
+
+#include "ops/status.h"
+
+namespace cutis::cli {
+
+// The most physical memory that the process has held so far.
+uint64_t PeakRssBytes();
+
+// The user's folder for what can be made anew; "" when the environment names none.
+std::string CacheHome();
+
+bool Exists(const std::string& path);
+
+// A folder, for the user alone where the system knows that, unless it exists; the one above it does.
+Status MakeFolder(const std::string& path);
+
+// A file that others see whole or not at all.
+Status WriteWhole(const std::string& path, const std::string& text);
+
+}  // namespace cutis::cli
+
+#endif  // CUTIS_TOOLS_CUTIS_SYSTEM_H_

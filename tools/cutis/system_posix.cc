@@ -1,0 +1,56 @@
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tools/cutis/system.h"
+
+namespace cutis::cli {
+
+// VmHWM, or what getrusage knows where there is no /proc.
+uint64_t PeakRssBytes() {
+  if (std::FILE* file = std::fopen("/proc/self/status", "r")) {
+    char line[256];
+    unsigned long long kib = 0;
+    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "VmHWM: %llu kB", &kib) != 1) {
+    }
+    std::fclose(file);
+    if (kib != 0) return kib * 1024;
+  }
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::string CacheHome() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && cache[0] == '/') return cache;
+  const char* home = std::getenv("HOME");
+  return home != nullptr && home[0] == '/' ? std::string(home) + "/.cache" : "";
+}
+
+bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+Status MakeFolder(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return Status::Error(Code::kIo, "%s: cannot be made: %s", path.c_str(), std::strerror(errno));
+}
+
+Status WriteWhole(const std::string& path, const std::string& text) {
+  const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
+  bool good = false;
+  if (std::FILE* file = std::fopen(temporary.c_str(), "we")) {
+    good = std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 && fsync(fileno(file)) == 0;
+    good = std::fclose(file) == 0 && good;
+  }
+  if (good && std::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  const Status status = Status::Error(Code::kIo, "%s: cannot be written: %s", path.c_str(), std::strerror(errno));
+  std::remove(temporary.c_str());
+  return status;
+}
+
+}  // namespace cutis::cli
