@@ -43,7 +43,8 @@ struct DepthwiseU8Args {
 }
 
 // The working memory of the depthwise kernels, for a block of up to 16 channels: input rows, padded, as many as an output row
-// can touch, in one of two forms; beside them the block's weights in the order of that form, and pointers to rows.
+// can touch, in one of three forms; beside them the block's weights in the order of that form, and pointers to rows. The third,
+// plain bytes and weights tap by tap, takes half as much as the first.
 //   pairs of rows, widened to 16 bits and interleaved; weights in pairs of rows of taps, once for a first row that begins a
 //   pair and once for one that ends it
 //   bytes: 4 neighbouring pixels of 16 channels for each two pixels, in DepthwiseU8Bytes; weights in fours of a row's taps,
@@ -99,6 +100,16 @@ struct DepthwiseU8Bytes {
 [[gnu::always_inline]] static inline int64_t DepthwiseU8RowBytes(const Window& window, int32_t out_w) {
   const int64_t pairs = PlanDepthwiseU8Ring(window, out_w).Bytes(), bytes = PlanDepthwiseU8Bytes(window, out_w).Bytes();
   return pairs > bytes ? pairs : bytes;
+}
+
+// Output rows that all blocks of channels go over before the next ones: a block takes a part of each cache line of the input,
+// so those rows should stay in a second-level cache.
+[[gnu::always_inline]] static inline int64_t DepthwiseU8RowsAtATime(const DepthwiseU8Args& args) {
+  constexpr int64_t kInputBytes = 128 * 1024, kFewest = 4;
+  const Window& window = args.window;
+  const int64_t most = kInputBytes / (int64_t{args.in_w} * static_cast<int64_t>(args.x_stride));
+  const int64_t rows = most > window.kernel_h ? (most - window.kernel_h) / window.stride_h + 1 : 1;
+  return rows > kFewest ? rows : kFewest;
 }
 
 // The same in float32: y = clamp(bias[c] + x*w + x*w + ..., min, max), taps in the order (ky, kx), multiply and add rounded

@@ -243,16 +243,6 @@ HWY_INLINE void RunRows(const DepthwiseU8Args& args, const DepthwiseU8Ring& ring
   }
 }
 
-// A block takes a part of each cache line of the input, so the rows that all blocks go over should stay in a second-level
-// cache.
-HWY_INLINE int64_t RowsAtATime(const DepthwiseU8Args& args) {
-  constexpr int64_t kInputBytes = 128 * 1024, kFewest = 4;
-  const Window& window = args.window;
-  const int64_t most = kInputBytes / (int64_t{args.in_w} * static_cast<int64_t>(args.x_stride));
-  const int64_t rows = most > window.kernel_h ? (most - window.kernel_h) / window.stride_h + 1 : 1;
-  return rows > kFewest ? rows : kFewest;
-}
-
 }  // namespace
 
 void CUTIS_HWY_NAME(DepthwiseU8)(const DepthwiseU8Args& args) {
@@ -271,7 +261,7 @@ void CUTIS_HWY_NAME(DepthwiseU8)(const DepthwiseU8Args& args) {
   block.lo = hn::Set(df, static_cast<float>(args.out.lo - args.out.zero_point));
   block.hi = hn::Set(df, static_cast<float>(args.out.hi - args.out.zero_point));
   block.rounded_zero = hn::Set(d32, 0x4B400000 - args.out.zero_point);
-  const int64_t chunk = RowsAtATime(args);
+  const int64_t chunk = DepthwiseU8RowsAtATime(args);
   for (int64_t begin = args.row_begin; begin < args.row_end; begin += chunk) {
     const int64_t end = begin + chunk < args.row_end ? begin + chunk : int64_t{args.row_end};
     for (size_t c = 0; c < channels; c += kBlock) {

@@ -1,8 +1,9 @@
 // A plugin of QEMU's user emulation (TCG plugins, interface version 1: docs/devel/tcg-plugins.rst of QEMU) that counts the instructions a
 // program executes, by function:
 //   qemu-aarch64 -plugin ./libcount.so,out=FILE PROGRAM ...
-// FILE gets a line for each function, "COUNT NAME", in no order. For programs with one thread (the counters are not atomic) and with their
-// symbols. QEMU does not install the header, so what is used of it is declared here.
+// FILE gets a line for each function, "COUNT NAME", in no order. QEMU knows the symbols of the program, not those of shared libraries: there
+// each translated block stands for itself, by its address in place of a name. For programs with one thread (the counters are not atomic).
+// QEMU does not install the header, so what is used of it is declared here.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum { kInlineAdd = 0 };
 int qemu_plugin_version __attribute__((visibility("default"))) = 1;
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb* block);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* block);
 struct qemu_plugin_insn* qemu_plugin_tb_get_insn(const struct qemu_plugin_tb* block, size_t index);
 const char* qemu_plugin_insn_symbol(const struct qemu_plugin_insn* instruction);
@@ -24,11 +26,10 @@ enum { kMost = 1 << 16 };
 static struct {
   const char* name;
   uint64_t count;
-} functions[kMost];  // by the hash of their names; place 0 is for what has no name
+} functions[kMost];  // by the hash of their names; place 0 is for what finds no other
 static const char* out_path;
 
 static uint64_t* CounterOf(const char* name) {
-  if (name == NULL || name[0] == '\0') return &functions[0].count;
   uint32_t hash = 2166136261u;  // FNV-1a
   for (const char* c = name; *c != '\0'; ++c) hash = (hash ^ (uint8_t)*c) * 16777619u;
   for (uint32_t i = 0; i < kMost; ++i) {
@@ -42,6 +43,11 @@ static uint64_t* CounterOf(const char* name) {
 static void Translated(PluginId id, struct qemu_plugin_tb* block) {
   (void)id;
   const char* name = qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(block, 0));
+  char address[32];
+  if (name == NULL || name[0] == '\0') {
+    snprintf(address, sizeof address, "0x%llx", (unsigned long long)qemu_plugin_tb_vaddr(block));
+    name = address;
+  }
   qemu_plugin_register_vcpu_tb_exec_inline(block, kInlineAdd, CounterOf(name), qemu_plugin_tb_n_insns(block));
 }
 
