@@ -46,7 +46,7 @@ std::string Literal(const std::string& text) {
 // What the core takes of its caller's memory, by opening the model in as much as that needs.
 Result<size_t> MemoryOfCore(const uint8_t* model, size_t size) {
   for (size_t room = size_t{64} << 10;; room *= 2) {
-    const std::unique_ptr<uint8_t[], MallocDeleter> memory = AllocateAligned(room);
+    const std::unique_ptr<uint8_t[], AlignedDeleter> memory = AllocateAligned(room);
     if (memory == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes to open the model in", room);
     cutis_core* core = nullptr;
     char error[Status::kMaxText];
@@ -116,7 +116,7 @@ Status CheckCPath(const std::string& path) {
 
 Status EmitC(std::span<const std::byte> bytes, const std::string& source, const std::string& path) {
   CUTIS_TRY(CheckCPath(path));
-  const std::unique_ptr<uint8_t[], MallocDeleter> aligned = AllocateAligned(bytes.size());
+  const std::unique_ptr<uint8_t[], AlignedDeleter> aligned = AllocateAligned(bytes.size());
   if (aligned == nullptr) return Status::Error(Code::kBadInput, "%s: not a .cutis file: it is empty", source.c_str());
   std::memcpy(aligned.get(), bytes.data(), bytes.size());
   const Result<std::unique_ptr<Model>> model = Model::OpenMemory(aligned.get(), bytes.size());

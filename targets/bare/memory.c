@@ -32,6 +32,14 @@ int memcmp(const void* a, const void* b, size_t bytes) {
   return 0;
 }
 
+void* memchr(const void* in, int value, size_t bytes) {
+  const unsigned char* at = in;
+  for (; bytes > 0; --bytes, ++at) {
+    if (*at == (unsigned char)value) return (void*)at;
+  }
+  return NULL;
+}
+
 size_t strlen(const char* text) {
   size_t length = 0;
   while (text[length] != '\0') ++length;
