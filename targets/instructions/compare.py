@@ -6,8 +6,8 @@
 
 FOLDER is the root of the arm64 packages libxnnpack-dev, what it depends on, libc6, libgcc-s1 and libstdc++6 of Debian 13, unpacked (docs/
 performance.md). Needs the cross compiler and qemu-user as targets/build.sh does. Before anything is counted both must give the same bytes for
-each layer. A count is that of a process with three runs less that of one with one run, by two, so that loading and packing do not count;
-one thread. Of each --model the instructions for one image are counted by function (cutis bench). Written to WORK: compare.json, compare.md.
+each layer. A count is that of a process with two runs less that of one with one run, so that loading and packing do not count; one thread.
+Of each --model the instructions for one image are counted by function (cutis bench). Written to WORK: compare.json, compare.md.
 """
 
 import argparse
@@ -129,20 +129,24 @@ class Machine:
         key = (engine, chain.size, chain.channels, *chain.layers, dead)
         if key not in self.cache:
             both = []
-            for runs in (1, 3):
+            for runs in (1, 2):
                 counts, said = self.count([self.work / "layers", engine, runs, chain.size, chain.channels, dead, *chain.layers])
                 both.append(relative(counts, int(said.split()[1], 16)) if engine == "xnnpack" else counts)
-            self.cache[key] = {name: (both[1][name] - both[0][name]) / 2 for name in both[1] if both[1][name] > both[0][name]}
+            self.cache[key] = less(both[1], both[0], 1)
         return self.cache[key]
 
     def network(self, model):
-        """Instructions for one image by function. `cutis bench` warms up three times before three and before four runs."""
-        three, four = (self.count([self.work / "cutis/cutis", "bench", "--threads", 1, "--runs", runs, model])[0] for runs in (3, 4))
-        return {name: four[name] - three[name] for name in four if four[name] > three[name]}
+        """Instructions for one image by function. `cutis bench` warms up once before one run, twice before two."""
+        one, two = (self.count([self.work / "cutis/cutis", "bench", "--threads", 1, "--runs", runs, model])[0] for runs in (1, 2))
+        return less(two, one, 2)
 
     def check(self, chain):
         layers = [layer for layer in chain.layers if layer != "add"]
         self.emulate([self.work / "layers", "check", 0, chain.size, chain.channels, 0, *layers])
+
+
+def less(counts, others, runs):
+    return {name: (counts[name] - others[name]) / runs for name in counts if counts[name] > others[name]}
 
 
 def relative(counts, base):
@@ -207,16 +211,15 @@ def thousands(number):
 
 
 def measure(machine, image, kernels):
-    """Rows of the layers alone and of the steps, and by whom: (title, multiply-adds in millions, times, XNNPACK, Cutis, Cutis pruned)."""
+    """Rows of the layers alone and of the steps, which Cutis runs as blocks."""
     layers, steps = {}, []
     for chain in chains(image):
         machine.check(chain)
         for layer in alone(chain):
             name, products = title(layer)
             theirs, ours = machine.layers("xnnpack", layer), machine.layers("cutis", layer)
-            pruned = sum(machine.layers("cutis", layer, DEAD).values()) if layer.layers[0].endswith(":1:1") else None
             row = layers.setdefault(name, dict(layer=name, products=products, times=0, xnnpack=sum(theirs.values()), cutis=sum(ours.values()),
-                                               pruned=pruned, xnnpack_by=named(theirs, kernels), cutis_by=demangled(ours)))
+                                               xnnpack_by=named(theirs, kernels), cutis_by=demangled(ours)))
             row["times"] += chain.times
         dead = 0 if chain.channels == 3 else DEAD
         theirs = machine.layers("xnnpack", chain)
@@ -228,15 +231,15 @@ def measure(machine, image, kernels):
     return list(layers.values()), steps
 
 
-def table(key, results, field):
-    lines = ["| " + key + " | " + " | ".join(f"{cpu}: XNNPACK | Cutis | pruned" for cpu in results) + " |",
-             "|---" * (1 + 3 * len(results)) + "|"]
+def table(key, results, field, who):
+    """Of the layers or steps of all processors; `who` names the columns of each."""
+    lines = ["| " + key + " | " + " | ".join(f"{cpu}, {name}" for cpu in results for name in who) + " |",
+             "|---" * (1 + len(who) * len(results)) + "|"]
     for rows in zip(*(result[field] for result in results.values())):
-        cells = [thousands(row[who]) if row[who] is not None else "" for row in rows for who in ("xnnpack", "cutis", "pruned")]
+        cells = [thousands(row[name]) for row in rows for name in who]
         times = f" ({rows[0]['times']} times)" if rows[0]["times"] > 1 else ""
         lines.append(f"| {rows[0][key]}{times} | " + " | ".join(cells) + " |")
-    sums = [thousands(sum(row["times"] * (row["cutis"] if row[who] is None else row[who]) for row in result[field]))
-            for result in results.values() for who in ("xnnpack", "cutis", "pruned")]
+    sums = [thousands(sum(row["times"] * row[name] for row in result[field])) for result in results.values() for name in who]
     return lines + ["| sum | " + " | ".join(sums) + " |", ""]
 
 
@@ -260,15 +263,15 @@ def main():
         layers, steps = measure(machine, options.size, kernels)
         networks = {model.name: demangled(machine.network(model)) for model in options.model}
         results[cpu] = dict(layers=layers, steps=steps, networks=networks)
+        (work / "compare.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     text = [f"Thousand instructions, images of {options.size} x {options.size}.", ""]
-    text += table("layer", results, "layers") + table("step", results, "steps")
+    text += table("layer", results, "layers", ["xnnpack", "cutis"]) + table("step", results, "steps", ["xnnpack", "cutis", "pruned"])
     for cpu, result in results.items():
         text += [f"{cpu}, {name}: {thousands(sum(counts.values()))}" for name, counts in result["networks"].items()]
         used = collections.Counter()
         for row in result["layers"]:
             used.update({name: count * row["times"] for name, count in row["xnnpack_by"].items()})
         text += [f"{cpu}, XNNPACK's kernels: " + ", ".join(f"{name} {thousands(count)}" for name, count in used.most_common() if count > 1e4), ""]
-    (work / "compare.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     (work / "compare.md").write_text("\n".join(text), encoding="utf-8")
     print("\n".join(text))
 
