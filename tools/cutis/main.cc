@@ -26,6 +26,7 @@ int Main(int argc, char** argv) {
       "Cutis: tells basal cell carcinoma (bcc) from other skin lesions in dermoscopic images.\n"
       "Not a medical device.\n",
       "cutis"};
+  app.allow_windows_style_options(false);  // /name is a path
   app.set_version_flag("--version", "cutis " CUTIS_VERSION);
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad input (a model or an image).");
