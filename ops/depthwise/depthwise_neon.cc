@@ -2,8 +2,8 @@
 //
 // smull and smlal multiply 8 signed bytes into 16 bits: pixels are x ^ 0x80, at least -128, weights lie in [-127, 127], so two
 // products sum to 2 * 128 * 127 = 32512 at most, and 16 bits hold two taps exactly, which saddw adds to 32-bit sums
-// (panel_smlal.h has the same proof). Highway's way, pairs of words into 32 bits, takes 48 multiplications for 16 outputs of 3x3
-// where this takes 18, and 20 additions.
+// (panel_smlal.h has the same proof). Highway's way, pairs of words into 32 bits, takes 48 multiplications for 16 outputs of
+// 3x3 where this takes 18, and 20 additions.
 //
 // A block is 16 channels. Its input rows are padded and their signs shifted, once each, into a ring of as many rows as the
 // window has, so that every output is an interior one.

@@ -5,8 +5,8 @@
                                             [--model FILE.cutis ...]
 
 FOLDER is the root of the arm64 packages libxnnpack-dev, what it depends on, libc6, libgcc-s1 and libstdc++6 of Debian 13, unpacked (docs/
-performance.md). Needs the cross compiler and qemu-user as targets/build.sh does. Before anything is counted both must give the same bytes for
-each layer. A count is that of a process with two runs less that of one with one run, so that loading and packing do not count; one thread.
+performance.md). Needs the cross compiler and qemu-user as targets/build.sh does. Before a step is counted (stem, block, head) both must give
+the same bytes for it, but for a block's sum. A count is that of a process with two runs less that of one with one run, so that loading and packing do not count; one thread.
 Of each --model the instructions for one image are counted by function (cutis bench). Written to WORK: compare.json, compare.md.
 """
 
