@@ -75,6 +75,16 @@ std::vector<uint8_t> Read(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+// For a device that takes a file of this size; its memory for images is the caller's to set.
+Preprocess RecipeFor(const std::vector<uint8_t>& file, std::span<const PreprocessStep> steps, DeviceLimits* device) {
+  device->name = "the test";
+  device->image_file_bytes = file.size();
+  Preprocess recipe;
+  recipe.steps = steps;
+  recipe.device = device;
+  return recipe;
+}
+
 struct Outcome {
   Status status;
   int64_t peak = 0;  // bytes beside those before
@@ -114,12 +124,8 @@ TEST_CASE("an image takes what its header promises, and no more than the device 
       CAPTURE(std::string(name));
       const std::vector<uint8_t> file = Read(name);
       DeviceLimits device;
-      device.name = "the test";
-      device.image_file_bytes = file.size();
-      Preprocess recipe;
+      Preprocess recipe = RecipeFor(file, steps, &device);
       recipe.decoder = decoder;
-      recipe.steps = steps;
-      recipe.device = &device;
       // The least that it is accepted with is the promise.
       uint64_t low = 0, high = uint64_t{1} << 30;
       while (high - low > 1) {
@@ -156,11 +162,7 @@ TEST_CASE("data that unpack to more than the header says take no more than it pr
     CAPTURE(std::string(name));
     const std::vector<uint8_t> file = Read(name);
     DeviceLimits device;
-    device.name = "the test";
-    device.image_file_bytes = file.size();
-    Preprocess recipe;
-    recipe.steps = steps;
-    recipe.device = &device;
+    const Preprocess recipe = RecipeFor(file, steps, &device);
     int64_t most = 0;
     uint64_t low = 0, high = uint64_t{1} << 30;  // the promise: from there on, it is refused for its data, not its size
     while (high - low > 1) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The programs for Windows under Wine: a model and a picture whose names are not ASCII, and the same answers as the native ones give.
+"""The programs for Windows under Wine: a model and a picture whose names are not ASCII. Both programs give the same answer, and the self-test
+compares it with what the converter, a program for Linux, wrote into the model.
 
     command_line_test.py CUTIS_EXE CUTIS_DEVICE_EXE MODEL PICTURE     Meson gives the command that runs them in MESON_EXE_WRAPPER
 """
