@@ -12,11 +12,14 @@ constexpr Isa kOrder[] = {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, I
 constexpr Isa kOrder[] = {Isa::kScalar, Isa::kNeon, Isa::kDotprod, Isa::kI8mm};
 #elif defined(CUTIS_ARCH_ARM)
 constexpr Isa kOrder[] = {Isa::kScalar, Isa::kNeon};
+#elif defined(CUTIS_ARCH_WASM)
+constexpr Isa kOrder[] = {Isa::kScalar, Isa::kSimd128};
 #else
 constexpr Isa kOrder[] = {Isa::kScalar};
 #endif
 
-constexpr const char* kNames[] = {"scalar", "sse4", "avx2", "avxvnni", "avx512vnni", "amx", "neon", "dotprod", "i8mm"};
+constexpr const char* kNames[] = {"scalar", "sse4", "avx2",    "avxvnni", "avx512vnni",
+                                  "amx",    "neon", "dotprod", "i8mm",    "simd128"};
 
 }  // namespace
 
@@ -27,8 +30,8 @@ Result<CpuFeatures> MaskCpu(CpuFeatures have, const char* name) {
   for (const char* other : kNames) known = known || std::strcmp(other, name) == 0;
   if (!known) {
     return Status::Error(Code::kUsage,
-                         "unknown instruction set \"%s\"; the names are scalar sse4 avx2 avxvnni avx512vnni amx and "
-                         "scalar neon dotprod i8mm",
+                         "unknown instruction set \"%s\"; the names are scalar sse4 avx2 avxvnni avx512vnni amx, "
+                         "scalar neon dotprod i8mm, and scalar simd128",
                          name);
   }
   CpuFeatures mask = 0;

@@ -10,7 +10,9 @@
 namespace cutis {
 
 // Instruction sets in the order of preference; each architecture uses its own part of the list.
-enum class Isa : uint8_t { kScalar, kSse4, kAvx2, kAvxVnni, kAvx512Vnni, kAmx, kNeon, kDotprod, kI8mm };
+enum class Isa : uint8_t { kScalar, kSse4, kAvx2, kAvxVnni, kAvx512Vnni, kAmx, kNeon, kDotprod, kI8mm, kSimd128 };
+inline constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kSse4, Isa::kAvx2,    Isa::kAvxVnni, Isa::kAvx512Vnni,
+                                   Isa::kAmx,    Isa::kNeon, Isa::kDotprod, Isa::kI8mm,    Isa::kSimd128};
 
 const char* NameOf(Isa isa);  // "scalar", "sse4", ..., as on the command line
 

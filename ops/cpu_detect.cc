@@ -107,6 +107,9 @@ CpuFeatures Detect() {
   if ((getauxval(AT_HWCAP) & kNeon) == kNeon) features |= FeatureOf(Isa::kNeon);
   return features;
 }
+#elif defined(CUTIS_ARCH_WASM)
+// A module that holds these instructions does not load where they are missing: there is nothing to ask.
+CpuFeatures Detect() { return FeatureOf(Isa::kScalar) | FeatureOf(Isa::kSimd128); }
 #else
 CpuFeatures Detect() { return FeatureOf(Isa::kScalar); }
 #endif

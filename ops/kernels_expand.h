@@ -14,6 +14,11 @@
 #define CUTIS_ARM64(...)
 #define CUTIS_HWY(kind, stem) CUTIS_KERNEL(kind, kNeon, 0, stem##_neon)
 #define CUTIS_HWY_BUT_ARM64 CUTIS_HWY
+#elif defined(CUTIS_ARCH_WASM)
+#define CUTIS_X86(...)
+#define CUTIS_ARM64(...)
+#define CUTIS_HWY(kind, stem) CUTIS_KERNEL(kind, kSimd128, 0, stem##_simd128)
+#define CUTIS_HWY_BUT_ARM64 CUTIS_HWY
 #else
 #define CUTIS_X86(...)
 #define CUTIS_ARM64(...)

@@ -66,7 +66,7 @@ CUTIS_API uint32_t cutis_format_version(void);
 
 typedef struct cutis_open_options {
   size_t struct_size;
-  const char* isa; /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm"; NULL: the environment
+  const char* isa; /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm", "simd128"; NULL: the environment
                       variable CUTIS_ISA if set, else all that the machine has. Results are the same bits for each. */
   int copy;        /* not 0: take a private copy of the bytes before they are checked (for removable media) */
   const char* tune_file; /* what cutis bench --autotune has measured on this CPU for this model, or NULL: which instruction set

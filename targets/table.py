@@ -66,9 +66,10 @@ def rows_of(folder, name, files, cpus, model):
     stage, = folder.glob(f"cutis-*-{name}/")
     archive = stage.with_name(stage.name + ".tar.xz")
     program = next(path for path in sorted((stage / "bin").iterdir()) if path.stem == "cutis")
+    code = program.with_suffix(".wasm") if program.suffix == ".js" else program
     shared = sorted(path for pattern in ("lib/libcutis.so*", "bin/libcutis*.dll") for path in stage.glob(pattern) if not path.is_symlink())
-    library = shared[0] if shared else stage / "lib/libcutis.a"
-    what = [name, compiler_of(ROOT / f"build-{name}"), size(archive), size(library), size(program)]
+    library = size(shared[0]) if shared else ""
+    what = [name, compiler_of(ROOT / f"build-{name}"), size(archive), library, size(code)]
     for cpu in cpus:
         found = self_test(folder, emulator(files), cpu, program, model)
         print(f"{name} on {cpu}: {found['isa']}, {found['output_hash']}", file=sys.stderr)

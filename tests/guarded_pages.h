@@ -1,4 +1,5 @@
-// Memory between two pages that fault on any access. One implementation a system: guarded_pages_posix.cc, guarded_pages_windows.cc.
+// Memory between two pages that fault on any access. One implementation a system: guarded_pages_posix.cc, guarded_pages_windows.cc;
+// guarded_pages_wasm.cc finds only what is written there.
 #ifndef CUTIS_TESTS_GUARDED_PAGES_H_
 #define CUTIS_TESTS_GUARDED_PAGES_H_
 

@@ -78,6 +78,23 @@ windows() {
   logs+=("$build/meson-logs/windows.json")
 }
 
+# wasm: operators and the bits of a model as WebAssembly under Node.js.
+wasm() {
+  local build=build-test-wasm tool
+  for tool in em++ node; do
+    command -v "$tool" >/dev/null || { skip wasm "no $tool (Debian: emscripten)"; return; }
+  done
+  echo "== wasm: building"
+  PATH="$root/build:$PATH" configure "$build" . --cross-file targets/cross/wasm32.ini \
+    -Dbuildtype=release -Doptimization=s -Db_ndebug=true -Dtests=true -Dtools=true -Dconverter=false -Dwerror=true \
+    -Dxnnpack=disabled -Dturbojpeg=disabled
+  ninja -C "$build" --quiet tests/ops/ops_test.js tests/emulated/same_bits.js tests/tools/source/source.cutis ||
+    { echo "== wasm: the build failed"; exit 1; }
+  echo "== wasm: testing under Node.js"
+  meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 4 --logbase wasm ops "same bits" </dev/null || failed=true
+  logs+=("$build/meson-logs/wasm.json")
+}
+
 # check FOLDER NAME TIMEOUT_FACTOR: builds it and runs its tests. A build that fails ends the whole script: nothing was tested.
 check() {
   local build=$1 name=$2 factor=$3
@@ -104,6 +121,7 @@ if $all; then
   emulate armv7 arm-linux-gnueabihf-g++ qemu-arm cortex-a7 "scalar neon"
   emulate riscv64 riscv64-linux-gnu-g++ qemu-riscv64 rv64 scalar
   windows
+  wasm
 fi
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1

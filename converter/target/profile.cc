@@ -59,8 +59,8 @@ Result<Profile> ParseProfile(std::string_view text, const std::string& where) {
   CUTIS_TRY(object.Finish());
   if (profile.name.empty()) return Status::Error(Code::kBadInput, "%s: is empty", object.Where("name").c_str());
   std::string known;
-  for (int i = 0; i <= static_cast<int>(Isa::kI8mm); ++i) {
-    const char* const name = NameOf(static_cast<Isa>(i));
+  for (const Isa isa : kAllIsas) {
+    const char* const name = NameOf(isa);
     if (profile.isa == name) return profile;
     known.append(known.empty() ? "" : ", ").append(name);
   }

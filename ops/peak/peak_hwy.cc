@@ -23,6 +23,8 @@ template <class Vector>
 HWY_INLINE void Forget(Vector& value) {
 #if defined(CUTIS_ARCH_X86)
   __asm__ volatile("" : "+x"(value.raw));
+#elif defined(CUTIS_ARCH_WASM)
+  __asm__ volatile("" : "+r"(value.raw));
 #else
   __asm__ volatile("" : "+w"(value.raw));
 #endif

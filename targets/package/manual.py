@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-ISAS = ["scalar", "sse4", "avx2", "avxvnni", "avx512vnni", "amx", "neon", "dotprod", "i8mm"]
+ISAS = ["scalar", "sse4", "avx2", "avxvnni", "avx512vnni", "amx", "neon", "dotprod", "i8mm", "simd128"]
 UNKNOWN = ("N", "INT", "FLOAT", "NAME")  # arguments that are no files and of which nothing more is known
 ENVIRONMENT = {"CUTIS_ISA": "Use no instruction set after this one, as --isa does."}
 

@@ -17,14 +17,18 @@ suffix='' libraries='`lib/libcutis.a` and, where the system has shared libraries
 if [ -e "$folder/bin/cutis.exe" ]; then
   suffix=.exe libraries='`bin/libcutis-0.dll` with its import library `lib/libcutis.dll.a`, `lib/libcutis.a`'
 fi
+program=bin/cutis$suffix linked='linked statically'
+if [ -e "$folder/bin/cutis.js" ]; then
+  program='node bin/cutis.js' linked='for Node.js 16 or later' libraries='`lib/libcutis.a`'
+fi
 cat <<TEXT
-This archive: \`bin/cutis$suffix\`, linked statically; $libraries, with headers,
+This archive: \`$program\`, $linked; $libraries, with headers,
 pkg-config file and CMake package (\`-DCMAKE_PREFIX_PATH=\` this folder); \`sbom.spdx.json\`, what is linked or compiled in, with versions and licences.
-\`sha256sum -c SHA256SUMS\` checks the files, \`bin/cutis$suffix selftest MODEL.cutis\` whether this machine computes what the model file says.
+\`sha256sum -c SHA256SUMS\` checks the files, \`$program selftest MODEL.cutis\` whether this machine computes what the model file says.
 
 TEXT
 # Without the paragraphs on what only a workstation does.
-section README.md "Use it" | awk '/^\*\*/ { skip = /^\*\*(Convert|Put it|Build it)/ } !skip' | sed 's#build/cutis#bin/cutis'"$suffix"'#g; s#build/##g'
+section README.md "Use it" | awk '/^\*\*/ { skip = /^\*\*(Convert|Put it|Build it)/ } !skip' | sed 's#build/cutis#'"$program"'#g; s#build/##g'
 section README.md Limits
 version=$(sed -nE 's/^## ([0-9][^,]*).*/\1/p' CHANGELOG.md | head -n 1)
 echo "# Changelog"

@@ -32,6 +32,7 @@ LICENCES = {
     r"linux": "GPL-2.0-only WITH Linux-syscall-note",
     r"llvm-toolchain-\d+": "Apache-2.0 WITH LLVM-exception",
     r"mingw-w64": "ZPL-2.1",
+    r"emscripten": "(MIT OR NCSA) AND MIT AND CC0-1.0 AND Apache-2.0 WITH LLVM-exception",  # musl, dlmalloc, LLVM's libraries
     r"xnnpack": "BSD-3-Clause",
     r"(pthreadpool|cpuinfo)": "BSD-2-Clause",
 }
@@ -43,7 +44,7 @@ def output_of(*command, **options):
 
 
 def program_of(build):
-    return "cutis.exe" if (build / "cutis.exe").exists() else "cutis"
+    return next((name for name in ("cutis.exe", "cutis.js") if (build / name).exists()), "cutis")
 
 
 def headers(build):

@@ -127,8 +127,7 @@ class Chain {
 // The kernels of every instruction set that this machine has, and emulated ones of AMX that write quads.
 std::vector<BlockKernels> AllKernels(const BlockNodes& block) {
   std::vector<BlockKernels> all;
-  for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon,
-                        Isa::kDotprod, Isa::kI8mm}) {
+  for (const Isa isa : kAllIsas) {
     if (const auto mask = MaskCpu(DetectCpu(), NameOf(isa)); mask.ok()) all.push_back(ChooseBlockKernels(block, mask.value()));
   }
   for (const ExtraKernel* extra = FirstExtraKernel(); extra != nullptr; extra = extra->next) {

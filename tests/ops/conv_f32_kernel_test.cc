@@ -62,7 +62,7 @@ void RunConv(KernelOf<ConvF32Args> reference, KernelOf<ConvF32Args> kernel, cons
 }
 
 CUTIS_KERNEL_TEST(ConvF32) {
-  uint64_t seed = 1;
+  size_t seed = 1;
   for (size_t pixels = 1; pixels <= 14; ++pixels) {
     for (const int32_t channels : {1, 3, 4, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 50}) {
       for (const int32_t k : {1, 2, 7, 27}) RunConv(reference, kernel, name, pixels, channels, k, seed % 4, seed), ++seed;
@@ -163,7 +163,7 @@ CUTIS_KERNEL_TEST(DepthwiseF32) {
       {3, 3, 1, 1, 2, 3, 2, 3, 2, 3}, {3, 2, 3, 1, 2, 1, 0, 0, 4, 0},
       {2, 2, 1, 1, 1, 1, 3, 3, 3, 3},  // windows wholly in padding
   };
-  uint64_t seed = 1;
+  size_t seed = 1;
   for (const Window& window : kWindows) {
     for (const int32_t channels : {1, 3, 4, 7, 8, 9, 15, 16, 17, 20, 32, 35}) {
       for (const int32_t width : {1, 4, 7, 12}) {

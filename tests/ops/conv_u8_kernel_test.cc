@@ -156,7 +156,7 @@ CUTIS_KERNEL_TEST(ConvU8) {
   constexpr size_t kPixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 25, 41, 42, 43, 44, 45, 46};
   constexpr int32_t kChannels[] = {1, 4, 7, 8, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 63, 64, 65, 130};
   constexpr int32_t kGroups[] = {1, 2, 3, 9, 40};
-  uint64_t seed = 1;
+  size_t seed = 1;
   for (size_t pixels : kPixels) {
     for (int32_t channels : kChannels) {
       for (int32_t groups : kGroups) {

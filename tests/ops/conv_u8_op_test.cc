@@ -45,7 +45,7 @@ void CheckLayer(const Layer& layer, uint64_t seed) {
 }
 
 TEST_CASE("conv u8: direct sums, every cut") {
-  uint64_t seed = 1;
+  size_t seed = 1;
   const auto conv = [&](int32_t h, int32_t w, int32_t in, int32_t out, int32_t groups, const Window& window,
                         bool own_padding = false, int32_t stride_gap = 0, size_t image_gap = 0, int32_t batch = 2) {
     CheckLayer({OpKind::kConv, batch, h, w, in, out, groups, window, own_padding, stride_gap, image_gap}, seed++);
@@ -78,7 +78,7 @@ TEST_CASE("conv u8: more pixels than a block") {
 }
 
 TEST_CASE("dense u8: direct sums, every cut") {
-  uint64_t seed = 1;
+  size_t seed = 1;
   for (int32_t batch : {1, 2, 5}) {
     for (int32_t in : {4, 7, 33, 320}) {
       for (int32_t out : {1, 7, 16, 17, 50}) {
@@ -90,7 +90,7 @@ TEST_CASE("dense u8: direct sums, every cut") {
 }
 
 TEST_CASE("pruned conv and dense u8: direct sums, every cut") {
-  uint64_t seed = 1;
+  size_t seed = 1;
   const auto conv = [&](int32_t h, int32_t w, int32_t in, int32_t out, int32_t groups, const Window& window, int dead,
                         int32_t stride_gap = 0, size_t image_gap = 0) {
     CheckLayer({OpKind::kConv, 2, h, w, in, out, groups, window, seed % 2 == 0, stride_gap, image_gap, dead}, seed);
@@ -130,7 +130,7 @@ TEST_CASE("pruned weights give the bits of the dense ones") {
 }
 
 TEST_CASE("depthwise u8: direct sums, every cut") {
-  uint64_t seed = 1;
+  size_t seed = 1;
   constexpr Window kWindows[] = {{3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
                                  {3, 3, 2, 2, 1, 1, 0, 0, 1, 1},
                                  {5, 5, 2, 1, 1, 1, 2, 1, 2, 3},

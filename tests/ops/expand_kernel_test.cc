@@ -122,7 +122,7 @@ class ExpandCase {
 };
 
 void RunAll(KernelOf<ExpandU8Args> reference, KernelOf<ExpandU8Args> kernel, const char* name, bool sparse) {
-  uint64_t seed = 1;
+  size_t seed = 1;
   const auto run = [&](const Case& c) { ExpandCase(c, sparse, seed++).Compare(reference, kernel, name); };
   for (const int32_t panels : {1, 2, 3, 4, 5, 6, 7, 8}) {
     for (const int32_t groups : {1, 2, 7, 9, 33}) {

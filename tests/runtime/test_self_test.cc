@@ -80,8 +80,7 @@ TEST_CASE("the library's pictures decode, upright") {
 TEST_CASE("every instruction set, thread count and batch passes what another one measured") {
   for (const test::RawModel& plain : {test::SmallU8Model(), test::SmallF32Model(), Limited(test::SmallCalibratedModel())}) {
     const test::RawModel raw = WithSelfTest(plain);
-    for (const Isa isa : {Isa::kScalar, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx, Isa::kNeon,
-                          Isa::kDotprod, Isa::kI8mm}) {
+    for (const Isa isa : kAllIsas) {
       const auto cpu = MaskCpu(DetectCpu(), NameOf(isa));
       if (!cpu.ok()) continue;
       OpenOptions options;

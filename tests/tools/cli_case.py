@@ -23,7 +23,7 @@ SAMPLES = sorted(str(path) for path in (ROOT / "tools/samples").glob("*.jpg"))
 SOURCE = pathlib.Path(os.environ["CUTIS_SOURCE"])
 SLOW = os.environ.get("CUTIS_SLOW_BUILD") == "1"
 FULL = os.environ.get("CUTIS_FULL") == "1" and not SLOW
-ISAS = "scalar sse4 avx2 avxvnni avx512vnni amx neon dotprod i8mm".split()
+ISAS = "scalar sse4 avx2 avxvnni avx512vnni amx neon dotprod i8mm simd128".split()
 
 
 def run(*command, env=None, **options):

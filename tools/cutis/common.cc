@@ -17,7 +17,8 @@ namespace cutis::cli {
 void AddModelOptions(CLI::App& app, ModelOptions& options) {
   app.add_option("MODEL", options.path, "The .cutis file")->required()->type_name("");
   app.add_option("--isa", options.isa,
-                 "Use no instruction set after NAME: scalar sse4 avx2 avxvnni avx512vnni amx, or scalar neon dotprod i8mm. "
+                 "Use no instruction set after NAME: scalar sse4 avx2 avxvnni avx512vnni amx, scalar neon dotprod i8mm, or "
+                 "scalar simd128. "
                  "Default: all that the machine has, under the variable CUTIS_ISA")
       ->type_name("NAME");
 }

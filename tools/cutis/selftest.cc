@@ -36,8 +36,8 @@ Result<std::vector<const char*>> IsasToTest(const std::string& wanted) {
     return std::vector<const char*>{wanted.c_str()};
   }
   std::vector<const char*> isas;  // scalar at least
-  for (int i = 0; i <= static_cast<int>(Isa::kI8mm); ++i) {
-    const char* name = NameOf(static_cast<Isa>(i));
+  for (const Isa isa : kAllIsas) {
+    const char* name = NameOf(isa);
     if (MaskCpu(have, name).ok()) isas.push_back(name);
   }
   return isas;
