@@ -42,16 +42,16 @@ skip() {
 # emulate TARGET COMPILER QEMU CPU ISAS: the tests of operators, runtime and the bits of a model with each of the ISAS, built for TARGET
 # (targets/cross) as it ships, on an emulated CPU; and the sizes of what ships. The model is made by the cutis-convert of build/.
 emulate() {
-  local target=$1 compiler=$2 qemu=$3 cpu=$4 isas=$5 build=build-test-$1 linker=() sizes=()
-  if [ "$target" = aarch64 ]; then linker=(--cross-file targets/cross/lld.ini) sizes=(sizes); fi
+  local target=$1 compiler=$2 qemu=$3 cpu=$4 isas=$5 build=build-test-$1 linker=() sizes=() programs=()
+  if [ "$target" = aarch64 ]; then linker=(--cross-file targets/cross/lld.ini) sizes=(sizes) programs=(cutis tools/device/cutis-device); fi
   command -v "$compiler" >/dev/null || { skip "$target on $cpu" "no $compiler (targets/targets.list names its package)"; return; }
   command -v "$qemu" >/dev/null || { skip "$target on $cpu" "no $qemu (Debian: qemu-user)"; return; }
   echo "== $target: building"
   PATH="$root/build:$PATH" configure "$build" . --cross-file "targets/cross/$target.ini" --cross-file targets/cross/gcc.ini "${linker[@]}" \
-    -Dbuildtype=release -Doptimization=s -Db_ndebug=true -Dtests=true -Dtools=false -Ddevice_program=true -Ddevice_program_static=true \
+    -Dbuildtype=release -Doptimization=s -Db_ndebug=true -Dtests=true -Dtools=true -Dconverter=false -Dstatic_cli=true -Ddevice_program_static=true \
     -Dxnnpack=disabled -Dturbojpeg=disabled
   ninja -C "$build" --quiet tests/ops/ops_test tests/runtime/runtime_test tests/emulated/same_bits tests/tools/source/source.cutis \
-    "runtime/libcutis.so.$version" tools/device/cutis-device ||
+    "runtime/libcutis.so.$version" "${programs[@]}" ||
     { echo "== $target: the build failed"; exit 1; }
   echo "== $target: testing on $cpu"
   QEMU_CPU=$cpu CUTIS_TEST_ISAS=$isas meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 4 --logbase "$cpu" \

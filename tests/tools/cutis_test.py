@@ -28,10 +28,19 @@ class Usage(CliTest):
                           ["classify", MODEL, sample, "--threads", "two"], ["classify", MODEL, sample, "--threads"],
                           ["bench", MODEL, "--threads", "-1"],
                           ["bench", MODEL, "--threads", "99999999999999"], ["bench", MODEL, "--batch", "0"],
-                          ["bench", MODEL, "--runs", "0"], ["bench", MODEL, "--hash", "some"]):
+                          ["bench", MODEL, "--runs", "0"], ["bench", MODEL, "--hash", "some"], ["bench", MODEL, "--hash"],
+                          ["bench", MODEL, "--runs", "3x"], ["bench", MODEL, "--runs", "3", "--runs", "3"], ["bench", MODEL, "-x"],
+                          ["bench", MODEL, "--json=1"], ["bench", MODEL, "--t", "1"], ["bench", "--no-tune", MODEL, "--tune-file", "a"],
+                          ["inspect", MODEL, "--json", "--ops"], ["inspect", "--", "--json", MODEL]):
             with self.subTest(arguments=arguments):
                 self.assert_error(run(CUTIS, *arguments), 2)
         self.assert_error(run(CUTIS, "inspect", MODEL, "--frobnicate"), 2, "--frobnicate")
+        self.assert_error(run(CUTIS, "inspect", "--", "--json"), 3, "--json")
+
+    def test_forms_of_options(self):
+        long = self.good(CUTIS, "inspect", "--json", "--isa", "scalar", MODEL)
+        for arguments in (["--isa=scalar", MODEL, "--json"], [MODEL, "--js", "--is", "scalar"], ["--isa=scalar", "--json", "--", MODEL]):
+            self.assertEqual(self.good(CUTIS, "inspect", *arguments), long)
 
     def test_instruction_sets(self):
         for command in (["classify", MODEL, SAMPLES[0]], ["inspect", MODEL], ["bench", MODEL, "--runs", "1"]):

@@ -241,30 +241,23 @@ int RunBench(BenchOptions options) {
 
 }  // namespace
 
-Command AddBench(CLI::App& app) {
+Command MakeBench() {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* sub = app.add_subcommand("bench", "Measure time, memory and the output hash on generated inputs");
-  AddModelOptions(*sub, options->model);
-  AddTuneOptions(*sub, options->model);
-  AddThreads(*sub, options->threads);
-  sub->add_option("--batch", options->batch, "Images of one run")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(1, kMaxBatch));
-  sub->add_option("--runs", options->runs, "Timed runs, after a few to warm up")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(1, kMaxRuns));
-  sub->add_flag("--profile", options->profile, "Time every step, and print a row for each beside what the machine could do");
-  sub->add_option("--hash", options->hash, "What to hash over the generated inputs: the outputs, or all tensors too")
-      ->type_name("output|all")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"output", "all"}));
-  sub->add_flag(
-      "--autotune", options->autotune,
+  Command command("bench", "Measure time, memory and the output hash on generated inputs");
+  AddModelOptions(command, options->model);
+  AddTuneOptions(command, options->model);
+  AddThreads(command, options->threads);
+  command.AddNumber("batch", options->batch, 1, kMaxBatch, "Images of one run");
+  command.AddNumber("runs", options->runs, 1, kMaxRuns, "Timed runs, after a few to warm up");
+  command.AddFlag("profile", options->profile, "Time every step, and print a row for each beside what the machine could do");
+  command.AddChoice("hash", {"output", "all"}, options->hash,
+                    "What to hash over the generated inputs: the outputs, or all tensors too");
+  command.AddFlag(
+      "autotune", options->autotune,
       "Measure which instruction set is fastest for each step, and keep it in --tune-file or the user's cache folder");
-  sub->add_flag("--json", options->json, "One JSON object");
-  return {sub, [options] { return RunBench(*options); }};
+  command.AddFlag("json", options->json, "One JSON object");
+  command.run = [options] { return RunBench(*options); };
+  return command;
 }
 
 }  // namespace cutis::cli

@@ -202,19 +202,20 @@ int RunClassify(ClassifyOptions options) {
 
 }  // namespace
 
-Command AddClassify(CLI::App& app) {
+Command MakeClassify() {
   auto options = std::make_shared<ClassifyOptions>();
-  CLI::App* sub = app.add_subcommand("classify", "Judge images (JPEG or PNG): bcc, not_bcc, refer or unusable");
-  AddModelOptions(*sub, options->model);
-  AddTuneOptions(*sub, options->model);
-  sub->add_option("IMAGES", options->images, "The image files")->required()->type_name("");
-  sub->add_option("--operating-point", options->operating_point,
-                  "The threshold to judge at (default: the model's own choice; see inspect)")
-      ->type_name("NAME");
-  AddThreads(*sub, options->threads);
-  sub->add_flag("--json", options->json, "One line of JSON an image");
-  sub->footer("All images are done; the exit code is 3 if any of them could not be judged. refer and unusable are results.");
-  return {sub, [options] { return RunClassify(*options); }};
+  Command command("classify", "Judge images (JPEG or PNG): bcc, not_bcc, refer or unusable");
+  AddModelOptions(command, options->model);
+  AddTuneOptions(command, options->model);
+  command.AddPositionals("IMAGES", options->images, "The image files");
+  command.AddText("operating-point", "NAME", options->operating_point,
+                  "The threshold to judge at (default: the model's own choice; see inspect)");
+  AddThreads(command, options->threads);
+  command.AddFlag("json", options->json, "One line of JSON an image");
+  command.SetFooter(
+      "All images are done; the exit code is 3 if any of them could not be judged. refer and unusable are results.");
+  command.run = [options] { return RunClassify(*options); };
+  return command;
 }
 
 }  // namespace cutis::cli

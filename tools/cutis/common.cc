@@ -14,34 +14,28 @@
 
 namespace cutis::cli {
 
-void AddModelOptions(CLI::App& app, ModelOptions& options) {
-  app.add_option("MODEL", options.path, "The .cutis file")->required()->type_name("");
-  app.add_option("--isa", options.isa,
-                 "Use no instruction set after NAME: scalar sse4 avx2 avxvnni avx512vnni amx, scalar neon dotprod i8mm, or "
-                 "scalar simd128. "
-                 "Default: all that the machine has, under the variable CUTIS_ISA")
-      ->type_name("NAME");
+void AddModelOptions(Command& command, ModelOptions& options) {
+  command.AddPositional("MODEL", options.path, "The .cutis file");
+  command.AddText("isa", "NAME", options.isa,
+                  "Use no instruction set after NAME: scalar sse4 avx2 avxvnni avx512vnni amx, scalar neon dotprod i8mm, or "
+                  "scalar simd128. Default: all that the machine has, under the variable CUTIS_ISA");
 }
 
 int32_t SessionThreads(const Model& model, int32_t asked, int32_t threads) {
   return asked == 0 && model.device() != nullptr ? std::min(threads, model.device()->threads) : threads;
 }
 
-void AddThreads(CLI::App& app, int32_t& threads) {
-  app.add_option("--threads", threads,
-                 "Threads of one run; 0: as many as the affinity mask and the CPU quota of the process allow")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(0, kMaxThreads));
+void AddThreads(Command& command, int32_t& threads) {
+  command.AddNumber("threads", threads, 0, kMaxThreads,
+                    "Threads of one run; 0: as many as the affinity mask and the CPU quota of the process allow");
 }
 
-void AddTuneOptions(CLI::App& app, ModelOptions& options) {
-  CLI::Option* file =
-      app.add_option("--tune-file", options.tune_file,
-                     "What bench --autotune has measured. Default: the one in the cache folder, if there is one "
-                     "and neither --isa nor CUTIS_ISA is given")
-          ->type_name("FILE");
-  app.add_flag("--no-tune", options.no_tune, "Use no tuning")->excludes(file);
+void AddTuneOptions(Command& command, ModelOptions& options) {
+  command.AddText("tune-file", "FILE", options.tune_file,
+                  "What bench --autotune has measured. Default: the one in the cache folder, if there is one and neither --isa "
+                  "nor CUTIS_ISA is given");
+  command.AddFlag("no-tune", options.no_tune, "Use no tuning");
+  command.Exclude("tune-file");
 }
 
 Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options) {

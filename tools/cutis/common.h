@@ -2,10 +2,8 @@
 #ifndef CUTIS_TOOLS_CUTIS_COMMON_H_
 #define CUTIS_TOOLS_CUTIS_COMMON_H_
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -14,6 +12,7 @@
 
 #include "ops/status.h"
 #include "runtime/model.h"
+#include "tools/cutis/options.h"
 #include "tools/threads.h"
 
 namespace cutis::cli {
@@ -25,15 +24,10 @@ using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::strin
 inline constexpr int32_t kMaxBatch = 1024;
 inline constexpr int32_t kMaxRuns = 1'000'000;
 
-// A subcommand: Add*() declares its options, and the function that it leaves in `run` does the work and gives the exit code.
-struct Command {
-  CLI::App* app = nullptr;
-  std::function<int()> run;
-};
-Command AddClassify(CLI::App& app);
-Command AddInspect(CLI::App& app);
-Command AddBench(CLI::App& app);
-Command AddSelfTest(CLI::App& app);
+Command MakeClassify();
+Command MakeInspect();
+Command MakeBench();
+Command MakeSelfTest();
 
 // Options that mean the same everywhere.
 struct ModelOptions {
@@ -43,10 +37,10 @@ struct ModelOptions {
   bool no_tune = false;
   int32_t threads = 1;  // that hash the file
 };
-void AddModelOptions(CLI::App& app, ModelOptions& options);
-void AddTuneOptions(CLI::App& app, ModelOptions& options);
+void AddModelOptions(Command& command, ModelOptions& options);
+void AddTuneOptions(Command& command, ModelOptions& options);
 // See ThreadsOf() for what becomes of the number.
-void AddThreads(CLI::App& app, int32_t& threads);
+void AddThreads(Command& command, int32_t& threads);
 // Those of a session: as asked for; where nothing was (0), what ThreadsOf() made of that, within what the model's device holds.
 int32_t SessionThreads(const Model& model, int32_t asked, int32_t threads);
 

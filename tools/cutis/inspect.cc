@@ -434,15 +434,16 @@ int RunInspect(const InspectOptions& options) {
 
 }  // namespace
 
-Command AddInspect(CLI::App& app) {
+Command MakeInspect() {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* sub =
-      app.add_subcommand("inspect", "Show a model file: graph, quantisation, kernels, memory plan, recipe, labels, provenance");
-  AddModelOptions(*sub, options->model);
-  AddTuneOptions(*sub, options->model);
-  sub->add_flag("--json", options->json, "The same as one JSON object, with every tensor of the plan");
-  sub->add_flag("--ops", options->ops, "Only the operators, as the Meson option ops takes them")->excludes("--json");
-  return {sub, [options] { return RunInspect(*options); }};
+  Command command("inspect", "Show a model file: graph, quantisation, kernels, memory plan, recipe, labels, provenance");
+  AddModelOptions(command, options->model);
+  AddTuneOptions(command, options->model);
+  command.AddFlag("json", options->json, "The same as one JSON object, with every tensor of the plan");
+  command.AddFlag("ops", options->ops, "Only the operators, as the Meson option ops takes them");
+  command.Exclude("json");
+  command.run = [options] { return RunInspect(*options); };
+  return command;
 }
 
 }  // namespace cutis::cli

@@ -130,18 +130,18 @@ int RunSelfTests(SelfTestOptions options) {
 
 }  // namespace
 
-Command AddSelfTest(CLI::App& app) {
+Command MakeSelfTest() {
   auto options = std::make_shared<SelfTestOptions>();
-  CLI::App* sub = app.add_subcommand(
-      "selftest", "Whether this machine computes what the model file says: outputs and verdicts, with every instruction set");
-  sub->add_option("MODEL", options->model.path, "The .cutis file")->required()->type_name("");
-  sub->add_option("--isa", options->model.isa,
-                  "This instruction set alone. Default: each that the machine has, under CUTIS_ISA")
-      ->type_name("NAME");
-  AddThreads(*sub, options->threads);
-  sub->add_flag("--quick", options->quick, "two generated inputs instead of 32; the pictures all the same");
-  sub->add_flag("--json", options->json, "one JSON object a line for each instruction set");
-  return {sub, [options] { return RunSelfTests(*options); }};
+  Command command("selftest",
+                  "Whether this machine computes what the model file says: outputs and verdicts, with every instruction set");
+  command.AddPositional("MODEL", options->model.path, "The .cutis file");
+  command.AddText("isa", "NAME", options->model.isa,
+                  "This instruction set alone. Default: each that the machine has, under CUTIS_ISA");
+  AddThreads(command, options->threads);
+  command.AddFlag("quick", options->quick, "two generated inputs instead of 32; the pictures all the same");
+  command.AddFlag("json", options->json, "one JSON object a line for each instruction set");
+  command.run = [options] { return RunSelfTests(*options); };
+  return command;
 }
 
 }  // namespace cutis::cli
