@@ -41,32 +41,43 @@ Result<Judgement> JudgeImage(const Session& session, int32_t image, const char* 
   return judgement;
 }
 
-Result<Classification> ClassifyImage(Session& session, std::span<const uint8_t> encoded, const char* operating_point,
-                                     std::span<float> probabilities) {
-  const Preprocess* recipe = session.model().preprocess();
-  const VerdictRecipe* verdict = session.model().verdict();
-  if (recipe == nullptr || verdict == nullptr) {
-    return Status::Error(Code::kUsage, "this model says nothing about images or verdicts: give it tensors");
-  }
-  const size_t labels = verdict->labels.size(), features = verdict->limits ? verdict->limits->features : 0;
-  if (probabilities.size() != labels) {
-    return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", probabilities.size(), labels);
-  }
+static Status CheckVerdict(const Session& session, size_t probabilities) {
+  const VerdictRecipe* recipe = session.model().verdict();
+  if (recipe == nullptr) return Status::Error(Code::kUsage, "this model says nothing about verdicts: it gives tensors");
+  if (probabilities == recipe->labels.size()) return {};
+  return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", probabilities,
+                       recipe->labels.size());
+}
+
+Result<Judgement> JudgeImage(const Session& session, int32_t image, const char* operating_point,
+                             std::span<float> probabilities) {
+  CUTIS_TRY(CheckVerdict(session, probabilities.size()));
+  const VerdictRecipe& recipe = *session.model().verdict();
+  const size_t labels = recipe.labels.size(), features = recipe.limits ? recipe.limits->features : 0;
   const std::unique_ptr<float[], MallocDeleter> values(static_cast<float*>(std::malloc((labels + features) * sizeof(float))));
   if (values == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for %zu outputs", labels + features);
-  const std::span<float> outputs(values.get(), labels), seen(values.get() + labels, features);
+  return JudgeImage(session, image, operating_point, {values.get(), labels}, probabilities, {values.get() + labels, features});
+}
 
-  Classification made;
+Result<ImageTimes> SetImage(Session& session, int32_t image, std::span<const uint8_t> encoded) {
+  const Preprocess* recipe = session.model().preprocess();
+  if (recipe == nullptr) return Status::Error(Code::kUsage, "this model says nothing about images: give it tensors");
   const uint64_t start = Nanoseconds();
-  CUTIS_ASSIGN(const Image image, DecodeImage(encoded, *recipe, session.options().threads));
+  CUTIS_ASSIGN(const Image picture, DecodeImage(encoded, *recipe, session.options().threads));
   const uint64_t decoded = Nanoseconds();
-  CUTIS_TRY(session.SetInputImage(0, image));
-  const uint64_t preprocessed = Nanoseconds();
+  CUTIS_TRY(session.SetInputImage(image, picture));
+  return ImageTimes{Milliseconds(start, decoded), Milliseconds(decoded, Nanoseconds())};
+}
+
+Result<Classification> ClassifyImage(Session& session, std::span<const uint8_t> encoded, const char* operating_point,
+                                     std::span<float> probabilities) {
+  CUTIS_TRY(CheckVerdict(session, probabilities.size()));
+  Classification made;
+  CUTIS_ASSIGN(made.image, SetImage(session, 0, encoded));
+  const uint64_t start = Nanoseconds();
   CUTIS_TRY(session.Run(1));
-  CUTIS_ASSIGN(made.judgement, JudgeImage(session, 0, operating_point, outputs, probabilities, seen));
-  made.decode_ms = Milliseconds(start, decoded);
-  made.preprocess_ms = Milliseconds(decoded, preprocessed);
-  made.inference_ms = Milliseconds(preprocessed, Nanoseconds());
+  CUTIS_ASSIGN(made.judgement, JudgeImage(session, 0, operating_point, probabilities));
+  made.inference_ms = Milliseconds(start, Nanoseconds());
   return made;
 }
 

@@ -63,28 +63,31 @@ cutis_status GiveModel(Result<std::unique_ptr<Model>> result, cutis_model** mode
   return CUTIS_OK;
 }
 
-Status Classify(Session* session, const void* encoded, size_t size, const char* operating_point, cutis_result* result) {
+// What `result` says of the caller's memory, `judge(probabilities)` into memory of our own, and what came of it into `result`.
+template <class Function>
+Status GiveResult(const Session* session, cutis_result* result, Function judge) {
+  if (result->struct_size < offsetof(cutis_result, verdict)) {
+    return Status::Error(Code::kUsage, "struct_size of the result is not set");
+  }
+  cutis_result full = CUTIS_RESULT_INIT;
+  full.probabilities = result->probabilities;
+  full.probability_count = result->probability_count;
   const cutis::VerdictRecipe* verdict = session->model().verdict();
   const size_t labels = verdict != nullptr ? verdict->labels.size() : 0;
-  if (result->probabilities != nullptr && result->probability_count < labels) {
-    return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", result->probability_count,
-                         labels);
+  if (full.probabilities != nullptr && full.probability_count < labels) {
+    return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", full.probability_count, labels);
   }
   const std::unique_ptr<float[], cutis::MallocDeleter> probabilities(
       static_cast<float*>(std::malloc((labels + 1) * sizeof(float))));
   if (probabilities == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for %zu probabilities", labels);
-  CUTIS_ASSIGN(const cutis::Classification made, cutis::ClassifyImage(*session, {static_cast<const uint8_t*>(encoded), size},
-                                                                      operating_point, {probabilities.get(), labels}));
-  const cutis::Judgement& judgement = made.judgement;
-  if (result->probabilities != nullptr) std::memcpy(result->probabilities, probabilities.get(), labels * sizeof(float));
-  result->verdict = static_cast<cutis_verdict>(judgement.verdict);
-  result->p_bcc = judgement.p_bcc;
-  result->operating_point = judgement.operating_point != nullptr ? judgement.operating_point->name : nullptr;
-  result->reasons = judgement.reasons;
-  result->bcc_share = verdict->calibration ? verdict->calibration->bcc_share : 0.0f;
-  result->decode_ms = made.decode_ms;
-  result->preprocess_ms = made.preprocess_ms;
-  result->inference_ms = made.inference_ms;
+  CUTIS_ASSIGN(const cutis::Judgement judgement, judge(std::span<float>(probabilities.get(), labels), &full));
+  if (full.probabilities != nullptr) std::memcpy(full.probabilities, probabilities.get(), labels * sizeof(float));
+  full.verdict = static_cast<cutis_verdict>(judgement.verdict);
+  full.p_bcc = judgement.p_bcc;
+  full.operating_point = judgement.operating_point != nullptr ? judgement.operating_point->name : nullptr;
+  full.reasons = judgement.reasons;
+  full.bcc_share = verdict->calibration ? verdict->calibration->bcc_share : 0.0f;
+  WriteStruct(full, result);
   return {};
 }
 
@@ -272,21 +275,44 @@ const void* cutis_session_output(const cutis_session* session, int32_t index, in
   return session == nullptr ? nullptr : ToSession(session)->output(index, image);
 }
 
+cutis_status cutis_session_set_image(cutis_session* session, int32_t image, const void* encoded, size_t size,
+                                     cutis_image_times* times, char* error, size_t error_size) {
+  if (session == nullptr || encoded == nullptr) return Report(NullArgument("session or image"), error, error_size);
+  const Result<cutis::ImageTimes> made =
+      cutis::SetImage(*ToSession(session), image, {static_cast<const uint8_t*>(encoded), size});
+  if (!made.ok()) return Report(made.status(), error, error_size);
+  if (times == nullptr) return CUTIS_OK;
+  const cutis_image_times full = {sizeof full, made.value().decode_ms, made.value().preprocess_ms};
+  if (!WriteStruct(full, times)) {
+    return Report(Status::Error(Code::kUsage, "struct_size of the times is not set"), error, error_size);
+  }
+  return CUTIS_OK;
+}
+
+cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point, cutis_result* result,
+                                 char* error, size_t error_size) {
+  if (session == nullptr || result == nullptr) return Report(NullArgument("session or result"), error, error_size);
+  const auto judge = [session, image, operating_point](std::span<float> probabilities, cutis_result*) {
+    return cutis::JudgeImage(*ToSession(session), image, operating_point, probabilities);
+  };
+  return Report(GiveResult(ToSession(session), result, judge), error, error_size);
+}
+
 cutis_status cutis_session_classify(cutis_session* session, const void* encoded, size_t size, const char* operating_point,
                                     cutis_result* result, char* error, size_t error_size) {
   if (session == nullptr || encoded == nullptr || result == nullptr)
     return Report(NullArgument("session, image or result"), error, error_size);
-  cutis_result full = CUTIS_RESULT_INIT;
-  if (result->struct_size < offsetof(cutis_result, verdict)) {
-    return Report(Status::Error(Code::kUsage, "struct_size of the result is not set"), error, error_size);
-  }
-  full.probabilities = result->probabilities;
-  full.probability_count = result->probability_count;
-  if (Status status = Classify(ToSession(session), encoded, size, operating_point, &full); !status.ok()) {
-    return Report(status, error, error_size);
-  }
-  WriteStruct(full, result);
-  return CUTIS_OK;
+  const auto judge = [session, encoded, size, operating_point](std::span<float> probabilities,
+                                                               cutis_result* full) -> Result<cutis::Judgement> {
+    CUTIS_ASSIGN(const cutis::Classification made,
+                 cutis::ClassifyImage(*ToSession(session), {static_cast<const uint8_t*>(encoded), size}, operating_point,
+                                      probabilities));
+    full->decode_ms = made.image.decode_ms;
+    full->preprocess_ms = made.image.preprocess_ms;
+    full->inference_ms = made.inference_ms;
+    return made.judgement;
+  };
+  return Report(GiveResult(ToSession(session), result, judge), error, error_size);
 }
 
 cutis_status cutis_model_self_test(const cutis_model* model, const cutis_session_options* options, int quick,

@@ -263,6 +263,20 @@ CUTIS_API cutis_status cutis_session_classify(cutis_session* session, const void
                                               const char* operating_point, cutis_result* result, char* error,
                                               size_t error_size);
 
+/* The three steps of cutis_session_classify, for several images in one run: cutis_session_set_image for each,
+ * cutis_session_run, cutis_session_judge for each. The results are the same bits as one by one. */
+typedef struct cutis_image_times {
+  size_t struct_size;
+  double decode_ms, preprocess_ms;
+} cutis_image_times;
+/* Decodes and preprocesses a JPEG or PNG file's bytes into image `image` of the next run. `times` may be NULL. An image that is
+ * refused leaves its place without an input that was set: run only as many as are there. */
+CUTIS_API cutis_status cutis_session_set_image(cutis_session* session, int32_t image, const void* encoded, size_t size,
+                                               cutis_image_times* times, char* error, size_t error_size);
+/* After a run and before the next input is set. The times in `result` are 0. */
+CUTIS_API cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point,
+                                           cutis_result* result, char* error, size_t error_size);
+
 /* -- self-test
  * ------------------------------------------------------------------------------------------------------------------- */
 

@@ -150,6 +150,17 @@ class Session {
     error.status_ = cutis_session_classify(handle_, encoded, size, operating_point, result, error.text_, Error::kSize);
     return error;
   }
+  // Classify in three steps, for several images in one run: SetImage for each, Run, Judge for each.
+  Error SetImage(int32_t image, const void* encoded, size_t size, cutis_image_times* times = nullptr) {
+    Error error;
+    error.status_ = cutis_session_set_image(handle_, image, encoded, size, times, error.text_, Error::kSize);
+    return error;
+  }
+  Error Judge(int32_t image, cutis_result* result, const char* operating_point = nullptr) const {
+    Error error;
+    error.status_ = cutis_session_judge(handle_, image, operating_point, result, error.text_, Error::kSize);
+    return error;
+  }
 
  private:
   cutis_session* handle_ = nullptr;

@@ -177,6 +177,45 @@ static void TestClassify(cutis_session* session, float bcc_share) {
   EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
 }
 
+/* Several images in one run get what each gets alone. */
+static void TestBatch(const cutis_model* model) {
+  char error[256];
+  float alone[kLabels], together[kLabels];
+  cutis_session* session = NULL;
+  cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
+  options.batch = 3;
+  EXPECT(cutis_session_create(model, &options, &session, error, sizeof error) == CUTIS_OK);
+  if (session == NULL) return;
+  cutis_result one = CUTIS_RESULT_INIT, result = CUTIS_RESULT_INIT;
+  one.probabilities = alone;
+  result.probabilities = together;
+  one.probability_count = result.probability_count = kLabels;
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &one, error, sizeof error) == CUTIS_OK);
+  cutis_image_times times = {sizeof times, -1.0, -1.0}, wrong = {0, 0.0, 0.0};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT(cutis_session_set_image(session, i, kPng, sizeof kPng, i == 1 ? NULL : &times, error, sizeof error) == CUTIS_OK);
+  }
+  EXPECT(times.decode_ms >= 0 && times.preprocess_ms >= 0);
+  EXPECT(cutis_session_run(session, 3, error, sizeof error) == CUTIS_OK);
+  for (int i = 0; i < 3; ++i) {
+    memset(together, 0, sizeof together);
+    EXPECT(cutis_session_judge(session, i, NULL, &result, error, sizeof error) == CUTIS_OK);
+    EXPECT(memcmp(alone, together, sizeof alone) == 0);
+    EXPECT(memcmp(&result.p_bcc, &one.p_bcc, sizeof one.p_bcc) == 0);
+    EXPECT(result.verdict == one.verdict && result.reasons == one.reasons && result.bcc_share == one.bcc_share);
+    EXPECT(result.inference_ms == 0 && result.decode_ms == 0);
+  }
+  EXPECT(cutis_session_judge(session, 3, NULL, &result, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_judge(session, -1, NULL, &result, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_judge(session, 0, "nowhere", &result, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_judge(session, 0, NULL, NULL, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_set_image(session, 3, kPng, sizeof kPng, NULL, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_set_image(session, 0, kPng, 30, NULL, error, sizeof error) == CUTIS_ERROR_BAD_INPUT);
+  EXPECT(cutis_session_set_image(session, 0, NULL, 30, NULL, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_set_image(session, 0, kPng, sizeof kPng, &wrong, error, sizeof error) == CUTIS_ERROR_USAGE);
+  cutis_session_destroy(session);
+}
+
 /* The features of the pixels decide, and a model without limits makes none. */
 static void TestUnusable(const cutis_model* model, int limited) {
   char error[256];
@@ -294,6 +333,7 @@ int main(int argc, char** argv) {
     TestCalibration(model, i == 3 || i == 4);
     TestLimits(model, i == 4);
     TestUnusable(model, i == 4);
+    TestBatch(model);
     TestSelfTest(model, i == 5);
     if (i != 4) TestSession(model, i == 3 ? 0.25f : 0.0f);
     cutis_model_close(model);

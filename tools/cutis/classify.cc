@@ -82,7 +82,7 @@ void PrintJsonOutcome(const Classifier& classifier, const std::string& path, con
   const std::span<const char* const> labels = recipe.labels;
   for (size_t i = 0; i < labels.size(); ++i) json["probabilities"][labels[i]] = classifier.probabilities[i];
   json["model_hash"] = Hex(classifier.model->sha256());
-  json["ms"] = {{"decode", outcome.decode_ms}, {"preprocess", outcome.preprocess_ms}, {"inference", outcome.inference_ms}};
+  json["ms"] = {{"decode", outcome.image.decode_ms}, {"preprocess", outcome.image.preprocess_ms}, {"inference", outcome.inference_ms}};
   PrintJsonLine(json);
 }
 
