@@ -25,6 +25,9 @@ static_assert(kReasonNoOperatingPoint == CUTIS_REASON_NO_OPERATING_POINT && kRea
               kReasonReferBand == CUTIS_REASON_REFER_BAND);
 static_assert(static_cast<int>(DataType::kU8) == CUTIS_U8 && static_cast<int>(DataType::kF32) == CUTIS_F32);
 
+// A model's handle is the model itself under another name.
+inline const cutis_model* ToHandle(const Model* model) { return reinterpret_cast<const cutis_model*>(model); }
+
 inline cutis_status Report(const Status& status, char* error, size_t error_size) {
   if (!status.ok() && error != nullptr && error_size > 0) {
     const size_t length = std::min(std::strlen(status.text()), error_size - 1);

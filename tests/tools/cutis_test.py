@@ -156,7 +156,6 @@ class Classify(CliTest):
         sample = pathlib.Path(SAMPLES[0]).read_bytes()
         bad = {
             "missing": self.folder / "none.jpg",
-            "folder": self.folder,
             "empty": self.path("empty.jpg"),
             "header only": self.path("header.jpg", sample[:200]),
             "text": self.path("text.png", b"this is no picture at all " * 20),

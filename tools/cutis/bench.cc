@@ -13,6 +13,7 @@
 #include "tools/cutis/common.h"
 #include "tools/cutis/profile.h"
 #include "tools/cutis/system.h"
+#include "tools/pipeline/read_file.h"
 
 namespace cutis::cli {
 namespace {
@@ -164,7 +165,12 @@ void PrintBench(const Model& model, const BenchOptions& options, const Measureme
 // The least of some runs of the hash alone, over as many bytes as the file has.
 Status MeasureHash(const Model& model, const std::string& path, int32_t threads, Measurement& result) {
   constexpr int kRuns = 3;
-  CUTIS_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(path, static_cast<size_t>(model.file_bytes())));
+  std::vector<uint8_t> bytes;
+  std::string error;
+  const size_t limit = static_cast<size_t>(model.file_bytes());
+  if (const cutis_status status = pipeline::ReadFile(path.c_str(), limit, &bytes, &error); status != CUTIS_OK) {
+    return Status::Error(static_cast<Code>(status), "%s", error.c_str());
+  }
   for (int run = 0; run < kRuns; ++run) {
     uint8_t digest[Sha256::kDigestBytes];
     const Stopwatch watch;

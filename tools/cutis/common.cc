@@ -1,14 +1,11 @@
 #include "tools/cutis/common.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "ops/cpu.h"
-#include "runtime/system_file.h"
 #include "tools/cutis/autotune.h"
 #include "tools/exit_code.h"
 
@@ -78,38 +75,6 @@ std::string PrintableLine(const std::string& text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
   return line;
-}
-
-Result<std::vector<uint8_t>> ReadFile(const std::string& path, size_t limit) {
-  std::FILE* const file = OpenStream(path.c_str());
-  if (file == nullptr) {
-    const bool missing = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
-    return Status::Error(missing ? Code::kBadInput : Code::kIo, "cannot open: %s", std::strerror(errno));
-  }
-  std::setvbuf(file, nullptr, _IONBF, 0);
-  std::vector<uint8_t> bytes;
-  struct stat info;
-  // The size is only a hint (a pipe has none): reading goes on until the end or the limit.
-  if (fstat(fileno(file), &info) == 0 && info.st_size > 0 && static_cast<uint64_t>(info.st_size) <= limit) {
-    bytes.reserve(static_cast<size_t>(info.st_size) + 1);
-  }
-  Status status;
-  for (size_t used = 0; status.ok();) {
-    bytes.resize(used + (used < bytes.capacity() ? bytes.capacity() - used : size_t{1} << 16));
-    used += std::fread(bytes.data() + used, 1, bytes.size() - used, file);
-    const bool all = used < bytes.size();
-    bytes.resize(used);
-    if (used > limit) {
-      status = Status::Error(Code::kBadInput, "larger than the limit of %zu MiB", limit >> 20);
-    } else if (std::ferror(file)) {
-      status = Status::Error(errno == EISDIR ? Code::kBadInput : Code::kIo, "cannot read: %s", std::strerror(errno));
-    } else if (all) {
-      break;
-    }
-  }
-  std::fclose(file);
-  if (!status.ok()) return status;
-  return bytes;
 }
 
 void PrintJsonLine(const Json& json) {

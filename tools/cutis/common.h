@@ -52,9 +52,6 @@ Result<std::unique_ptr<Model>> OpenModel(const ModelOptions& options);
 int Fail(const Status& status);
 void PrintError(const std::string& text);
 
-// The file's bytes; kBadInput when it is missing, a folder or longer than `limit`, kIo when it cannot be read.
-Result<std::vector<uint8_t>> ReadFile(const std::string& path, size_t limit);
-
 // One value, one line. Bytes that are not UTF-8 (in a file name) become U+FFFD.
 void PrintJsonLine(const Json& json);
 // The same over several lines.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ops/status.h"
 
@@ -16,6 +17,22 @@ uint64_t PeakRssBytes();
 std::string CacheHome();
 
 bool Exists(const std::string& path);
+
+bool IsFolder(const std::string& path);
+
+struct FolderEntry {
+  std::string name;
+  bool is_folder;
+};
+// What is in a folder, in no order, but the folder itself and the one above. Links to folders are left out: they might lead back.
+Status ListFolder(const std::string& path, std::vector<FolderEntry>* entries);
+
+// The paths that match a pattern with * and ?.
+std::vector<std::string> MatchPattern(const std::string& pattern);
+
+// Whether somebody sees what goes there as it comes.
+bool OutputIsTerminal();
+bool ErrorIsTerminal();
 
 // A folder, for the user alone where the system knows that, unless it exists; the one above it does.
 Status MakeFolder(const std::string& path);

@@ -1,3 +1,6 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,6 +37,39 @@ std::string CacheHome() {
 }
 
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+bool IsFolder(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+Status ListFolder(const std::string& path, std::vector<FolderEntry>* entries) {
+  DIR* const folder = opendir(path.c_str());
+  if (folder == nullptr) return Status::Error(Code::kBadInput, "%s: cannot be read: %s", path.c_str(), std::strerror(errno));
+  while (const dirent* entry = readdir(folder)) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat info;
+    // Gone since, perhaps: then it is no image.
+    if (fstatat(dirfd(folder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    const bool is_folder = S_ISDIR(info.st_mode);
+    if (S_ISLNK(info.st_mode) && (fstatat(dirfd(folder), entry->d_name, &info, 0) != 0 || S_ISDIR(info.st_mode))) continue;
+    entries->push_back({name, is_folder});
+  }
+  closedir(folder);
+  return {};
+}
+
+std::vector<std::string> MatchPattern(const std::string& pattern) {
+  std::vector<std::string> paths;
+  glob_t found = {};
+  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  return paths;
+}
+
+bool OutputIsTerminal() { return isatty(STDOUT_FILENO) != 0; }
+bool ErrorIsTerminal() { return isatty(STDERR_FILENO) != 0; }
 
 Status MakeFolder(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};

@@ -1,5 +1,6 @@
 #include <windows.h>
 
+#include <io.h>
 #include <psapi.h>
 
 #include <cstdlib>
@@ -31,6 +32,43 @@ bool Exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(PathOf(path), error);
 }
+
+bool IsFolder(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(PathOf(path), error);
+}
+
+Status ListFolder(const std::string& path, std::vector<FolderEntry>* entries) {
+  std::error_code error;
+  std::filesystem::directory_iterator at(PathOf(path), error);
+  while (!error && at != std::filesystem::directory_iterator()) {
+    const std::u8string name = at->path().filename().u8string();
+    std::error_code gone;
+    const bool is_folder = at->is_directory(gone), is_link = at->is_symlink(gone);
+    if (!(is_link && is_folder)) entries->push_back({std::string(name.begin(), name.end()), is_folder});
+    at.increment(error);
+  }
+  if (!error) return {};
+  return Status::Error(Code::kBadInput, "%s: cannot be read: %s", path.c_str(), error.message().c_str());
+}
+
+std::vector<std::string> MatchPattern(const std::string& pattern) {
+  std::vector<std::string> paths;
+  WIN32_FIND_DATAW found;
+  const HANDLE search = FindFirstFileW(PathOf(pattern).c_str(), &found);
+  if (search == INVALID_HANDLE_VALUE) return paths;
+  const std::string folder = pattern.substr(0, pattern.find_last_of("/\\") + 1);  // "" without one
+  do {
+    if (found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) continue;
+    const std::u8string name = std::filesystem::path(found.cFileName).u8string();
+    paths.push_back(folder + std::string(name.begin(), name.end()));
+  } while (FindNextFileW(search, &found));
+  FindClose(search);
+  return paths;
+}
+
+bool OutputIsTerminal() { return _isatty(1) != 0; }
+bool ErrorIsTerminal() { return _isatty(2) != 0; }
 
 Status MakeFolder(const std::string& path) {
   std::error_code error;

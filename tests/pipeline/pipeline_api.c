@@ -1,0 +1,144 @@
+/* The pipeline from C, through its header alone: order, errors as outcomes, stopping. Usage: pipeline_api small_u8.cutis */
+#include <stdio.h>
+#include <string.h>
+
+#include "cutis_pipeline.h"
+
+static int failures = 0;
+#define EXPECT(condition)                                                     \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
+      ++failures;                                                             \
+      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+    }                                                                         \
+  } while (0)
+
+/* A PNG of 2 x 2 pixels. */
+static const unsigned char kPng[] = {
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x02,
+    0x00, 0x00, 0x00, 0x02, 0x08, 0x02, 0x00, 0x00, 0x00, 0xfd, 0xd4, 0x9a, 0x73, 0x00, 0x00, 0x00, 0x16, 0x49, 0x44, 0x41,
+    0x54, 0x78, 0xda, 0x63, 0x38, 0x11, 0xe0, 0xa0, 0x30, 0xe1, 0x03, 0xc3, 0xff, 0xff, 0xff, 0x19, 0x18, 0x18, 0x00, 0x2d,
+    0x77, 0x05, 0xf6, 0x5f, 0x30, 0xe4, 0xdd, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+
+/* Image i: every fifth is damaged, every seventh a file that does not exist, the others are the PNG. */
+typedef struct {
+  uint64_t asked, given, count, stop_after, window;
+  uint64_t errors, missing;
+  float p_bcc;
+} Run;
+
+static int IsDamaged(uint64_t i) { return i % 5 == 3; }
+static int IsMissing(uint64_t i) { return i % 5 != 3 && i % 7 == 2; }
+
+static int Next(void* context, cutis_pipeline_image* image) {
+  Run* run = context;
+  if (run->asked == run->count) return 0;
+  const uint64_t i = run->asked++;
+  EXPECT(run->asked - run->given <= run->window);
+  if (IsMissing(i)) {
+    image->path = "/nonexistent/image.png";
+  } else {
+    image->bytes = kPng;
+    image->size = IsDamaged(i) ? 40 : sizeof kPng;
+  }
+  return 1;
+}
+
+static int Take(void* context, const cutis_pipeline_outcome* outcome) {
+  Run* run = context;
+  const uint64_t i = run->given++;
+  EXPECT(outcome->index == i);
+  if (IsMissing(i)) {
+    ++run->missing;
+    EXPECT(outcome->status == CUTIS_ERROR_BAD_INPUT && strcmp(outcome->path, "/nonexistent/image.png") == 0);
+    EXPECT(strstr(outcome->error, "cannot open") != NULL);
+  } else if (IsDamaged(i)) {
+    ++run->errors;
+    EXPECT(outcome->status == CUTIS_ERROR_BAD_INPUT && outcome->error[0] != '\0' && outcome->path == NULL);
+  } else {
+    EXPECT(outcome->status == CUTIS_OK && outcome->error == NULL && outcome->path == NULL);
+    EXPECT(outcome->encoded_bytes == sizeof kPng);
+    EXPECT(outcome->result.probability_count == 7 && outcome->result.probabilities != NULL);
+    EXPECT(outcome->result.inference_ms > 0 && strcmp(outcome->result.operating_point, "screening") == 0);
+    EXPECT(memcmp(&outcome->result.p_bcc, &run->p_bcc, sizeof(float)) == 0);
+  }
+  return run->given == run->stop_after;
+}
+
+static void TestRuns(const cutis_model* model, float p_bcc) {
+  char error[256] = "";
+  for (int32_t workers = 1; workers <= 5; workers += 2) {
+    for (int32_t batch = 1; batch <= 4; batch += 3) {
+      cutis_pipeline_options options = CUTIS_PIPELINE_OPTIONS_INIT;
+      options.workers = workers;
+      options.batch = batch;
+      options.operating_point = "screening";
+      cutis_pipeline* pipeline = NULL;
+      EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_OK);
+      if (pipeline == NULL) {
+        fprintf(stderr, "%s\n", error);
+        continue;
+      }
+      EXPECT(cutis_pipeline_window(pipeline) >= workers * batch);
+      /* A pipeline can be used again; without images nothing happens; stopped early nothing more comes. */
+      const uint64_t counts[] = {0, 1, 200, 200}, stops[] = {0, 0, 0, 17};
+      for (int i = 0; i < 4; ++i) {
+        Run run = {0};
+        run.count = counts[i];
+        run.stop_after = stops[i];
+        run.window = (uint64_t)cutis_pipeline_window(pipeline);
+        run.p_bcc = p_bcc;
+        EXPECT(cutis_pipeline_run(pipeline, Next, Take, &run, error, sizeof error) == CUTIS_OK);
+        EXPECT(run.given == (stops[i] != 0 ? stops[i] : counts[i]));
+        if (counts[i] == 200 && stops[i] == 0) EXPECT(run.errors == 40 && run.missing == 23);
+      }
+      cutis_pipeline_destroy(pipeline);
+    }
+  }
+}
+
+static void TestErrors(const cutis_model* model) {
+  char error[256] = "";
+  cutis_pipeline* pipeline = NULL;
+  cutis_pipeline_options options = CUTIS_PIPELINE_OPTIONS_INIT;
+  EXPECT(cutis_pipeline_create(NULL, NULL, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  options.operating_point = "nowhere";
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(strstr(error, "operating point") != NULL);
+  options.operating_point = NULL;
+  options.workers = 0;
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  options.workers = 257;
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  options.workers = 1;
+  options.batch = 0;
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  options.batch = 1;
+  options.struct_size = sizeof options + 1;
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(pipeline == NULL);
+  EXPECT(cutis_pipeline_create(model, NULL, &pipeline, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_pipeline_run(pipeline, NULL, Take, NULL, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_pipeline_window(NULL) == 0);
+  cutis_pipeline_destroy(pipeline);
+  cutis_pipeline_destroy(NULL);
+}
+
+int main(int argc, char** argv) {
+  char error[256] = "";
+  cutis_model* model = NULL;
+  cutis_session* session = NULL;
+  if (argc != 2 || cutis_model_open(argv[1], NULL, &model, error, sizeof error) != CUTIS_OK) {
+    fprintf(stderr, "%s\n", error);
+    return 2;
+  }
+  cutis_result result = CUTIS_RESULT_INIT;
+  EXPECT(cutis_session_create(model, NULL, &session, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
+  cutis_session_destroy(session);
+  TestRuns(model, result.p_bcc);
+  TestErrors(model);
+  cutis_model_close(model);
+  if (failures != 0) fprintf(stderr, "%d failed\n", failures);
+  return failures != 0;
+}

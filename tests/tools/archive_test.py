@@ -1,0 +1,104 @@
+"""Tests of `cutis classify` over many images: folders, lists, order, errors in between."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from cli_case import CUTIS, MODEL, SAMPLES, SLOW, CliTest, png, run
+
+
+class Archive(CliTest):
+    def make(self):
+        """A folder of links to samples and of what is no image, and the paths in the order in which classify takes them."""
+        names = ["b/2.jpg", "b/10.JPG", "b/c/deep.jpeg", "a.jpg", "z.PNG", "b.jpg"]
+        for index, name in enumerate(names):
+            path = self.folder / "archive" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".PNG":
+                path.write_bytes(png(40, 30, bytes(30 * 121)))
+            else:
+                path.symlink_to(SAMPLES[index % len(SAMPLES)])
+        for name in ("notes.txt", "b/.jpg", "b/jpg"):
+            (self.folder / "archive" / name).write_text("no image")
+        (self.folder / "archive/b/up").symlink_to("..")  # would go round for ever
+        (self.folder / "archive/gone.jpg").symlink_to("nowhere")
+        return [str(self.folder / "archive" / name) for name in
+                ("a.jpg", "b/10.JPG", "b/2.jpg", "b/c/deep.jpeg", "b.jpg", "z.PNG")]
+
+    @staticmethod
+    def lines(text):
+        found = [json.loads(line) for line in text.splitlines()]
+        for line in found:
+            line.pop("ms", None)
+        return found
+
+    def test_folders_and_order(self):
+        expected = self.make()
+        wanted = self.lines(self.good(CUTIS, "classify", MODEL, *expected, "--json", "--threads", "1"))
+        self.assertEqual([line["file"] for line in wanted], expected)
+        for ending in ("", "/"):
+            found = self.lines(self.good(CUTIS, "classify", MODEL, str(self.folder / "archive") + ending, "--json"))
+            self.assertEqual(found, [dict(line, file=line["file"]) for line in wanted])
+        # A name that is given stays, whatever it ends in.
+        result = run(CUTIS, "classify", MODEL, self.folder / "archive/notes.txt", "--json")
+        self.assertEqual(result.returncode, 3)
+
+    def test_threads_and_batches_change_nothing(self):
+        paths = self.make() * 3
+        bad = str(self.path("bad.jpg", b"\xff\xd8 no image"))
+        paths[5:5] = [bad, bad]
+        paths.append(str(self.folder / "none.jpg"))
+        wanted = None
+        for threads, batch in ((1, 1), (2, 1), (3, 4)) if SLOW else ((1, 1), (2, 1), (3, 4), (8, 2), (1, 32)):
+            result = run(CUTIS, "classify", MODEL, *paths, "--json", "--threads", threads, "--batch", batch)
+            self.assertEqual(result.returncode, 3)
+            errors = [line for line in result.stderr.splitlines() if "note:" not in line]
+            self.assertEqual(len(errors), 3, result.stderr)
+            found = self.lines(result.stdout)
+            self.assertEqual([line["file"] for line in found], paths)
+            self.assertEqual([line["file"] for line in found if "error" in line], [bad, bad, paths[-1]])
+            wanted = wanted or (found, errors)
+            self.assertEqual((found, errors), wanted)
+
+    def test_list_on_standard_input(self):
+        expected = self.make()
+        text = "\r\n".join(expected[:3]) + "\n\n" + expected[3]  # ends of lines of Windows, an empty one, no end at the end
+        result = subprocess.run([CUTIS, "classify", MODEL, "-", expected[4], "--json"], input=text, text=True, capture_output=True,
+                                timeout=300, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual([line["file"] for line in self.lines(result.stdout)], expected[:5])
+        self.assertEqual(run(CUTIS, "classify", MODEL, "-", "--json").stdout, "")  # an empty list
+
+    def test_patterns(self):
+        expected = self.make()
+        found = self.lines(self.good(CUTIS, "classify", MODEL, self.folder / "archive/?.jpg", self.folder / "archive/b/*.[Jj]*", "--json"))
+        self.assertEqual([line["file"] for line in found], [expected[0], expected[4]] + expected[1:3])
+        odd = self.folder / "what?.jpg"  # a file that is called so is meant
+        odd.symlink_to(SAMPLES[0])
+        self.assertEqual(self.lines(self.good(CUTIS, "classify", MODEL, odd, "--json"))[0]["file"], str(odd))
+        self.assert_error(run(CUTIS, "classify", MODEL, self.folder / "*.tif"), 3, "*.tif")
+
+    @unittest.skipIf(os.geteuid() == 0, "root reads everything")
+    def test_folder_that_cannot_be_read(self):
+        self.make()
+        (self.folder / "archive/b").chmod(0)
+        self.addCleanup((self.folder / "archive/b").chmod, 0o700)
+        self.assert_error(run(CUTIS, "classify", MODEL, self.folder / "archive"), 3, "archive/b")
+
+    def test_empty_folder(self):
+        (self.folder / "empty").mkdir()
+        self.assertEqual(self.good(CUTIS, "classify", MODEL, self.folder / "empty", "--json"), "")
+
+    def test_output_that_is_full_stops(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = subprocess.run([CUTIS, "classify", MODEL, *(SAMPLES * 400), "--json", "--threads", "1"], stdout=full,
+                                    stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assert_error(result, 1, "standard output")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[1:])

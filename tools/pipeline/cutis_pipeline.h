@@ -1,0 +1,85 @@
+/* Many images through one model, on several threads: files are read, decoded, preprocessed and run side by side, and results
+ * come in the order of the images. A library of its own over cutis.h, for programs that have threads and files; a device links
+ * libcutis alone.
+ *
+ * Each worker takes the next images, reads and decodes them and runs them in one batch, with a session of its own: while one
+ * waits for the disk or decodes, another computes, and whoever is done first takes more. At most `window` images are between
+ * being asked for and being handed out, so memory does not grow with their number. The results are the same bits for any number
+ * of workers and any batch.
+ *
+ * Thread-safety: a pipeline is used by one thread at a time; several pipelines may share a model. The callbacks are called from
+ * the workers, one call at a time of both together. Errors are those of cutis.h. */
+#ifndef CUTIS_TOOLS_PIPELINE_CUTIS_PIPELINE_H_
+#define CUTIS_TOOLS_PIPELINE_CUTIS_PIPELINE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cutis.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) && !defined(_WIN32)
+#define CUTIS_PIPELINE_API __attribute__((visibility("default")))
+#else
+#define CUTIS_PIPELINE_API
+#endif
+
+typedef struct cutis_pipeline cutis_pipeline;
+
+typedef struct cutis_pipeline_options {
+  size_t struct_size;
+  int32_t workers;             /* threads, the calling one included; 1 .. 256; with 1 none is created */
+  int32_t session_threads;     /* of the session of each worker, the worker included (cutis_session_options); 0: 1 */
+  int32_t batch;               /* the most images of one run, 1 .. 1024 */
+  const char* operating_point; /* NULL: the model's default; copied */
+} cutis_pipeline_options;
+#define CUTIS_PIPELINE_OPTIONS_INIT \
+  { sizeof(cutis_pipeline_options), 1, 1, 1, NULL }
+
+/* An image: the file at `path` (UTF-8 on Windows), or `size` bytes of a JPEG or PNG file at `bytes` if that is not NULL, which
+ * stay until its result has been handed out. */
+typedef struct cutis_pipeline_image {
+  size_t struct_size;
+  const char* path; /* copied; may be NULL where bytes are given */
+  const void* bytes;
+  size_t size;
+} cutis_pipeline_image;
+
+typedef struct cutis_pipeline_outcome {
+  size_t struct_size;
+  uint64_t index;      /* of the image, from 0 */
+  const char* path;    /* as it was given; NULL without one */
+  cutis_status status; /* of this image; what follows is there for CUTIS_OK alone */
+  const char* error;   /* for people; NULL for CUTIS_OK */
+  cutis_result result; /* with all probabilities; inference_ms is its share of the batch's run */
+  uint64_t encoded_bytes;
+} cutis_pipeline_outcome;
+
+/* Fills in the next image and returns 1; 0: there are no more. */
+typedef int (*cutis_pipeline_source)(void* context, cutis_pipeline_image* image);
+/* The outcome of the next image, in the order in which the source gave them; valid for the time of the call. Returning
+ * something else than 0 stops: no further image is asked for or handed out. */
+typedef int (*cutis_pipeline_sink)(void* context, const cutis_pipeline_outcome* outcome);
+
+/* The model must outlive the pipeline. CUTIS_ERROR_USAGE for a model that judges no images, or has no such operating point. */
+CUTIS_PIPELINE_API cutis_status cutis_pipeline_create(const cutis_model* model, const cutis_pipeline_options* options,
+                                                      cutis_pipeline** pipeline, char* error, size_t error_size);
+/* NULL is fine. */
+CUTIS_PIPELINE_API void cutis_pipeline_destroy(cutis_pipeline* pipeline);
+
+/* Judges all images of the source. An image that cannot be judged is an outcome, not an error of the run. CUTIS_ERROR_NO_MEMORY
+ * where the system refuses a thread or memory. */
+CUTIS_PIPELINE_API cutis_status cutis_pipeline_run(cutis_pipeline* pipeline, cutis_pipeline_source source,
+                                                   cutis_pipeline_sink sink, void* context, char* error, size_t error_size);
+
+/* How many images may be between source and sink: what a caller that keeps `bytes` must have room for. */
+CUTIS_PIPELINE_API int32_t cutis_pipeline_window(const cutis_pipeline* pipeline);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CUTIS_TOOLS_PIPELINE_CUTIS_PIPELINE_H_ */
