@@ -1,12 +1,15 @@
 """Tests of `cutis classify` over many images: folders, lists, order, errors in between."""
 
+import csv
+import io
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import unittest
 
-from cli_case import CUTIS, MODEL, SAMPLES, SLOW, CliTest, png, run
+from cli_case import CUTIS, MODEL, SAMPLES, SLOW, SMALL, CliTest, png, run
 
 
 class Archive(CliTest):
@@ -73,7 +76,7 @@ class Archive(CliTest):
 
     def test_patterns(self):
         expected = self.make()
-        found = self.lines(self.good(CUTIS, "classify", MODEL, self.folder / "archive/?.jpg", self.folder / "archive/b/*.[Jj]*", "--json"))
+        found = self.lines(self.good(CUTIS, "classify", MODEL, self.folder / "archive/?.jpg", self.folder / "archive/b/*.*", "--json"))
         self.assertEqual([line["file"] for line in found], [expected[0], expected[4]] + expected[1:3])
         odd = self.folder / "what?.jpg"  # a file that is called so is meant
         odd.symlink_to(SAMPLES[0])
@@ -90,6 +93,74 @@ class Archive(CliTest):
     def test_empty_folder(self):
         (self.folder / "empty").mkdir()
         self.assertEqual(self.good(CUTIS, "classify", MODEL, self.folder / "empty", "--json"), "")
+
+    def test_out_and_resume(self):
+        paths = self.make() + [str(self.path("bad, \"odd\".jpg", b"no image"))]
+        paths += paths[:2]  # twice
+        for name in ("out.jsonl", "out.csv"):
+            with self.subTest(name=name):
+                out = self.folder / name
+                command = [CUTIS, "classify", MODEL, *paths, "--out", out]
+                result = run(*command)
+                self.assertEqual(result.returncode, 3, result.stderr)
+                self.assertIn("9 images: ", result.stdout)
+                self.assertIn(" 1 errors", result.stdout)
+                whole = out.read_text(encoding="utf-8")
+                self.assert_error(run(*command), 2, name, "--resume")
+                self.assertEqual(out.read_text(encoding="utf-8"), whole)
+                # Cut off anywhere, it goes on to the same, apart from times.
+                for size in (0, 1, 30, len(whole) // 3, len(whole) // 2, len(whole) - 1, len(whole)):
+                    out.write_text(whole[:size], encoding="utf-8")
+                    result = run(*command, "--resume", "--threads", 2 if size % 2 else 1)
+                    self.assertIn(result.returncode, (0, 3), result.stderr)
+                    self.assertEqual(self.without_times(out), self.without_times_of(whole, name))
+                self.assertIn("0 images: ", result.stdout)
+                self.assertIn("9 were there already", result.stdout)
+                # What was begun with something else stays as it is.
+                for change in ((MODEL, SMALL / "small_calibrated.cutis"),):
+                    other = [change[1] if part == change[0] else part for part in command]
+                    self.assert_error(run(*other, "--resume"), 2, name)
+                self.assert_error(run(*command, "--resume", "--operating-point", "nowhere"), 2)
+                self.assertEqual(self.without_times(out), self.without_times_of(whole, name))
+
+    def without_times(self, path):
+        return self.without_times_of(path.read_text(encoding="utf-8"), path.name)
+
+    @staticmethod
+    def without_times_of(text, name):
+        if name.endswith(".csv"):
+            rows = list(csv.reader(text.splitlines()[1:]))
+            return [text.splitlines()[0]] + [row[:-3] for row in rows]
+        return Archive.lines(text)
+
+    def test_csv(self):
+        out = self.folder / "table.csv"
+        odd = self.path("a, \"b\"\n c.jpg", pathlib.Path(SAMPLES[0]).read_bytes())
+        bad = self.path("bad.jpg", b"no image")
+        self.assertEqual(run(CUTIS, "classify", MODEL, odd, bad, "--out", out).returncode, 3)
+        text = out.read_text(encoding="utf-8")
+        head, table = text.split("\n", 1)
+        self.assertTrue(head.startswith("# {"))
+        self.assertEqual(json.loads(head[2:])["model_hash"], json.loads(self.good(CUTIS, "inspect", MODEL, "--json"))["model_hash"])
+        rows = list(csv.DictReader(io.StringIO(table)))
+        wanted = json.loads(self.good(CUTIS, "classify", MODEL, odd, "--json"))
+        self.assertEqual([row["file"] for row in rows], [str(odd), str(bad)])
+        self.assertEqual(rows[0]["verdict"], wanted["verdict"])
+        self.assertEqual(rows[0]["reasons"].split(), wanted["reasons"])
+        self.assertEqual(float(rows[0]["p_bcc"]), wanted["p_bcc"])
+        for label, p in wanted["probabilities"].items():
+            self.assertEqual(float(rows[0]["p_" + label]), p)
+        self.assertEqual((rows[1]["verdict"], rows[1]["p_bcc"]), ("", ""))
+        self.assertIn("neither JPEG nor PNG", rows[1]["error"])
+
+    def test_wrong_out(self):
+        self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--out", self.folder / "a.txt"), 2, ".jsonl")
+        self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--resume"), 2, "--out")
+        self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--json", "--out", self.folder / "a.csv"), 2, "--json")
+        self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--out", self.folder / "no/a.csv"), 1, "a.csv")
+        foreign = self.path("letter.jsonl", b"hello, I am a letter to my aunt. " * 10)
+        self.assert_error(run(CUTIS, "classify", MODEL, SAMPLES[0], "--out", foreign, "--resume"), 2, "letter.jsonl")
+        self.assertTrue(foreign.read_bytes().startswith(b"hello"))
 
     def test_output_that_is_full_stops(self):
         if not os.path.exists("/dev/full"):

@@ -45,6 +45,27 @@ class CommandLine(unittest.TestCase):
         self.assertEqual((path, verdict), (str(self.picture), answer["verdict"] or "-"))
         self.assertAlmostEqual(float(p_bcc), answer["p_bcc"], places=4)
 
+    def test_folders_and_patterns(self):
+        deep = self.folder / "Archiv ü" / "unten"
+        deep.mkdir(parents=True)
+        for name in ("b λ.jpg", "a.JPG", "c.txt"):
+            shutil.copy(PICTURE, deep / name)
+        for argument in (self.folder / "Archiv ü", deep / "*.jpg"):  # names match whatever their case
+            out, _ = self.run_exe(CUTIS, "classify", self.model, argument, "--json", "--threads", "2")
+            files = [json.loads(line)["file"] for line in out.splitlines()]
+            self.assertEqual(files, [str(deep / "a.JPG"), str(deep / "b λ.jpg")])
+
+    def test_out_and_resume(self):
+        out = self.folder / "Ergebnisse é.jsonl"
+        self.run_exe(CUTIS, "classify", self.model, self.picture, "--out", out)
+        whole = out.read_bytes()
+        self.assertNotIn(b"\r", whole)
+        self.assertEqual(len(whole.splitlines()), 2)
+        out.write_bytes(whole[:-10])
+        self.run_exe(CUTIS, "classify", self.model, self.picture, "--out", out, "--resume")
+        self.assertEqual([json.loads(line)["file"] for line in out.read_text(encoding="utf-8").splitlines()[1:]], [str(self.picture)])
+        self.run_exe(CUTIS, "classify", self.model, self.picture, "--out", out, code=2)
+
     def test_self_test(self):
         out, _ = self.run_exe(CUTIS, "selftest", self.model, "--quick", "--json")
         lines = [json.loads(line) for line in out.splitlines()]

@@ -1,4 +1,5 @@
 // cutis classify: images in, verdicts out.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "tools/cutis/common.h"
 #include "tools/cutis/inputs.h"
 #include "tools/cutis/progress.h"
+#include "tools/cutis/result_file.h"
 #include "tools/cutis/verdict_text.h"
 #include "tools/exit_code.h"
 
@@ -22,6 +24,8 @@ struct ClassifyOptions {
   int32_t threads = 0;
   int32_t batch = 1;
   bool json = false;
+  std::string out;  // empty: the standard output
+  bool resume = false;
 };
 
 // What the network wants from a model that shall classify: a recipe, labels, and the operating point asked for.
@@ -48,44 +52,83 @@ struct DestroyPipeline {
   void operator()(cutis_pipeline* pipeline) const { cutis_pipeline_destroy(pipeline); }
 };
 
-// What comes out of the pipeline, printed in order.
-struct Printer {
-  const Model& model;
-  const bool json;
-  Inputs& inputs;
-  Progress progress;
-  std::string path = {};  // of the image that was named last
-  int code = 0;
+// What goes into the pipeline, and what comes out of it in the same order.
+class Run {
+ public:
+  Run(const Model& model, bool json, Inputs& inputs, ResultFile* file)
+      : model_(model), json_(json), inputs_(inputs), file_(file), progress_(inputs.total(), file != nullptr) {}
 
-  void Print(const cutis_pipeline_outcome& outcome) {
-    progress.Add();
-    if (outcome.status != CUTIS_OK) {
-      progress.Clear();
-      PrintError(std::string(outcome.path) + ": " + outcome.error);
-      if (json) PrintJsonLine({{"file", outcome.path}, {"error", outcome.error}});
-      code = kExitBadInput;  // whatever kept this image from being judged
-    } else if (json) {
-      PrintJsonLine(VerdictJson(model, outcome.path, outcome.result));
-    } else {
-      PrintVerdict(model, outcome.path, outcome.result);
-    }
+  static int Next(void* run, cutis_pipeline_image* image) { return static_cast<Run*>(run)->Next(image); }
+  static int Take(void* run, const cutis_pipeline_outcome* outcome) { return static_cast<Run*>(run)->Take(*outcome); }
+
+  // Whatever kept an image from being judged, or the file of results from being written.
+  int Finish() {
+    progress_.Clear();
+    if (file_ == nullptr) return status_.ok() ? code_ : Fail(status_);
+    if (status_.ok()) status_ = file_->Finish();
+    if (!status_.ok()) return Fail(status_);
+    std::printf("%zu images: %zu bcc, %zu not_bcc, %zu refer, %zu unusable, %zu without a verdict, %zu errors", counted_,
+                verdicts_[CUTIS_VERDICT_BCC], verdicts_[CUTIS_VERDICT_NOT_BCC], verdicts_[CUTIS_VERDICT_REFER],
+                verdicts_[CUTIS_VERDICT_UNUSABLE], verdicts_[CUTIS_VERDICT_NONE], errors_);
+    if (skipped_ > 0) std::printf("; %zu were there already", skipped_);
+    std::printf("; %.0f images a second\n", 1000.0 * static_cast<double>(counted_) / std::max(watch_.Milliseconds(), 1e-3));
+    return code_;
   }
+
+ private:
+  int Next(cutis_pipeline_image* image) {
+    while (inputs_.Next(&path_)) {
+      if (file_ != nullptr && file_->TakeDone(path_)) {
+        ++skipped_;
+        progress_.Skip();
+        continue;
+      }
+      image->path = path_.c_str();
+      return 1;
+    }
+    return 0;
+  }
+
+  int Take(const cutis_pipeline_outcome& outcome) {
+    progress_.Add();
+    ++counted_;
+    if (outcome.status != CUTIS_OK) {
+      progress_.Clear();
+      PrintError(std::string(outcome.path) + ": " + outcome.error);
+      ++errors_;
+      code_ = kExitBadInput;
+    } else {
+      ++verdicts_[outcome.result.verdict];
+    }
+    if (file_ != nullptr) {
+      status_ = file_->Write(outcome);
+      return status_.ok() ? 0 : 1;
+    }
+    if (json_) {
+      PrintJsonLine(OutcomeJson(model_, outcome));
+    } else if (outcome.status == CUTIS_OK) {
+      PrintVerdict(model_, outcome.path, outcome.result);
+    }
+    return std::ferror(stdout);  // nobody sees what else comes
+  }
+
+  const Model& model_;
+  const bool json_;
+  Inputs& inputs_;
+  ResultFile* const file_;
+  Progress progress_;
+  Stopwatch watch_;
+  std::string path_;  // of the image that was named last
+  Status status_;
+  int code_ = kExitOk;
+  size_t counted_ = 0, errors_ = 0, skipped_ = 0;
+  size_t verdicts_[CUTIS_VERDICT_UNUSABLE + 1] = {};
 };
-
-int NextImage(void* context, cutis_pipeline_image* image) {
-  Printer& printer = *static_cast<Printer*>(context);
-  if (!printer.inputs.Next(&printer.path)) return 0;
-  image->path = printer.path.c_str();
-  return 1;
-}
-
-int PrintOutcome(void* context, const cutis_pipeline_outcome* outcome) {
-  static_cast<Printer*>(context)->Print(*outcome);
-  return std::ferror(stdout);  // nobody sees what else comes
-}
 
 int RunClassify(ClassifyOptions options) {
   options.model.threads = ThreadsOf(options.threads, "cutis");
+  if (options.resume && options.out.empty())
+    return Fail(Status::Error(Code::kUsage, "--resume goes on with the file of --out"));
   Inputs inputs;
   if (Status status = inputs.Expand(options.images); !status.ok()) return Fail(status);
   Result<std::unique_ptr<Model>> opened = OpenModel(options.model);
@@ -104,17 +147,23 @@ int RunClassify(ClassifyOptions options) {
   cutis_status status = cutis_pipeline_create(ToHandle(&model), &with, &made, error, sizeof error);
   const std::unique_ptr<cutis_pipeline, DestroyPipeline> pipeline(made);
   if (status != CUTIS_OK) return Fail(Status::Error(static_cast<Code>(status), "%s", error));
+  std::unique_ptr<ResultFile> file;
+  if (!options.out.empty()) {
+    Result<std::unique_ptr<ResultFile>> created = ResultFile::Open(options.out, model, options.operating_point, options.resume);
+    if (!created.ok()) return Fail(created.status());
+    file = std::move(created.value());
+  }
 
-  Printer printer{model, options.json, inputs, Progress(inputs.total())};
-  status = cutis_pipeline_run(pipeline.get(), NextImage, PrintOutcome, &printer, error, sizeof error);
-  printer.progress.Clear();
+  Run run(model, options.json, inputs, file.get());
+  status = cutis_pipeline_run(pipeline.get(), Run::Next, Run::Take, &run, error, sizeof error);
+  const int code = run.Finish();
   if (status != CUTIS_OK) return Fail(Status::Error(static_cast<Code>(status), "%s", error));
   if (!options.json) {
     const char* licence = model.provenance().licence;
     std::printf("Not a medical device: no result replaces an examination.%s%s\n",
                 licence[0] == '\0' ? "" : " Model licence: ", PrintableLine(licence).c_str());
   }
-  return printer.code;
+  return code;
 }
 
 }  // namespace
@@ -135,6 +184,10 @@ Command MakeClassify() {
       "and the CPU quota of the process allow");
   command.AddNumber("batch", options->batch, 1, kMaxBatch, "The most images of one run");
   command.AddFlag("json", options->json, "One line of JSON an image");
+  command.AddText("out", "FILE", options->out,
+                  "Write the results into this file, *.jsonl or *.csv, and a summary to the standard output");
+  command.Exclude("json");
+  command.AddFlag("resume", options->resume, "Go on with the file of --out: images whose results are there are passed over");
   command.SetFooter(
       "Results come in the order of the images, whatever the number of threads. All images are done; the exit code is 3 if any "
       "of "

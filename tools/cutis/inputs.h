@@ -11,7 +11,7 @@
 namespace cutis::cli {
 
 // One path after the other. Of arguments that are files, the path; of folders, the *.jpg, *.jpeg and *.png in them and all
-// folders below, in the order of their bytes; of patterns (* and ?) that no file is called by, what matches, in the same order;
+// folders below, in the order of their bytes; of patterns (* and ? in the last part) that no file is called by, what matches, in the same order;
 // for "-", the lines of the standard input, while they come.
 class Inputs {
  public:

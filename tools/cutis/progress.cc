@@ -6,7 +6,7 @@
 
 namespace cutis::cli {
 
-Progress::Progress(size_t total) : total_(total), shown_(ErrorIsTerminal() && !OutputIsTerminal()) {}
+Progress::Progress(size_t total, bool to_file) : total_(total), shown_(ErrorIsTerminal() && (to_file || !OutputIsTerminal())) {}
 
 void Progress::Add() {
   ++done_;

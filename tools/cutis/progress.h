@@ -12,16 +12,18 @@ namespace cutis::cli {
 // where somebody sees it, and where results do not go to the same terminal.
 class Progress {
  public:
-  explicit Progress(size_t total);  // 0: not known
+  // total: 0 where it is not known. Results go to a file, or else to the standard output.
+  Progress(size_t total, bool to_file);
   ~Progress() { Clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   void Add();
-  void Clear();  // before something else is printed there
+  void Skip() { total_ -= total_ > 0 ? 1 : 0; }  // one less to do
+  void Clear();                                  // before something else is printed there
 
  private:
-  const size_t total_;
+  size_t total_;
   const bool shown_;
   size_t done_ = 0;
   double next_ms_ = 500;

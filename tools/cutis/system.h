@@ -2,7 +2,9 @@
 #ifndef CUTIS_TOOLS_CUTIS_SYSTEM_H_
 #define CUTIS_TOOLS_CUTIS_SYSTEM_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -27,7 +29,7 @@ struct FolderEntry {
 // What is in a folder, in no order, but the folder itself and the one above. Links to folders are left out: they might lead back.
 Status ListFolder(const std::string& path, std::vector<FolderEntry>* entries);
 
-// The paths that match a pattern with * and ?.
+// The files whose name, the last part of the path, matches a pattern with * and ?.
 std::vector<std::string> MatchPattern(const std::string& pattern);
 
 // Whether somebody sees what goes there as it comes.
@@ -39,6 +41,12 @@ Status MakeFolder(const std::string& path);
 
 // A file that others see whole or not at all.
 Status WriteWhole(const std::string& path, const std::string& text);
+
+// A file, made where there is none, of which the first `keep` bytes stay and others are put behind. Null, and errno, on failure.
+std::FILE* OpenToAppend(const std::string& path, size_t keep);
+
+// Closes a file once all that was written is on the disk; false, and errno, when that failed.
+bool CloseOnDisk(std::FILE* file);
 
 }  // namespace cutis::cli
 

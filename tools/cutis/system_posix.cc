@@ -1,6 +1,5 @@
 #include <dirent.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,11 +59,30 @@ Status ListFolder(const std::string& path, std::vector<FolderEntry>* entries) {
   return {};
 }
 
+// Not glob(): that looks users up, and brings what takes that into a static program.
+static bool Matches(const char* pattern, const char* name) {
+  for (; *pattern != '*'; ++pattern, ++name) {
+    if (*name == '\0') return *pattern == '\0';
+    if (*pattern != '?' && *pattern != *name) return false;
+  }
+  do {
+    if (Matches(pattern + 1, name)) return true;
+  } while (*name++ != '\0');
+  return false;
+}
+
 std::vector<std::string> MatchPattern(const std::string& pattern) {
+  const size_t slash = pattern.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : pattern.substr(0, slash + 1);
+  const char* const last = pattern.c_str() + folder.size();
+  std::vector<FolderEntry> entries;
   std::vector<std::string> paths;
-  glob_t found = {};
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  globfree(&found);
+  if (!ListFolder(folder.empty() ? "." : folder, &entries).ok()) return paths;
+  for (const FolderEntry& entry : entries) {
+    // Hidden files are meant only where the pattern begins with a dot too.
+    const bool hidden = entry.name[0] == '.' && *last != '.';
+    if (!entry.is_folder && !hidden && Matches(last, entry.name.c_str())) paths.push_back(folder + entry.name);
+  }
   return paths;
 }
 
@@ -87,6 +105,27 @@ Status WriteWhole(const std::string& path, const std::string& text) {
   const Status status = Status::Error(Code::kIo, "%s: cannot be written: %s", path.c_str(), std::strerror(errno));
   std::remove(temporary.c_str());
   return status;
+}
+
+std::FILE* OpenToAppend(const std::string& path, size_t keep) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) return nullptr;
+  if (ftruncate(file, static_cast<off_t>(keep)) == 0 && lseek(file, 0, SEEK_END) >= 0) {
+    if (std::FILE* stream = fdopen(file, "w")) return stream;
+  }
+  const int error = errno;
+  close(file);
+  errno = error;
+  return nullptr;
+}
+
+bool CloseOnDisk(std::FILE* file) {
+  // A pipe or a terminal has no disk (EINVAL).
+  const bool good = std::fflush(file) == 0 && std::ferror(file) == 0 && (fsync(fileno(file)) == 0 || errno == EINVAL);
+  const int error = errno;
+  const bool closed = std::fclose(file) == 0;
+  if (!good) errno = error;
+  return good && closed;
 }
 
 }  // namespace cutis::cli

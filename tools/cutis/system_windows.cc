@@ -91,4 +91,18 @@ Status WriteWhole(const std::string& path, const std::string& text) {
   return Status::Error(Code::kIo, "%s: cannot be written: %s", path.c_str(), error.message().c_str());
 }
 
+std::FILE* OpenToAppend(const std::string& path, size_t keep) {
+  std::FILE* const file = _wfopen(PathOf(path).c_str(), Exists(path) ? L"r+bN" : L"wbN");
+  if (file == nullptr) return nullptr;
+  if (_chsize_s(_fileno(file), static_cast<__int64>(keep)) == 0 && std::fseek(file, 0, SEEK_END) == 0) return file;
+  std::fclose(file);
+  return nullptr;
+}
+
+bool CloseOnDisk(std::FILE* file) {
+  const bool good = std::fflush(file) == 0 && std::ferror(file) == 0;
+  if (good) _commit(_fileno(file));
+  return std::fclose(file) == 0 && good;
+}
+
 }  // namespace cutis::cli

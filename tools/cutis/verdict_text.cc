@@ -95,6 +95,11 @@ Json VerdictJson(const Model& model, const std::string& path, const cutis_result
   return json;
 }
 
+Json OutcomeJson(const Model& model, const cutis_pipeline_outcome& outcome) {
+  if (outcome.status == CUTIS_OK) return VerdictJson(model, outcome.path, outcome.result);
+  return {{"file", outcome.path}, {"error", outcome.error}};
+}
+
 void PrintVerdict(const Model& model, const std::string& path, const cutis_result& result) {
   const VerdictRecipe& recipe = *model.verdict();
   const std::span<const char* const> labels = recipe.labels;

@@ -1,0 +1,48 @@
+// The results of many images in a file, which a run that was interrupted goes on with.
+#ifndef CUTIS_TOOLS_CUTIS_RESULT_FILE_H_
+#define CUTIS_TOOLS_CUTIS_RESULT_FILE_H_
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "cutis_pipeline.h"
+#include "tools/cutis/common.h"
+
+namespace cutis::cli {
+
+// Lines of JSON for *.jsonl, a table for *.csv. First comes what the results depend on (model, operating point, version of
+// Cutis); then a line an image, in the order of the images, on the disk's way as soon as it is there.
+class ResultFile {
+ public:
+  // A new file; kUsage where there is one already. With `resume` that one is gone on with: kUsage where it was begun with
+  // another model, operating point or version; a last line that was cut off is made anew.
+  static Result<std::unique_ptr<ResultFile>> Open(const std::string& path, const Model& model,
+                                                  const std::string& operating_point, bool resume);
+  ~ResultFile();
+  ResultFile(const ResultFile&) = delete;
+  ResultFile& operator=(const ResultFile&) = delete;
+
+  // Whether a result of this image was there when the file was opened. Each counts once.
+  bool TakeDone(const std::string& path);
+  Status Write(const cutis_pipeline_outcome& outcome);
+  // All that was written is on the disk, or an error.
+  Status Finish();
+
+ private:
+  explicit ResultFile(const Model& model) : model_(model) {}
+  std::string Head(const std::string& operating_point) const;
+  std::string CsvLine(const cutis_pipeline_outcome& outcome) const;
+  Status ReadDone(const std::string& text, const std::string& head, size_t* keep);
+
+  const Model& model_;
+  std::string path_;
+  bool csv_ = false;
+  std::FILE* file_ = nullptr;
+  std::unordered_map<std::string, size_t> done_;
+};
+
+}  // namespace cutis::cli
+
+#endif  // CUTIS_TOOLS_CUTIS_RESULT_FILE_H_
