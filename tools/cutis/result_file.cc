@@ -13,7 +13,7 @@
 namespace cutis::cli {
 namespace {
 
-constexpr size_t kMostBytes = size_t{1} << 32;  // of a file that is gone on with
+constexpr size_t kMostBytes = size_t{1} << 30;  // of a file that is gone on with
 
 bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() > end.size() && text.substr(text.size() - end.size()) == end;
