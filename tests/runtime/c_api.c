@@ -6,6 +6,15 @@
 
 #include "runtime/cutis.h"
 
+#if defined(_WIN32)
+#include <malloc.h>
+static void* TakeAligned(size_t bytes) { return _aligned_malloc(bytes, 64); }
+static void GiveAligned(void* memory) { _aligned_free(memory); }
+#else
+static void* TakeAligned(size_t bytes) { return aligned_alloc(64, bytes); }
+static void GiveAligned(void* memory) { free(memory); }
+#endif
+
 static int failures = 0;
 #define EXPECT(condition)                                                     \
   do {                                                                        \
@@ -274,7 +283,7 @@ static void TestSession(const cutis_model* model, float bcc_share) {
   options.threads = 2;
   EXPECT(cutis_session_create(model, &options, &own, error, sizeof error) == CUTIS_OK);
   options.arena_bytes = (size_t)cutis_model_arena_bytes(model, 2, 2);
-  options.arena = aligned_alloc(64, options.arena_bytes);
+  options.arena = TakeAligned(options.arena_bytes);
   --options.arena_bytes;
   EXPECT(cutis_session_create(model, &options, &lent, error, sizeof error) == CUTIS_ERROR_USAGE);
   ++options.arena_bytes;
@@ -302,7 +311,7 @@ static void TestSession(const cutis_model* model, float bcc_share) {
   TestClassify(own, bcc_share);
   cutis_session_destroy(own);
   cutis_session_destroy(lent);
-  free(options.arena);
+  GiveAligned(options.arena);
 }
 
 int main(int argc, char** argv) {
