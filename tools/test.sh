@@ -69,7 +69,7 @@ windows() {
   PATH="$root/build:$PATH" configure "$build" . --cross-file targets/cross/x86_64-windows.ini \
     -Dbuildtype=release -Doptimization=s -Db_ndebug=true -Dtests=true -Dtools=true -Dconverter=false -Dstatic_cli=true -Dwerror=true \
     -Dxnnpack=disabled -Dturbojpeg=disabled
-  ninja -C "$build" --quiet tests/ops/ops_test.exe tests/runtime/{runtime_test,image_test,c_api_shared,c_api_static}.exe \
+  ninja -C "$build" --quiet tests/ops/ops_test.exe tests/runtime/{runtime_test,image_test,c_api_shared,c_api_static}.exe tests/runtime/small_u8.cutis \
     tests/emulated/same_bits.exe tests/tools/source/source.cutis tools/device/cutis-device.exe cutis.exe ||
     { echo "== windows: the build failed"; exit 1; }
   echo "== windows: testing under Wine"
