@@ -17,7 +17,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/targets.md"
 BEGIN, END = "<!-- targets/table.py writes from here -->\n", "<!-- to here -->\n"
-HEAD = ["target", "compiler", "archive", "`libcutis`", "`cutis`", "CPU", "kernels", "`output_hash`", "JPEG to verdict"]
+HEAD = ["target", "compiler", "archive", "`libcutis`", "`cutis`", "CPU", "kernels", "arena, bytes", "`output_hash`", "JPEG to verdict"]
 
 
 def output_of(command, **more):
@@ -73,7 +73,7 @@ def rows_of(folder, name, files, cpus, model):
     for cpu in cpus:
         found = self_test(folder, emulator(files), cpu, program, model)
         print(f"{name} on {cpu}: {found['isa']}, {found['output_hash']}", file=sys.stderr)
-        yield what + [cpu, found["isa"], found["output_hash"], found["pictures"]["jpeg"]["verdict"]]
+        yield what + [cpu, found["isa"], f"{found['arena_bytes']:,}".replace(",", " "), found["output_hash"], found["pictures"]["jpeg"]["verdict"]]
 
 
 def main():
