@@ -99,6 +99,9 @@ static void TestErrors(const cutis_model* model) {
   options.batch = 0;
   EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
   options.batch = 1;
+  options.session_threads = -1;
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  options.session_threads = 0;
   options.struct_size = sizeof options + 1;
   EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
   EXPECT(pipeline == NULL);

@@ -72,7 +72,7 @@ class Run {
                 verdicts_[CUTIS_VERDICT_UNUSABLE], verdicts_[CUTIS_VERDICT_NONE], errors_);
     if (skipped_ > 0) std::printf("; %zu were there already", skipped_);
     std::printf("; %.0f images a second\n", 1000.0 * static_cast<double>(counted_) / std::max(watch_.Milliseconds(), 1e-3));
-    return code_;
+    return file_->had_errors() ? kExitBadInput : code_;
   }
 
  private:
@@ -136,10 +136,11 @@ int RunClassify(ClassifyOptions options) {
   const Model& model = *opened.value();
   if (Status status = CheckModel(model, options.model.path, options.operating_point); !status.ok()) return Fail(status);
 
-  // Several images run side by side; of a single one the rows of its layers do.
+  // Several images run side by side; of a single one the rows of its layers do. So they do with a file made for a device, whose
+  // memory was reckoned for one session and one picture at a time.
   const int32_t threads = SessionThreads(model, options.threads, options.model.threads);
   cutis_pipeline_options with = CUTIS_PIPELINE_OPTIONS_INIT;
-  (inputs.total() == 1 ? with.session_threads : with.workers) = threads;
+  (inputs.total() == 1 || model.device() != nullptr ? with.session_threads : with.workers) = threads;
   with.batch = options.batch;
   if (!options.operating_point.empty()) with.operating_point = options.operating_point.c_str();
   cutis_pipeline* made = nullptr;

@@ -13,6 +13,7 @@
 namespace cutis::cli {
 namespace {
 
+constexpr size_t kErrorColumn = 4;              // of a table: file, verdict, p_bcc, reasons, error
 constexpr size_t kMostBytes = size_t{1} << 30;  // of a file that is gone on with
 
 bool EndsWith(std::string_view text, std::string_view end) {
@@ -29,25 +30,25 @@ std::string CsvField(const std::string& text) {
 
 std::string JsonText(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// The end of the record that begins at `at`, behind its line end; npos where it is cut off. `field`: its first field.
-size_t EndOfRecord(std::string_view text, size_t at, bool csv, std::string* field) {
-  field->clear();
-  bool quoted = false, first = true;
-  for (; at < text.size(); ++at) {
+// The end of the record that begins at `at`, behind its line end; npos where it is cut off. `fields`: of a table its fields,
+// else the line.
+size_t EndOfRecord(std::string_view text, size_t at, bool csv, std::vector<std::string>* fields) {
+  fields->assign(1, "");
+  for (bool quoted = false; at < text.size(); ++at) {
     const char c = text[at];
     if (csv && c == '"') {
+      // Two quotes within quotes stand for one.
       if (quoted && at + 1 < text.size() && text[at + 1] == '"') {
-        ++at;
-        if (first) *field += '"';
+        fields->back() += text[++at];
       } else {
         quoted = !quoted;
       }
     } else if (c == '\n' && !quoted) {
       return at + 1;
     } else if (csv && c == ',' && !quoted) {
-      first = false;
-    } else if (first) {
-      *field += c;
+      fields->emplace_back();
+    } else {
+      fields->back() += c;
     }
   }
   return std::string_view::npos;
@@ -85,18 +86,24 @@ Status ResultFile::ReadDone(const std::string& text, const std::string& head, si
         path_.c_str());
   }
   *keep = head.size();
-  std::string field;
-  for (size_t end; (end = EndOfRecord(text, *keep, csv_, &field)) != std::string::npos; *keep = end) {
-    if (!csv_) {
-      const Json line = Json::parse(field, nullptr, false);
-      if (!line.is_object() || !line.contains("file") || !line["file"].is_string()) {
-        return Status::Error(Code::kBadInput, "%s: holds something else than results at byte %zu", path_.c_str(), *keep);
-      }
-      field = line["file"].get<std::string>();
+  std::vector<std::string> fields;
+  for (size_t end; (end = EndOfRecord(text, *keep, csv_, &fields)) != std::string::npos; *keep = end) {
+    if (csv_) {
+      if (fields.size() <= kErrorColumn) return Foreign(*keep);
+      had_errors_ = had_errors_ || !fields[kErrorColumn].empty();
+      ++done_[fields[0]];
+    } else {
+      const Json line = Json::parse(fields[0], nullptr, false);
+      if (!line.is_object() || !line.contains("file") || !line["file"].is_string()) return Foreign(*keep);
+      had_errors_ = had_errors_ || line.contains("error");
+      ++done_[line["file"].get<std::string>()];
     }
-    ++done_[field];
   }
   return {};
+}
+
+Status ResultFile::Foreign(size_t at) const {
+  return Status::Error(Code::kBadInput, "%s: holds something else than results at byte %zu", path_.c_str(), at);
 }
 
 Result<std::unique_ptr<ResultFile>> ResultFile::Open(const std::string& path, const Model& model,

@@ -26,6 +26,8 @@ class ResultFile {
 
   // Whether a result of this image was there when the file was opened. Each counts once.
   bool TakeDone(const std::string& path);
+  // Whether an image in the file that was opened could not be judged.
+  bool had_errors() const { return had_errors_; }
   Status Write(const cutis_pipeline_outcome& outcome);
   // All that was written is on the disk, or an error.
   Status Finish();
@@ -36,9 +38,12 @@ class ResultFile {
   std::string CsvLine(const cutis_pipeline_outcome& outcome) const;
   Status ReadDone(const std::string& text, const std::string& head, size_t* keep);
 
+  Status Foreign(size_t at) const;
+
   const Model& model_;
   std::string path_;
   bool csv_ = false;
+  bool had_errors_ = false;
   std::FILE* file_ = nullptr;
   std::unordered_map<std::string, size_t> done_;
 };

@@ -106,7 +106,7 @@ cutis_status cutis_pipeline::Create(const cutis_model* model, const cutis_pipeli
   }
   cutis_session_options session = CUTIS_SESSION_OPTIONS_INIT;
   session.batch = options_.batch;
-  session.threads = std::max(options_.session_threads, 1);
+  session.threads = options_.session_threads == 0 ? 1 : options_.session_threads;
   for (int32_t i = 0; i < options_.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>());
     const cutis_status status = cutis_session_create(model, &session, &workers_.back()->session, error, error_size);
