@@ -7,7 +7,8 @@
 
 /* Image i: every fifth is damaged, every seventh a file that does not exist, the others are the PNG. */
 typedef struct {
-  uint64_t asked, given, count, stop_after, window;
+  _Atomic uint64_t asked, given; /* source and sink may run side by side */
+  uint64_t count, stop_after, window;
   uint64_t errors, missing;
   float p_bcc;
 } Run;

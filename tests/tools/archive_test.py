@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import subprocess
+import threading
 import unittest
 
 from cli_case import CUTIS, MODEL, SAMPLES, SLOW, SMALL, CliTest, png, run
@@ -72,6 +73,20 @@ class Archive(CliTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual([line["file"] for line in self.lines(result.stdout)], expected[:5])
         self.assertEqual(run(CUTIS, "classify", MODEL, "-", "--json").stdout, "")  # an empty list
+
+    def test_list_that_waits_for_results(self):
+        paths = self.make()
+        with subprocess.Popen([CUTIS, "classify", MODEL, "-", "--json", "--threads", "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as process:
+            timer = threading.Timer(60, process.kill)
+            timer.start()
+            for path in paths:  # the next name only once there is an answer
+                process.stdin.write(path + "\n")
+                process.stdin.flush()
+                self.assertEqual(json.loads(process.stdout.readline() or "{}").get("file"), path)
+            process.stdin.close()
+            self.assertEqual(process.wait(60), 0)
+            timer.cancel()
 
     def test_patterns(self):
         expected = self.make()

@@ -14,12 +14,13 @@ void Progress::Add() {
   if (!shown_ || ms < next_ms_) return;
   next_ms_ = ms + 200;
   on_line_ = true;
+  const size_t total = total_;
   const double rate = 1000.0 * static_cast<double>(done_) / ms;
-  if (total_ == 0) {
+  if (total == 0) {
     std::fprintf(stderr, "\r%zu images, %.0f a second   ", done_, rate);
   } else {
-    const unsigned left = static_cast<unsigned>(static_cast<double>(total_ - done_) / rate);
-    std::fprintf(stderr, "\r%zu of %zu images, %.0f a second, %u:%02u left   ", done_, total_, rate, left / 60, left % 60);
+    const unsigned left = static_cast<unsigned>(static_cast<double>(total - done_) / rate);
+    std::fprintf(stderr, "\r%zu of %zu images, %.0f a second, %u:%02u left   ", done_, total, rate, left / 60, left % 60);
   }
   std::fflush(stderr);
 }

@@ -2,6 +2,7 @@
 #ifndef CUTIS_TOOLS_CUTIS_PROGRESS_H_
 #define CUTIS_TOOLS_CUTIS_PROGRESS_H_
 
+#include <atomic>
 #include <cstddef>
 
 #include "tools/cutis/common.h"
@@ -23,7 +24,7 @@ class Progress {
   void Clear();                                  // before something else is printed there
 
  private:
-  size_t total_;
+  std::atomic<size_t> total_;  // Skip is called beside Add
   const bool shown_;
   size_t done_ = 0;
   double next_ms_ = 500;

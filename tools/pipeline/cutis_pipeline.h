@@ -8,7 +8,8 @@
  * of workers and any batch.
  *
  * Thread-safety: a pipeline is used by one thread at a time; several pipelines may share a model. The callbacks are called from
- * the workers, one call at a time of both together. Errors are those of cutis.h. */
+ * the workers: one call of the source at a time and one of the sink, but the two may run side by side, so that a source may
+ * wait for its next image while results are handed out. Errors are those of cutis.h. */
 #ifndef CUTIS_TOOLS_PIPELINE_CUTIS_PIPELINE_H_
 #define CUTIS_TOOLS_PIPELINE_CUTIS_PIPELINE_H_
 

@@ -69,14 +69,16 @@ struct cutis_pipeline {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Slot> slots_;  // image i has slot i % size
 
-  // Of the run at hand, under the mutex, under which source and sink are called too.
+  // Of the run at hand. The source is called, and the end known, under the one mutex; the sink, and all else, under the other,
+  // which is taken last.
+  std::mutex source_mutex_;
+  bool ended_ = false;  // the source has no more
   std::mutex mutex_;
   std::condition_variable room_;
   cutis_pipeline_source source_ = nullptr;
   cutis_pipeline_sink sink_ = nullptr;
   void* context_ = nullptr;
   uint64_t taken_ = 0, given_ = 0;
-  bool ended_ = false;    // the source has no more
   bool stopped_ = false;  // the sink wants no more, or the run has failed
   bool out_of_memory_ = false;
 };
@@ -117,18 +119,25 @@ cutis_status cutis_pipeline::Create(const cutis_model* model, const cutis_pipeli
   return CUTIS_OK;
 }
 
-// The next images, as many as a batch and the window hold; false when there are none.
+// The next images, as many as a batch and the window hold; false when there are none. A source may wait for its next image as
+// long as it likes: results are handed out meanwhile.
 bool cutis_pipeline::Take(Worker& worker) {
   worker.batch.clear();
-  std::unique_lock lock(mutex_);
-  room_.wait(lock, [this] { return stopped_ || ended_ || taken_ - given_ < slots_.size(); });
-  while (!stopped_ && !ended_ && taken_ - given_ < slots_.size() && worker.batch.size() < static_cast<size_t>(options_.batch)) {
+  const std::lock_guard asking(source_mutex_);
+  while (worker.batch.size() < static_cast<size_t>(options_.batch)) {
+    {
+      std::unique_lock lock(mutex_);
+      // Not while images of its own wait: they may be the oldest.
+      const auto may_ask = [this] { return stopped_ || taken_ - given_ < slots_.size(); };
+      if (worker.batch.empty()) room_.wait(lock, may_ask);
+      if (stopped_ || ended_ || !may_ask()) break;
+    }
     cutis_pipeline_image image = {sizeof image, nullptr, nullptr, 0};
     if (source_(context_, &image) == 0) {
       ended_ = true;
-      room_.notify_all();
       break;
     }
+    const std::lock_guard lock(mutex_);
     Slot& slot = slots_[taken_ % slots_.size()];
     slot.ready = false;
     slot.has_path = image.path != nullptr;
