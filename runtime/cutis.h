@@ -66,9 +66,10 @@ CUTIS_API uint32_t cutis_format_version(void);
 
 typedef struct cutis_open_options {
   size_t struct_size;
-  const char* isa; /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm", "simd128"; NULL: the environment
-                      variable CUTIS_ISA if set, else all that the machine has. Results are the same bits for each. */
-  int copy;        /* not 0: take a private copy of the bytes before they are checked (for removable media) */
+  const char*
+      isa;  /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm", "simd128"; NULL: the
+               environment  variable CUTIS_ISA if set, else all that the machine has. Results are the same bits for each. */
+  int copy; /* not 0: take a private copy of the bytes before they are checked (for removable media) */
   const char* tune_file; /* what cutis bench --autotune has measured on this CPU for this model, or NULL: which instruction set
                             computes which step. Changes neither results nor memory; CUTIS_ERROR_USAGE when it belongs to
                             another CPU or model */
@@ -276,6 +277,75 @@ CUTIS_API cutis_status cutis_session_set_image(cutis_session* session, int32_t i
 /* After a run and before the next input is set. The times in `result` are 0. */
 CUTIS_API cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point,
                                            cutis_result* result, char* error, size_t error_size);
+
+/* -- several views of an image, and verdicts from values that were kept
+ * ------------------------------------------------------------------------------------------------------------------- */
+
+/* Test-time augmentation: the eight flips and quarter turns of the square that the network is given. Their outputs are averaged
+ * in their order, and judged by numbers of their own (cutis_model_views). */
+#define CUTIS_VIEWS 8
+
+/* What the file says of the mean of several views. */
+typedef struct cutis_views {
+  size_t struct_size;
+  int32_t stops;                 /* after how many views at most the rest may be left out; 0: all are always run */
+  uint32_t images;               /* that the stops were fitted on */
+  float mean_views;              /* the mean number of views of these */
+  const char* note;              /* "" without one */
+  cutis_calibration calibration; /* as cutis_model_calibration, of the mean; its struct_size is set */
+} cutis_views;
+/* CUTIS_ERROR_USAGE when the file says nothing: then all views are run, and judged by the numbers for one, with
+ * CUTIS_REASON_UNCALIBRATED. */
+CUTIS_API cutis_status cutis_model_views(const cutis_model* model, cutis_views* views);
+
+/* The bytes that cutis_session_set_image or cutis_session_set_input_u8 has put into place `image` (height*width*channels, NHWC
+ * without gaps), before a run uses them up. */
+CUTIS_API cutis_status cutis_session_get_input_u8(const cutis_session* session, int32_t image, uint8_t* pixels, size_t bytes,
+                                                  char* error, size_t error_size);
+/* View 0 .. CUTIS_VIEWS-1 of side x side pixels of three bytes each, without gaps, into another place: bit 2 of `view`
+ * exchanges rows and columns, then bit 1 turns the order of the rows round, and bit 0 that of the columns. */
+CUTIS_API cutis_status cutis_make_view(const uint8_t* pixels, int32_t side, int32_t view, uint8_t* view_pixels, char* error,
+                                       size_t error_size);
+/* After a run: all features that the model's limits look at (cutis_limits.features). */
+CUTIS_API cutis_status cutis_session_get_features(const cutis_session* session, int32_t image, float* values, size_t count,
+                                                  char* error, size_t error_size);
+
+/* What a verdict is made of. */
+typedef struct cutis_findings {
+  size_t struct_size;
+  const float* outputs;  /* output 0 (cutis_session_get_output_f32), of the views 0, 1, ..., one after the other */
+  size_t output_count;   /* views * label_count */
+  int32_t views;         /* 1 .. CUTIS_VIEWS */
+  const float* features; /* of view 0 (cutis_session_get_features); NULL for a model without limits, or where they are not to be
+                            looked at */
+  size_t feature_count;
+} cutis_findings;
+#define CUTIS_FINDINGS_INIT \
+  { sizeof(cutis_findings), NULL, 0, 1, NULL, 0 }
+
+typedef struct cutis_judge_options {
+  size_t struct_size;
+  const char* operating_point; /* NULL: the model's default */
+  int of_views;                /* not 0: by the numbers for several views, however few were run */
+  int without_limits;          /* not 0: the model's limits are not looked at, and nothing is CUTIS_VERDICT_UNUSABLE */
+} cutis_judge_options;
+#define CUTIS_JUDGE_OPTIONS_INIT \
+  { sizeof(cutis_judge_options), NULL, 0, 0 }
+
+/* The verdict on an image whose values were taken from a session: what cutis_session_judge gives, bit for bit, for one view.
+ * `options` may be NULL. The times in `result` are 0. CUTIS_ERROR_USAGE for features that are missing, or of another number
+ * than the limits look at. Any number of threads at once. */
+CUTIS_API cutis_status cutis_model_judge(const cutis_model* model, const cutis_findings* findings,
+                                         const cutis_judge_options* options, cutis_result* result, char* error,
+                                         size_t error_size);
+/* Whether the views after those in `findings` need not be run: *suffice is 1 when all are there, or when the file's limit for
+ * that number of views says that no bound of a decision is near, else 0. Features are not looked at. */
+CUTIS_API cutis_status cutis_model_views_suffice(const cutis_model* model, const cutis_findings* findings,
+                                                 const cutis_judge_options* options, int* suffice, char* error,
+                                                 size_t error_size);
+
+/* SHA-256 (FIPS 180-4) of bytes, by the CPU's own instructions where it has them. */
+CUTIS_API void cutis_sha256(const void* bytes, size_t size, uint8_t digest[32]);
 
 /* -- self-test
  * ------------------------------------------------------------------------------------------------------------------- */

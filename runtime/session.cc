@@ -24,6 +24,11 @@ size_t Elements(const TensorInfo& info) {
   return Pixels(info.shape) * static_cast<size_t>(info.shape.channels) * static_cast<size_t>(info.images);
 }
 
+// The byte of an image whose real input, normalised, is `value` in channel c.
+uint8_t ByteOf(float value, const Preprocess& recipe, size_t c) {
+  return ClampRound(value * recipe.std[c] + recipe.mean[c], OutputU8{0, 0, 255});
+}
+
 // Where the data of a node lies in the arena.
 struct Step {
   std::span<const std::byte*> inputs;
@@ -356,6 +361,28 @@ Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
   return {};
 }
 
+Status Session::GetInputU8(int32_t image, uint8_t* pixels, size_t bytes) const {
+  CUTIS_TRY(impl_->CheckImage(image));
+  const Preprocess* recipe = impl_->model->preprocess();
+  const TensorInfo& info = impl_->Tensor(impl_->model->input()).info;
+  if (recipe == nullptr) return Status::Error(Code::kUsage, "this model says nothing about images: its input is no bytes");
+  if (pixels == nullptr || bytes != Elements(info)) {
+    return Status::Error(Code::kUsage, "room for %zu bytes of pixels of an input of %d x %d x %d", bytes, info.shape.height,
+                         info.shape.width, info.shape.channels);
+  }
+  const FloatEnvironment environment;
+  const size_t channels = static_cast<size_t>(info.shape.channels);
+  std::byte* const data = impl_->Data(impl_->model->input(), image);
+  for (size_t i = 0; i < bytes / channels; ++i) {
+    const std::byte* pixel = Impl::PixelAt(data, info, i);
+    for (size_t c = 0; c < channels; ++c) {
+      pixels[i * channels + c] = info.type == DataType::kU8 ? static_cast<uint8_t>(pixel[c])
+                                                            : ByteOf(reinterpret_cast<const float*>(pixel)[c], *recipe, c);
+    }
+  }
+  return {};
+}
+
 Status Session::SetInputImage(int32_t image, const Image& picture) {
   CUTIS_TRY(impl_->CheckImage(image));
   const Model& model = *impl_->model;
@@ -407,9 +434,8 @@ Status Session::SetInputF32(int32_t index, int32_t image, const float* values, s
     for (size_t c = 0; c < channels; ++c) {
       const float value = values[i * channels + c];
       // With a recipe the byte is that of the image; without, the quantisation of the input tensor gives it.
-      pixel[c] =
-          static_cast<std::byte>(recipe != nullptr ? ClampRound(value * recipe->std[c] + recipe->mean[c], OutputU8{0, 0, 255})
-                                                   : ClampRound(value / info.scale, OutputU8{info.zero_point, 0, 255}));
+      pixel[c] = static_cast<std::byte>(recipe != nullptr ? ByteOf(value, *recipe, c)
+                                                          : ClampRound(value / info.scale, OutputU8{info.zero_point, 0, 255}));
     }
   }
   return {};

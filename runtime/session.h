@@ -54,6 +54,9 @@ class Session : public FromMalloc {
   // What the recipe's steps make of a decoded image, into image i: straight into the place of a uint8 network's input, by way
   // of tight pixels for a float32 network. kUsage without a recipe.
   Status SetInputImage(int32_t image, const Image& picture);
+  // The tight bytes that SetInputImage or SetInputU8 has put into image i, before Run uses them up: of a float32 network they
+  // are found again by rounding. kUsage without a recipe, for another number of bytes.
+  Status GetInputU8(int32_t image, uint8_t* pixels, size_t bytes) const;
   // Tight NHWC real values, the network's own input; for a uint8 network clamp(rne(value * std + mean)) by the recipe (without
   // a recipe: by the scale and zero point of the input).
   Status SetInputF32(int32_t image, const float* values, size_t count) { return SetInputF32(0, image, values, count); }
