@@ -1,6 +1,7 @@
 // The C interface over Model, Session and the image path.
 #include "runtime/cutis.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -58,6 +59,7 @@ Status ReadSessionOptions(const cutis_session_options* from, cutis::SessionOptio
   to->arena = given.arena;
   to->arena_bytes = given.arena_bytes;
   to->pixel_features = given.pixel_features != 0;
+  to->profile = given.profile != 0;
   return {};
 }
 
@@ -270,6 +272,19 @@ cutis_status cutis_model_output(const cutis_model* model, int32_t index, cutis_t
   return WriteTensorInfo(ToModel(model)->tensors()[static_cast<size_t>(outputs[static_cast<size_t>(index)])], info);
 }
 
+cutis_status cutis_model_node(const cutis_model* model, int32_t index, cutis_node_info* info) {
+  if (model == nullptr || info == nullptr || index < 0 || static_cast<size_t>(index) >= ToModel(model)->nodes().size()) {
+    return CUTIS_ERROR_USAGE;
+  }
+  const cutis::ModelNode& node = ToModel(model)->nodes()[static_cast<size_t>(index)];
+  cutis_node_info full = {};
+  full.name = node.name;
+  full.op = node.op->name;
+  full.kernel = node.kernel->name;
+  full.last = node.block < 0 ? index : ToModel(model)->blocks()[static_cast<size_t>(node.block)].last;
+  return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
+}
+
 uint64_t cutis_model_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads) {
   return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->ArenaBytes(batch, threads);
 }
@@ -324,6 +339,20 @@ cutis_status cutis_session_get_pixel_features(const cutis_session* session, int3
                   error_size);
   return Report(ToSession(session)->GetPixelFeatures(image, std::span<float, cutis::kPixelFeatures>(values, count)), error,
                 error_size);
+}
+
+cutis_status cutis_session_get_node_times(const cutis_session* session, uint64_t* nanoseconds, size_t count, char* error,
+                                          size_t error_size) {
+  if (session == nullptr || nanoseconds == nullptr)
+    return Report(NullArgument("session, or place for the times,"), error, error_size);
+  const std::span<const uint64_t> times = ToSession(session)->node_nanoseconds();
+  if (times.empty() || count != times.size()) {
+    return Report(
+        Status::Error(Code::kUsage, "room for the times of %zu nodes, the session keeps those of %zu", count, times.size()),
+        error, error_size);
+  }
+  std::copy(times.begin(), times.end(), nanoseconds);
+  return CUTIS_OK;
 }
 
 const char* cutis_pixel_feature_name(int32_t index) {

@@ -185,6 +185,17 @@ typedef struct cutis_tensor_info {
 CUTIS_API cutis_status cutis_model_input(const cutis_model* model, cutis_tensor_info* info);
 CUTIS_API cutis_status cutis_model_output(const cutis_model* model, int32_t index, cutis_tensor_info* info);
 
+/* A node of the network, in the order of execution. */
+typedef struct cutis_node_info {
+  size_t struct_size;
+  const char* name;
+  const char* op;     /* "conv", "depthwise", ... */
+  const char* kernel; /* that computes it on this machine */
+  int32_t last;       /* index of the last node of the block that it runs in; its own index outside of blocks */
+} cutis_node_info;
+/* CUTIS_ERROR_USAGE when there is none of that index. */
+CUTIS_API cutis_status cutis_model_node(const cutis_model* model, int32_t index, cutis_node_info* info);
+
 /* The exact size of a session's arena, and the least that any plan of the same network could take. 0 for a batch or a number of
  * threads below 1. */
 CUTIS_API uint64_t cutis_model_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads);
@@ -200,9 +211,10 @@ typedef struct cutis_session_options {
   void* arena;     /* the caller's memory, at a multiple of 64, kept until the session is destroyed; NULL: the session's own */
   size_t arena_bytes; /* of the caller's arena, at least cutis_model_arena_bytes(); 0 without one */
   int pixel_features; /* not 0: make the features of pixels for a model without limits, too */
+  int profile;        /* not 0: keep the time of every node, see cutis_session_get_node_times */
 } cutis_session_options;
 #define CUTIS_SESSION_OPTIONS_INIT \
-  { sizeof(cutis_session_options), 1, 1, NULL, 0, 0 }
+  { sizeof(cutis_session_options), 1, 1, NULL, 0, 0, 0 }
 
 /* `options` may be NULL. The model must outlive the session. */
 CUTIS_API cutis_status cutis_session_create(const cutis_model* model, const cutis_session_options* options,
@@ -223,6 +235,11 @@ CUTIS_API cutis_status cutis_session_get_output_f32(const cutis_session* session
                                                     size_t count, char* error, size_t error_size);
 /* The raw output (see cutis_tensor_info), valid until the next input is set; NULL for an index or image that does not exist. */
 CUTIS_API const void* cutis_session_output(const cutis_session* session, int32_t index, int32_t image);
+
+/* With `profile`: nanoseconds that each node took in the last run; those of a block stand at its last node, and 0 at its
+ * others. `count` is the number of nodes. CUTIS_ERROR_USAGE without `profile`. */
+CUTIS_API cutis_status cutis_session_get_node_times(const cutis_session* session, uint64_t* nanoseconds, size_t count,
+                                                    char* error, size_t error_size);
 
 /* Features of the pixels that the network has been given for an image by cutis_session_classify: sharpness, contrasts,
  * exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES. CUTIS_ERROR_USAGE where none were made: for a model
