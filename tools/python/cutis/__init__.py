@@ -14,7 +14,7 @@ model, say), MemoryError.
 
 import os
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,7 @@ class Milliseconds(TypedDict):
     inference: float
 
 
+@final
 class Result(TypedDict):
     """An image that was judged: the fields of `cutis classify --json`."""
 
@@ -68,6 +69,7 @@ class Result(TypedDict):
     ms: Milliseconds
 
 
+@final
 class Failure(TypedDict):
     """An image that could not be judged."""
 
