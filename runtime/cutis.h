@@ -241,9 +241,9 @@ CUTIS_API const void* cutis_session_output(const cutis_session* session, int32_t
 CUTIS_API cutis_status cutis_session_get_node_times(const cutis_session* session, uint64_t* nanoseconds, size_t count,
                                                     char* error, size_t error_size);
 
-/* Features of the pixels that the network has been given for an image by cutis_session_classify: sharpness, contrasts,
- * exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES. CUTIS_ERROR_USAGE where none were made: for a model
- * without limits, unless the session's options ask for them. */
+/* Features of the pixels that the network has been given for an image (all inputs but cutis_session_set_input_f32): sharpness,
+ * contrasts, exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES. CUTIS_ERROR_USAGE where none were made: for
+ * a model without limits, unless the session's options ask for them. */
 #define CUTIS_PIXEL_FEATURES 12
 CUTIS_API cutis_status cutis_session_get_pixel_features(const cutis_session* session, int32_t image, float* values,
                                                         size_t count, char* error, size_t error_size);
@@ -291,7 +291,8 @@ typedef struct cutis_image_times {
  * refused leaves its place without an input that was set: run only as many as are there. */
 CUTIS_API cutis_status cutis_session_set_image(cutis_session* session, int32_t image, const void* encoded, size_t size,
                                                cutis_image_times* times, char* error, size_t error_size);
-/* After a run and before the next input is set. The times in `result` are 0. */
+/* After a run and before the next input is set. The times in `result` are 0. CUTIS_ERROR_USAGE for a model with limits where
+ * the input was given as real values, of which nobody knows the pixels. */
 CUTIS_API cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point,
                                            cutis_result* result, char* error, size_t error_size);
 

@@ -25,39 +25,24 @@ class [[nodiscard]] Error {
   cutis_status status() const { return status_; }
   const char* text() const { return text_; }
 
+  // Of `call(text, size)`, which makes a call of the C interface with that room for its text.
+  template <class Call>
+  static Error Of(Call&& call) {
+    Error error;
+    error.status_ = call(error.text_, kSize);
+    return error;
+  }
+
  private:
-  friend class Model;
-  friend class Session;
   cutis_status status_ = CUTIS_OK;
   char text_[kSize] = "";
 };
 
-// A movable owner of a cutis_model.
-class Model {
+// A model that somebody else keeps open.
+class ModelView {
  public:
-  Model() = default;
-  ~Model() { cutis_model_close(handle_); }
-  Model(Model&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  Model& operator=(Model&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-
-  // Replaces what was open before, once the new model is.
-  Error Open(const char* path, const cutis_open_options* options = nullptr) {
-    cutis_model* handle = nullptr;
-    Error error;
-    error.status_ = cutis_model_open(path, options, &handle, error.text_, Error::kSize);
-    if (!error) Adopt(handle);
-    return error;
-  }
-  Error OpenMemory(const void* bytes, size_t size, const cutis_open_options* options = nullptr) {
-    cutis_model* handle = nullptr;
-    Error error;
-    error.status_ = cutis_model_open_memory(bytes, size, options, &handle, error.text_, Error::kSize);
-    if (!error) Adopt(handle);
-    return error;
-  }
+  ModelView() = default;
+  explicit ModelView(const cutis_model* handle) : handle_(handle) {}
 
   explicit operator bool() const { return handle_ != nullptr; }
   const cutis_model* get() const { return handle_; }
@@ -91,12 +76,42 @@ class Model {
   }
   uint64_t ArenaBytes(int32_t batch = 1, int32_t threads = 1) const { return cutis_model_arena_bytes(handle_, batch, threads); }
 
+ protected:
+  const cutis_model* handle_ = nullptr;
+};
+
+// A movable owner of a cutis_model.
+class Model : public ModelView {
+ public:
+  Model() = default;
+  ~Model() { Close(); }
+  Model(Model&& other) noexcept : ModelView(std::exchange(other.handle_, nullptr)) {}
+  Model& operator=(Model&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+
+  // Replaces what was open before, once the new model is.
+  Error Open(const char* path, const cutis_open_options* options = nullptr) {
+    cutis_model* handle = nullptr;
+    Error error = Error::Of([&](char* text, size_t size) { return cutis_model_open(path, options, &handle, text, size); });
+    if (!error) Adopt(handle);
+    return error;
+  }
+  Error OpenMemory(const void* bytes, size_t count, const cutis_open_options* options = nullptr) {
+    cutis_model* handle = nullptr;
+    Error error =
+        Error::Of([&](char* text, size_t size) { return cutis_model_open_memory(bytes, count, options, &handle, text, size); });
+    if (!error) Adopt(handle);
+    return error;
+  }
+
  private:
+  void Close() { cutis_model_close(const_cast<cutis_model*>(handle_)); }
   void Adopt(cutis_model* handle) {
-    cutis_model_close(handle_);
+    Close();
     handle_ = handle;
   }
-  cutis_model* handle_ = nullptr;
 };
 
 // A movable owner of a cutis_session; its model must outlive it.
@@ -110,10 +125,10 @@ class Session {
     return *this;
   }
 
-  Error Create(const Model& model, const cutis_session_options* options = nullptr) {
+  Error Create(const ModelView& model, const cutis_session_options* options = nullptr) {
     cutis_session* handle = nullptr;
-    Error error;
-    error.status_ = cutis_session_create(model.get(), options, &handle, error.text_, Error::kSize);
+    Error error =
+        Error::Of([&](char* text, size_t size) { return cutis_session_create(model.get(), options, &handle, text, size); });
     if (!error) {
       cutis_session_destroy(handle_);
       handle_ = handle;
@@ -125,41 +140,35 @@ class Session {
   cutis_session* get() { return handle_; }
 
   Error SetInput(int32_t image, const uint8_t* pixels, size_t bytes) {
-    Error error;
-    error.status_ = cutis_session_set_input_u8(handle_, image, pixels, bytes, error.text_, Error::kSize);
-    return error;
+    return Error::Of(
+        [&](char* text, size_t size) { return cutis_session_set_input_u8(handle_, image, pixels, bytes, text, size); });
   }
   Error SetInput(int32_t image, const float* values, size_t count) {
-    Error error;
-    error.status_ = cutis_session_set_input_f32(handle_, image, values, count, error.text_, Error::kSize);
-    return error;
+    return Error::Of(
+        [&](char* text, size_t size) { return cutis_session_set_input_f32(handle_, image, values, count, text, size); });
   }
   Error Run(int32_t images = 1) {
-    Error error;
-    error.status_ = cutis_session_run(handle_, images, error.text_, Error::kSize);
-    return error;
+    return Error::Of([&](char* text, size_t size) { return cutis_session_run(handle_, images, text, size); });
   }
   Error GetOutput(int32_t index, int32_t image, float* values, size_t count) const {
-    Error error;
-    error.status_ = cutis_session_get_output_f32(handle_, index, image, values, count, error.text_, Error::kSize);
-    return error;
+    return Error::Of([&](char* text, size_t size) {
+      return cutis_session_get_output_f32(handle_, index, image, values, count, text, size);
+    });
   }
   // `result` as made by CUTIS_RESULT_INIT.
-  Error Classify(const void* encoded, size_t size, cutis_result* result, const char* operating_point = nullptr) {
-    Error error;
-    error.status_ = cutis_session_classify(handle_, encoded, size, operating_point, result, error.text_, Error::kSize);
-    return error;
+  Error Classify(const void* encoded, size_t bytes, cutis_result* result, const char* operating_point = nullptr) {
+    return Error::Of([&](char* text, size_t size) {
+      return cutis_session_classify(handle_, encoded, bytes, operating_point, result, text, size);
+    });
   }
   // Classify in three steps, for several images in one run: SetImage for each, Run, Judge for each.
-  Error SetImage(int32_t image, const void* encoded, size_t size, cutis_image_times* times = nullptr) {
-    Error error;
-    error.status_ = cutis_session_set_image(handle_, image, encoded, size, times, error.text_, Error::kSize);
-    return error;
+  Error SetImage(int32_t image, const void* encoded, size_t bytes, cutis_image_times* times = nullptr) {
+    return Error::Of(
+        [&](char* text, size_t size) { return cutis_session_set_image(handle_, image, encoded, bytes, times, text, size); });
   }
   Error Judge(int32_t image, cutis_result* result, const char* operating_point = nullptr) const {
-    Error error;
-    error.status_ = cutis_session_judge(handle_, image, operating_point, result, error.text_, Error::kSize);
-    return error;
+    return Error::Of(
+        [&](char* text, size_t size) { return cutis_session_judge(handle_, image, operating_point, result, text, size); });
   }
 
  private:

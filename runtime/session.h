@@ -71,8 +71,8 @@ class Session : public FromMalloc {
   // The same as real values, tight; `count` must be the number of elements.
   Status GetOutputF32(int32_t index, int32_t image, float* values, size_t count) const;
 
-  // The features of the pixels (runtime/pixel_features.h) that SetInputImage made for image i; a model without limits has none
-  // unless the session was created to. kUsage where there are none, or another input was set since.
+  // The features of the pixels (runtime/pixel_features.h) that SetInputImage or SetInputU8 made for image i; a model without
+  // limits has none unless the session was created to. kUsage where there are none, or an input of real values was set since.
   Status GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures> features) const;
 
   void SetObserver(NodeObserver observer, void* context);

@@ -4,6 +4,7 @@
 #   tools/install_deps.sh --tests    for the tests too (second compiler, sanitizers, test libraries, a cross compiler and an emulator)
 #   tools/install_deps.sh --with PACKAGE...   these too: a cross compiler, say (targets/build.sh)
 set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 packages=(
   g++ meson ninja-build pkg-config            # the build
@@ -17,7 +18,7 @@ packages=(
   libxnnpack-dev libpthreadpool-dev           # second float32 backend
 )
 test_packages=(
-  doctest-dev libsimde-dev binutils git python3 python3-venv
+  doctest-dev libsimde-dev binutils git python3 python3-venv python3-dev
   clang libclang-rt-14-dev llvm               # second compiler, sanitizers, libFuzzer
   g++-aarch64-linux-gnu lld qemu-user         # other processors
   dpkg-dev zsh                                # packages, completions
@@ -42,21 +43,25 @@ for package in "${packages[@]}"; do
   grep -qx installed <<<"$state" || missing+=("$package")
 done
 
-# The data of ONNX's backend tests, from PyPI. Without them that test is skipped.
-onnx_tests() {
-  $tests || return 0
-  local env
-  env=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/onnx-env
+# environment NAME WHAT PIP_ARGUMENTS...: a folder of Python packages from PyPI, build/NAME, for tests that are skipped without them.
+environment() {
+  local env=$root/build/$1 what=$2
+  shift 2
   [ ! -x "$env/bin/python" ] || return 0
-  echo "install_deps: the onnx package, for its tests"
+  echo "install_deps: Python packages for $what"
   mkdir -p "$(dirname "$env")"
-  if ! { python3 -m venv "$env" && "$env/bin/pip" install --quiet --disable-pip-version-check onnx==1.17.0; } </dev/null; then
+  if ! { python3 -m venv "$env" && "$env/bin/pip" install --quiet --disable-pip-version-check "$@"; } </dev/null; then
     rm -rf "$env"
-    echo "install_deps: no onnx package; the backend tests will be skipped" >&2
+    echo "install_deps: no packages; $what will be skipped" >&2
   fi
 }
+python_tests() {
+  $tests || return 0
+  environment onnx-env "the tests of ONNX's backends" onnx==1.17.0
+  environment python-env "the tests of the Python module" --requirement "$root/tests/python/requirements.txt"
+}
 if [ "${#missing[@]}" -eq 0 ]; then
-  onnx_tests
+  python_tests
   exit 0
 fi
 
@@ -77,4 +82,4 @@ if ! install >"$log" 2>&1 </dev/null; then
   echo "install_deps: apt-get failed; its last lines stand above" >&2
   exit 1
 fi
-onnx_tests
+python_tests

@@ -92,10 +92,18 @@ class Installed(unittest.TestCase):
         cls.version = json.loads(run("meson", "introspect", "--projectinfo", BUILD))["version"]
         (cls.work / "program.c").write_text(SOURCE, encoding="utf-8")
 
-    def pkg_config(self, *arguments):
+    def pkg_config(self, *arguments, name="cutis"):
         # The prefix in the file is that of the real installation.
         environment = {**os.environ, "PKG_CONFIG_LIBDIR": f"{self.lib}/pkgconfig:" + run("pkg-config", "--variable", "pc_path", "pkg-config").strip()}
-        return run("pkg-config", f"--define-variable=prefix={self.prefix}", *arguments, "cutis", env=environment).split()
+        return run("pkg-config", f"--define-variable=prefix={self.prefix}", *arguments, name, env=environment).split()
+
+    def pipeline_programs(self):
+        """The tests of the pipeline's interfaces, in C and C++, and what they are called with. Of the tree they see tests/c_test.h alone."""
+        source, small = ROOT / "tests/pipeline", [BUILD / "tests/runtime" / name for name in ("small_u8.cutis", "tiny.cutis")]
+        (self.work / "tests").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "tests/c_test.h", self.work / "tests")
+        return [(["cc", "-std=c11", source / "pipeline_api.c"], small[:1]), (["cc", "-std=c11", source / "model_cache_api.c"], small),
+                (["c++", "-std=c++20", source / "pipeline_cpp_api.cc"], small[:1])]
 
     def test_pkg_config_shared(self):
         run("cc", self.work / "program.c", "-o", self.work / "shared", *self.pkg_config("--cflags", "--libs"))
@@ -107,6 +115,18 @@ class Installed(unittest.TestCase):
         libs = [str(self.lib / "libcutis.a") if name == "-lcutis" else name for name in self.pkg_config("--static", "--cflags", "--libs")]
         run("cc", self.work / "program.c", "-o", self.work / "static", *libs)
         self.assertEqual(run(self.work / "static").strip(), self.version)
+
+    def test_pipeline_shared(self):
+        for command, arguments in self.pipeline_programs():
+            run(*command, f"-I{self.work}", "-pthread", "-o", self.work / "pipeline", *self.pkg_config("--cflags", "--libs", name="cutis-pipeline"))
+            run(self.work / "pipeline", *arguments, env={**os.environ, "LD_LIBRARY_PATH": str(self.lib)})
+
+    def test_pipeline_static(self):
+        archives = {f"-l{name}": str(self.lib / f"lib{name}.a") for name in ("cutis", "cutis_pipeline")}
+        libs = [archives.get(name, name) for name in self.pkg_config("--static", "--cflags", "--libs", name="cutis-pipeline")]
+        for command, arguments in self.pipeline_programs():
+            run(*command, f"-I{self.work}", "-pthread", "-o", self.work / "pipeline", *libs)
+            run(self.work / "pipeline", *arguments)
 
     def test_cmake(self):
         if shutil.which("cmake") is None:

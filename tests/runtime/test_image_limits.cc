@@ -180,7 +180,41 @@ TEST_CASE("features are those of the pixels that the network sees, and of the ou
   }
 }
 
-TEST_CASE("features are there only for images, and where somebody looks at them") {
+TEST_CASE("pixels that are given as they are have the same features, and the same verdict, as the image that they come of") {
+  for (const bool u8 : {true, false}) {
+    test::RawModel raw = u8 ? test::SmallU8Model() : test::SmallF32Model();
+    test::AddLimits(&raw);
+    const Opened o = Open(raw);
+    const TensorInfo& input = o.model->tensors()[static_cast<size_t>(o.model->input())].info;
+    const int32_t width = input.shape.width, height = input.shape.height;
+    std::vector<uint8_t> pixels(static_cast<size_t>(width * height * 3));
+    std::vector<float> probabilities(o.model->verdict()->labels.size());
+    for (const uint8_t shade : {uint8_t{20}, uint8_t{120}}) {
+      const Image picture = Picture(shade);
+      float features[2][kPixelFeatures];
+      Judgement judgements[2];
+      REQUIRE(PreprocessImage(*o.model->preprocess(), picture, o.model->cpu(), width, height, 3, pixels.data()).ok());
+      for (const bool whole : {true, false}) {
+        REQUIRE((whole ? o.session->SetInputImage(0, picture) : o.session->SetInputU8(0, pixels.data(), pixels.size())).ok());
+        REQUIRE(o.session->GetPixelFeatures(0, features[whole]).ok());
+        REQUIRE(o.session->Run(1).ok());
+        const Result<Judgement> judged = JudgeImage(*o.session, 0, nullptr, probabilities);
+        REQUIRE(judged.ok());
+        judgements[whole] = judged.value();
+      }
+      CHECK(std::memcmp(features[0], features[1], sizeof features[0]) == 0);
+      CHECK(judgements[0].verdict == judgements[1].verdict);
+      CHECK(judgements[0].reasons == judgements[1].reasons);
+      CHECK(judgements[0].p_bcc == judgements[1].p_bcc);
+    }
+    const std::vector<float> values(pixels.size());
+    REQUIRE(o.session->SetInputF32(0, values.data(), values.size()).ok());
+    REQUIRE(o.session->Run(1).ok());
+    CHECK(JudgeImage(*o.session, 0, nullptr, probabilities).status().code() == Code::kUsage);
+  }
+}
+
+TEST_CASE("features are there only for pixels, and where somebody looks at them") {
   float features[kPixelFeatures];
   const Image picture = Picture(20);
   const Opened plain = Open(test::SmallU8Model());
@@ -195,10 +229,6 @@ TEST_CASE("features are there only for images, and where somebody looks at them"
   CHECK(asked.session->GetPixelFeatures(1, features).code() == Code::kUsage);
   REQUIRE(asked.session->Run(1).ok());
   CHECK(asked.session->GetPixelFeatures(0, features).ok());  // the pixels are used up, what they said is not
-  const std::vector<uint8_t> pixels(12 * 12 * 3);
-  REQUIRE(asked.session->SetInputU8(0, pixels.data(), pixels.size()).ok());
-  CHECK(asked.session->GetPixelFeatures(0, features).code() == Code::kUsage);
-  REQUIRE(asked.session->SetInputImage(0, picture).ok());
   const std::vector<float> values(12 * 12 * 3);
   REQUIRE(asked.session->SetInputF32(0, values.data(), values.size()).ok());
   CHECK(asked.session->GetPixelFeatures(0, features).code() == Code::kUsage);

@@ -1,6 +1,6 @@
 """Adds up the results in meson's testlog.json files and prints "tests: N passed, N failed, N skipped".
 
-An executable that holds many cases says how many itself (doctest's and unittest's summary lines); any other test counts as one.
+An executable that holds many cases says how many itself (the summary lines of doctest, unittest and pytest); any other test counts as one.
 A line or doctest message that starts with "skipped:" in the output of a doctest executable stands for one case that could not
 run (it needs CUTIS_DATA, say). Exit code 1 if anything failed or nothing ran. `--self-test` checks the counting itself.
 """
@@ -11,6 +11,7 @@ import sys
 
 DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed")
 SKIPPED = re.compile(r"(?:^|MESSAGE: )skipped:", re.MULTILINE)
+PYTEST = re.compile(r"^(?:=+ )?((?:\d+ \w+, )*\d+ \w+) in [\d.]+s", re.MULTILINE)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(OK|FAILED)(?: \((.*)\))?$", re.MULTILINE)
 
 
@@ -32,6 +33,9 @@ def count(entry):
         failed = numbers.get("failures", 0) + numbers.get("errors", 0)
         skipped = numbers.get("skipped", 0)
         passed = int(match[1]) - failed - skipped
+    elif match := PYTEST.search(text):
+        numbers = {key: int(value) for value, key in re.findall(r"(\d+) (\w+)", match[1])}
+        passed, failed, skipped = numbers.get("passed", 0), numbers.get("failed", 0) + numbers.get("error", 0) + numbers.get("errors", 0), numbers.get("skipped", 0)
     else:
         return (1, 0, 0) if good else (0, 1, 0)
     # A sanitizer's report or a crash after the summary is a failure too.
@@ -50,6 +54,9 @@ def self_test():
         ({"result": "OK", "stdout": "a_test.cc:7: MESSAGE: skipped: no XNNPACK\n" + doctest.replace("1 failed", "0 failed")}, (3, 0, 1)),
         ({"result": "OK", "stderr": "Ran 7 tests in 1.2s\n\nOK (skipped=2)\n"}, (5, 0, 2)),
         ({"result": "FAIL", "stderr": "Ran 7 tests in 1.2s\n\nFAILED (failures=1, errors=1)\n"}, (5, 2, 0)),
+        ({"result": "OK", "stdout": "....s [100%]\n12 passed, 1 skipped in 3.21s\n"}, (12, 0, 1)),
+        ({"result": "FAIL", "stdout": "== short test summary info ==\n2 failed, 12 passed, 1 error in 63.21s (0:01:03)\n"}, (12, 3, 0)),
+        ({"result": "FAIL", "stdout": "no tests ran in 0.01s\n"}, (0, 1, 0)),
         ({"result": "OK", "stderr": "Ran 1 test in 1.2s\n\nOK\n"}, (1, 0, 0)),
     ]
     for entry, expected in cases:

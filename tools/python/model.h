@@ -1,0 +1,37 @@
+// A model as Python has it: a use of one in the process's cache, and what is said of it.
+#ifndef CUTIS_TOOLS_PYTHON_MODEL_H_
+#define CUTIS_TOOLS_PYTHON_MODEL_H_
+
+#include <pybind11/pybind11.h>
+
+#include <string>
+#include <vector>
+
+#include "cutis_pipeline.hpp"
+
+namespace cutis::python {
+
+// Immutable; any number of threads may use one.
+class Model {
+ public:
+  explicit Model(cutis_api::CachedModel model) : model_(std::move(model)), info_(model_.Describe()) {}
+
+  const cutis_api::ModelView& view() const { return model_; }
+  const cutis_model_info& info() const { return info_; }
+  std::string Hash() const;
+  std::vector<const char*> Labels() const;
+  std::vector<const char*> OperatingPoints() const;
+
+ private:
+  cutis_api::CachedModel model_;
+  cutis_model_info info_;
+};
+
+// What `cutis classify --json` says of an image that was judged, or could not be: a dict with the same keys in the same order.
+// A real is the shortest decimal that reads back as the runtime's float32, which is what is printed there.
+pybind11::dict ResultOf(const Model& model, pybind11::object file, const cutis_result& result);
+pybind11::dict FailureOf(pybind11::object file, std::string_view error);
+
+}  // namespace cutis::python
+
+#endif  // CUTIS_TOOLS_PYTHON_MODEL_H_
