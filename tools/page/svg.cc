@@ -1,5 +1,6 @@
 #include "tools/page/svg.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tools/page/text.h"
@@ -52,6 +53,6 @@ double Tick(double top) {
   return tick * 10;
 }
 
-int DigitsOfTick(double tick) { return tick < 0.1 ? 2 : tick < 1 ? 1 : 0; }
+int DigitsOfTick(double tick) { return std::max(0, static_cast<int>(std::ceil(-std::log10(tick) - 1e-9))); }
 
 }  // namespace cutis::page
