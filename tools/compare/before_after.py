@@ -144,51 +144,72 @@ def proc_ticks(text):
 
 # -- the programs ---------------------------------------------------------------------------------------------------------------------------
 
-def proc(process, name):
-    return pathlib.Path(f"/proc/{process.pid}/{name}").read_text(encoding="utf-8")
+class Program:
+    """One that answers a line of JSON for the name of an image, on that CPU. No process is left of it."""
 
+    def __init__(self, command, cpu, log):
+        self.name, self.log = command[0], log
+        with open(log, "a", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+                                            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
 
-def cpu_seconds(process):
-    return proc_ticks(proc(process, "stat")) / os.sysconf("SC_CLK_TCK")
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            self.process.kill()
+        try:
+            self.process.communicate(timeout=60)
+        except BrokenPipeError:
+            pass  # it ended before it read all
+        if kind is None and self.process.returncode != 0:
+            raise SystemExit(f"before_after: {self.name}: exit code {self.process.returncode}; see {self.log}")
+
+    def ask(self, image):
+        try:
+            self.process.stdin.write(f"{image}\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        answer = json.loads(line) if line else {"error": "it ended"}
+        if "error" in answer:
+            raise SystemExit(f"before_after: {self.name}: {image}: {answer['error']}; see {self.log}")
+        return answer
+
+    def proc(self, name):
+        return pathlib.Path(f"/proc/{self.process.pid}/{name}").read_text(encoding="utf-8")
+
+    def cpu_seconds(self):
+        return proc_ticks(self.proc("stat")) / os.sysconf("SC_CLK_TCK")
+
+    def pss_bytes(self):
+        try:
+            return proc_bytes(self.proc("smaps_rollup"), "Pss")
+        except OSError:  # an older system
+            return None
 
 
 def run_once(command, images, cpu, log):
-    """Starts a program on that CPU, names it the images one by one, and returns what it took."""
-    def ask(name):
-        process.stdin.write(f"{name}\n")
-        process.stdin.flush()
-        line = process.stdout.readline()
-        answer = json.loads(line) if line else {"error": "it ended"}
-        if "error" in answer:
-            raise SystemExit(f"before_after: {command[0]}: {name}: {answer['error']}; see {log}")
-        return answer
-
+    """Starts a program, names it the images one by one, and returns what it took."""
     result = {"inference_ms": [], "prepare_ms": [], "image_ms": [], "probabilities": []}
-    with open(log, "a", encoding="utf-8") as errors:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
-                                   preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
-    first = ask(images[0])
-    result["first_ms"] = 1000 * (time.perf_counter() - start)
-    result["probabilities"].append(list(first["probabilities"].values()))
-    used, begin = cpu_seconds(process), time.perf_counter()
-    for name in images[1:]:
-        asked = time.perf_counter()
-        answer = ask(name)
-        result["image_ms"].append(1000 * (time.perf_counter() - asked))
-        took = answer["ms"]
-        result["inference_ms"].append(took["inference"])
-        result["prepare_ms"].append(took["prepare"] if "prepare" in took else took["decode"] + took["preprocess"])
-        result["probabilities"].append(list(answer["probabilities"].values()))
-    result["cpu_s"], result["wall_s"] = cpu_seconds(process) - used, time.perf_counter() - begin
-    result["peak_bytes"] = proc_bytes(proc(process, "status"), "VmHWM")
-    try:
-        result["pss_bytes"] = proc_bytes(proc(process, "smaps_rollup"), "Pss")
-    except OSError:
-        result["pss_bytes"] = None
-    process.stdin.close()
-    if process.wait(60) != 0:
-        raise SystemExit(f"before_after: {command[0]}: exit code {process.returncode}; see {log}")
+    start = time.perf_counter()
+    with Program(command, cpu, log) as program:
+        first = program.ask(images[0])
+        result["first_ms"] = 1000 * (time.perf_counter() - start)
+        result["probabilities"].append(list(first["probabilities"].values()))
+        used, begin = program.cpu_seconds(), time.perf_counter()
+        for name in images[1:]:
+            asked = time.perf_counter()
+            answer = program.ask(name)
+            result["image_ms"].append(1000 * (time.perf_counter() - asked))
+            took = answer["ms"]
+            result["inference_ms"].append(took["inference"])
+            result["prepare_ms"].append(took["prepare"] if "prepare" in took else took["decode"] + took["preprocess"])
+            result["probabilities"].append(list(answer["probabilities"].values()))
+        result["cpu_s"], result["wall_s"] = program.cpu_seconds() - used, time.perf_counter() - begin
+        result["peak_bytes"], result["pss_bytes"] = proc_bytes(program.proc("status"), "VmHWM"), program.pss_bytes()
     return result
 
 

@@ -248,13 +248,12 @@ std::string MemoryHtml(const Page& page, const std::vector<ArenaStep>& steps) {
   }
   return "<h2>Memory over time</h2>\n<p>" + Key("live", "live activations") + Key("gap", "gaps between them") +
          Key("scratch", "scratch of the kernels") + "</p>\n" +
-         Figure(
-             "The arena through a run", ArenaChart(steps, page.model.ArenaBytes(page.options.batch, page.options.threads)),
-             Format(
-                 "For %d image%s and %d thread%s. The arena is as large as the step that needs the most; a run takes no other "
-                 "memory.",
-                 page.options.batch, page.options.batch == 1 ? "" : "s", page.options.threads,
-                 page.options.threads == 1 ? "" : "s")) +
+         Figure("The arena through a run", ArenaChart(steps, page.model.ArenaBytes(page.options.batch, page.options.threads)),
+                Format("For %d image%s and %d thread%s. An output that may take an input's place is counted once. The arena is "
+                       "as large as the step that needs the most; a run takes no other "
+                       "memory.",
+                       page.options.batch, page.options.batch == 1 ? "" : "s", page.options.threads,
+                       page.options.threads == 1 ? "" : "s")) +
          Figure("Resident memory of the process", BarsChart("Resident memory of the process", rows, 170),
                 "The line across is the most that it has held so far. Pages of the mapped model file count as far as they were "
                 "touched.");
