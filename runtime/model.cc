@@ -74,6 +74,7 @@ uint64_t Model::ArenaBytes(int32_t batch, int32_t threads) const {
 uint64_t Model::ArenaLowerBound(int32_t batch, int32_t threads) const {
   return cutis::ArenaLowerBound(impl_->data.steps, batch, threads);
 }
+std::span<const StepMemory> Model::steps() const { return impl_->data.steps; }
 uint64_t Model::ScratchBytes(int32_t node) const { return impl_->data.steps[static_cast<size_t>(node) + 1].scratch; }
 const Preprocess* Model::preprocess() const { return impl_->data.has_preprocess ? &impl_->data.preprocess : nullptr; }
 const VerdictRecipe* Model::verdict() const { return impl_->data.has_verdict ? &impl_->data.verdict : nullptr; }

@@ -75,6 +75,7 @@ class Model : public FromMalloc {
   // Of a session; the least that any plan of the same network takes: the largest sum of live bytes and scratch over the steps.
   uint64_t ArenaBytes(int32_t batch, int32_t threads) const;
   uint64_t ArenaLowerBound(int32_t batch, int32_t threads) const;
+  std::span<const StepMemory> steps() const;  // before the first node, of each node, after the last
   uint64_t ScratchBytes(int32_t node) const;  // of a thread in that step; a block's at its first node
   const Preprocess* preprocess() const;       // null: takes tensors only
   const VerdictRecipe* verdict() const;       // null: gives tensors only

@@ -3,22 +3,18 @@
 #include <cstdio>
 
 #include "converter/report/style.h"
-#include "converter/report/text.h"
+#include "tools/page/page.h"
+#include "tools/page/text.h"
 
 namespace cutis::convert {
-namespace {
 
-std::string Tile(const std::string& name, const std::string& value, const std::string& detail) {
-  return "<div class=\"tile\"><span>" + name + "</span><b>" + value + "</b><span>" + detail + "</span></div>\n";
-}
+using page::Escape, page::Fixed, page::Grouped, page::Percent, page::Row, page::Tile;
+
+namespace {
 
 std::string Signed(double value, int digits) {
   const std::string text = Fixed(value, digits);
   return value >= 0 ? "+" + text : text;
-}
-
-std::string Row(const std::string& name, const std::string& value) {
-  return "<tr><th>" + name + "</th><td>" + value + "</td></tr>\n";
 }
 
 // Zero weights, or where the source is not looked at layer by layer, rows that are not stored.
@@ -215,11 +211,7 @@ std::string ProvenanceHtml(const Report& report) {
 std::string ReportHtml(const Report& report) {
   const Summary& summary = report.summary;
   const std::string name = Escape(summary.name.empty() ? summary.output : summary.name, 200);
-  std::string html =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-      name + "</title>\n<style>" + kReportStyle + "</style>\n</head>\n<body>\n";
+  std::string html = page::Begin(name, kReportStyle);
   html += "<h1>" + name + "</h1>\n<p class=\"soft\">" +
           (report.check ? "Check of a file with its source" : "Report of a conversion") + ": <code>" +
           Escape(summary.output, 200) + "</code>, " + (summary.float32 ? "float32" : "int8") + ", " +
@@ -228,7 +220,7 @@ std::string ReportHtml(const Report& report) {
   for (const std::string& warning : report.warnings) html += "<p class=\"warn\">" + Escape(warning, 1000) + "</p>\n";
   html += Tiles(report) + Verdict(report) + PicturesHtml(report) + AgreementHtml(report) + PlanHtml(report) +
           PruningHtml(report) + LayersHtml(report) + OriginHtml(report) + NotesHtml(report) + ProvenanceHtml(report);
-  return html + "</body>\n</html>\n";
+  return html + page::End();
 }
 
 }  // namespace cutis::convert

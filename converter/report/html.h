@@ -12,9 +12,6 @@ std::string PicturesHtml(const Report& report);
 std::string LayersHtml(const Report& report);
 std::string PruningHtml(const Report& report);  // and the sensitivity; empty where there is neither
 
-// HTML all three.
-std::string Figure(const std::string& title, const std::string& svg, const std::string& caption);
-
 }  // namespace cutis::convert
 
 #endif  // CUTIS_CONVERTER_REPORT_HTML_H_

@@ -3,9 +3,13 @@
 
 #include "converter/report/html.h"
 #include "converter/report/svg.h"
-#include "converter/report/text.h"
+#include "tools/page/page.h"
+#include "tools/page/text.h"
 
 namespace cutis::convert {
+
+using page::Escape, page::Figure, page::Fixed, page::Grouped, page::Percent;
+
 namespace {
 
 const char* TextOf(Measured measured) {
@@ -144,11 +148,6 @@ std::string LayerRow(const Report& report, size_t i) {
 }
 
 }  // namespace
-
-std::string Figure(const std::string& title, const std::string& svg, const std::string& caption) {
-  return "<figure><h3>" + title + "</h3><div class=\"scroll\">" + svg + "</div><figcaption>" + caption +
-         "</figcaption></figure>\n";
-}
 
 std::string PicturesHtml(const Report& report) {
   return SqnrFigure(report) + SparsityFigure(report) +

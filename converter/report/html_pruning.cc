@@ -3,9 +3,13 @@
 
 #include "converter/report/html.h"
 #include "converter/report/svg.h"
-#include "converter/report/text.h"
+#include "tools/page/page.h"
+#include "tools/page/text.h"
 
 namespace cutis::convert {
+
+using page::Escape, page::Figure, page::Fixed, page::Grouped, page::Percent;
+
 namespace {
 
 std::string Cell(const std::string& text, const char* type = "n") {

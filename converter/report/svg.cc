@@ -3,54 +3,25 @@
 #include <algorithm>
 #include <cmath>
 
-#include "converter/report/text.h"
+#include "tools/page/svg.h"
+#include "tools/page/text.h"
 
 namespace cutis::convert {
+
+using page::DigitsOfTick, page::Fixed, page::Point, page::SvgBegin, page::SvgBox, page::SvgLine, page::SvgLines, page::SvgText,
+    page::Tick;
+
 namespace {
 
 constexpr double kWidth = 720, kLeft = 62, kRight = 10, kTop = 22, kPlot = 180, kBottom = 34;
 constexpr double kInner = kWidth - kLeft - kRight;
 
-std::string N(double value) { return Fixed(value, 2); }
-
-std::string Open(const std::string& label, double height) {
-  return "<svg viewBox=\"0 0 " + N(kWidth) + " " + N(height) + "\" role=\"img\" aria-label=\"" + Escape(label) + "\">";
-}
-
-std::string Text(double x, double y, const char* anchor, const std::string& text) {
-  return "<text x=\"" + N(x) + "\" y=\"" + N(y) + "\" text-anchor=\"" + anchor + "\">" + Escape(text) + "</text>";
-}
-
-std::string Line(double x1, double y1, double x2, double y2, const char* name) {
-  return "<line class=\"" + std::string(name) + "\" x1=\"" + N(x1) + "\" y1=\"" + N(y1) + "\" x2=\"" + N(x2) + "\" y2=\"" +
-         N(y2) + "\"/>";
-}
-
-std::string Rectangle(double x, double y, double width, double height, const std::string& name, const std::string& tip) {
-  return "<rect class=\"" + name + "\" x=\"" + N(x) + "\" y=\"" + N(y) + "\" width=\"" + N(width) + "\" height=\"" + N(height) +
-         "\"><title>" + Escape(tip, 400) + "</title></rect>";
-}
-
-// A round number that divides an axis up to `top` into three to seven parts.
-double Tick(double top) {
-  double tick = 1;
-  while (tick * 5 < top) tick *= 10;
-  while (tick * 0.5 > top * 0.1 && tick > 1e-9) tick /= 10;
-  for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
-    if (tick * factor * 6 >= top) return tick * factor;
-  }
-  return tick * 10;
-}
-
 std::string ValueAxis(double top, const char* unit, double height, double plot) {
-  std::string svg = Text(kLeft - 8, kTop - 9, "end", unit);
+  std::string svg = SvgText(kLeft - 8, kTop - 9, "end", unit);
   const double tick = Tick(top);
   for (double at = 0; at <= top * 1.0001; at += tick) {
     const double y = height - plot * at / top;
-    svg += Line(kLeft, y, kWidth - kRight, y, "grid") + Text(kLeft - 8, y + 4, "end",
-                                                             Fixed(at, tick < 0.1 ? 2
-                                                                       : tick < 1 ? 1
-                                                                                  : 0));
+    svg += SvgLine(kLeft, y, kWidth - kRight, y, "grid") + SvgText(kLeft - 8, y + 4, "end", Fixed(at, DigitsOfTick(tick)));
   }
   return svg;
 }
@@ -61,9 +32,9 @@ std::string NumberAxis(size_t count, double y, const char* what) {
   const auto step = static_cast<size_t>(std::max(1.0, Tick(static_cast<double>(count) / 2)));
   for (size_t i = 0; i < count; i += step) {
     const double x = kLeft + kInner * (static_cast<double>(i) + 0.5) / static_cast<double>(count);
-    svg += Text(x, y + 15, "middle", std::to_string(i));
+    svg += SvgText(x, y + 15, "middle", std::to_string(i));
   }
-  return svg + Text(kWidth - kRight, y + 30, "end", what);
+  return svg + SvgText(kWidth - kRight, y + 30, "end", what);
 }
 
 // A round number above `top` and all values; not zero.
@@ -79,7 +50,7 @@ double RoundTop(const std::vector<Bar>& bars, double top) {
 std::string ColumnChart(const std::string& label, const std::vector<Bar>& bars, const char* unit, double top) {
   if (top <= 0) top = RoundTop(bars, 0);
   const double base = kTop + kPlot;
-  std::string svg = Open(label, base + kBottom) + ValueAxis(top, unit, base, kPlot);
+  std::string svg = SvgBegin(label, kWidth, base + kBottom) + ValueAxis(top, unit, base, kPlot);
   const double slot = kInner / static_cast<double>(std::max<size_t>(1, bars.size()));
   const double gap = slot > 4 ? 1.5 : slot * 0.2;
   for (size_t i = 0; i < bars.size(); ++i) {
@@ -87,8 +58,8 @@ std::string ColumnChart(const std::string& label, const std::vector<Bar>& bars, 
     const double x = kLeft + slot * static_cast<double>(i) + gap / 2;
     const double height = kPlot * std::clamp(*bars[i].value / top, 0.0, 1.0),
                  part = kPlot * std::clamp(bars[i].part / top, 0.0, 1.0);
-    svg += Rectangle(x, base - height, slot - gap, std::max(height, 0.5), "bar", bars[i].tip);
-    if (part > 0) svg += Rectangle(x, base - part, slot - gap, part, "bar2", bars[i].tip);
+    svg += SvgBox(x, base - height, slot - gap, std::max(height, 0.5), "bar", bars[i].tip);
+    if (part > 0) svg += SvgBox(x, base - part, slot - gap, part, "bar2", bars[i].tip);
   }
   return svg + NumberAxis(bars.size(), base, "layer, in the order of the run") + "</svg>";
 }
@@ -99,11 +70,12 @@ std::string LineChart(const std::string& label, const std::vector<std::vector<Ba
   const double base = kTop + kPlot;
   const size_t count = series.empty() ? 0 : series[0].size();
   const double slot = kInner / static_cast<double>(std::max<size_t>(1, count));
-  std::string svg = Open(label, base + kBottom) + ValueAxis(top, unit, base, kPlot);
+  std::string svg = SvgBegin(label, kWidth, base + kBottom) + ValueAxis(top, unit, base, kPlot);
   for (size_t s = 0; s < series.size(); ++s) {
-    std::string points, dots;
+    std::vector<Point> points;
+    std::string dots;
     const auto end_line = [&] {
-      if (!points.empty()) svg += "<polyline class=\"line" + std::to_string(s % 4) + "\" points=\"" + points + "\"/>";
+      if (!points.empty()) svg += SvgLines(points, "line" + std::to_string(s % 4));
       points.clear();
     };
     for (size_t i = 0; i < series[s].size(); ++i) {
@@ -113,8 +85,8 @@ std::string LineChart(const std::string& label, const std::vector<std::vector<Ba
         continue;
       }
       const double x = kLeft + slot * (static_cast<double>(i) + 0.5), y = base - kPlot * std::clamp(*bar.value / top, 0.0, 1.0);
-      points += N(x) + "," + N(y) + " ";
-      dots += Rectangle(x - 2, y - 2, 4, 4, "dot" + std::to_string(s % 4), bar.tip);
+      points.push_back({x, y});
+      dots += SvgBox(x - 2, y - 2, 4, 4, "dot" + std::to_string(s % 4), bar.tip);
     }
     end_line();
     svg += dots;
@@ -128,16 +100,16 @@ std::string MemoryChart(const Report& report) {
   const auto steps = static_cast<double>(report.layers.size() + 2);  // with what is before the first and after the last node
   const uint64_t arena = report.summary.plan.arena_bytes;
   const double top = std::max(1.0 / 1024, static_cast<double>(arena) / 1024);
-  std::string svg = Open("Memory over the steps of a run", base + kBottom) + ValueAxis(top, "KiB", base, kHigh);
+  std::string svg = SvgBegin("Memory over the steps of a run", kWidth, base + kBottom) + ValueAxis(top, "KiB", base, kHigh);
   const auto x_of = [&](double step) { return kLeft + kInner * (step + 1) / steps; };
   const auto y_of = [&](uint64_t bytes) { return base - kHigh * static_cast<double>(bytes) / 1024 / top; };
   // A box of `bytes` from `offset` on in the steps first .. last.
   const auto box = [&](int32_t first, int32_t last, uint64_t offset, uint64_t bytes, const std::string& type,
                        const std::string& name) {
     const double x = x_of(first), y = y_of(offset + bytes);
-    svg += Rectangle(x, y, x_of(last + 1) - x, y_of(offset) - y, type,
-                     name + ": " + std::to_string(bytes) + " bytes at " + std::to_string(offset) + ", steps " +
-                         std::to_string(first) + " to " + std::to_string(last));
+    svg += SvgBox(x, y, x_of(last + 1) - x, y_of(offset) - y, type,
+                  name + ": " + std::to_string(bytes) + " bytes at " + std::to_string(offset) + ", steps " +
+                      std::to_string(first) + " to " + std::to_string(last));
   };
   std::vector<uint64_t> needed(report.layers.size() + 2);
   const auto need = [&](int32_t first, int32_t last, uint64_t bytes) {
@@ -161,29 +133,29 @@ std::string MemoryChart(const Report& report) {
     box(first, last, arena - layer.scratch_bytes, layer.scratch_bytes, "scratch", "scratch of " + layer.name);
     need(first, last, layer.scratch_bytes);
   }
-  std::string points;
+  std::vector<Point> points;
   for (size_t i = 0; i < needed.size(); ++i) {
     for (const double step : {static_cast<double>(i) - 1, static_cast<double>(i)})
-      points += N(x_of(step)) + "," + N(y_of(needed[i])) + " ";
+      points.push_back({x_of(step), y_of(needed[i])});
   }
-  svg += "<polyline class=\"live\" points=\"" + points + "\"/>";
+  svg += SvgLines(points, "live");
   const auto tick = static_cast<size_t>(std::max(1.0, Tick(steps / 2)));
   for (size_t i = 0; i < report.layers.size(); i += tick) {
-    svg += Text(x_of(static_cast<double>(i) + 0.5), base + 15, "middle", std::to_string(i));
+    svg += SvgText(x_of(static_cast<double>(i) + 0.5), base + 15, "middle", std::to_string(i));
   }
-  return svg + Text(kWidth - kRight, base + 30, "end", "step: the layer that runs") + "</svg>";
+  return svg + SvgText(kWidth - kRight, base + 30, "end", "step: the layer that runs") + "</svg>";
 }
 
 std::string PartsChart(const std::vector<std::pair<std::string, uint64_t>>& parts) {
   uint64_t sum = 0;
   for (const auto& part : parts) sum += part.second;
-  std::string svg = Open("Where the bytes of the file are", 34);
+  std::string svg = SvgBegin("Where the bytes of the file are", kWidth, 34);
   double x = 0;
   for (size_t i = 0; i < parts.size() && sum > 0; ++i) {
     const double width = kWidth * static_cast<double>(parts[i].second) / static_cast<double>(sum);
     if (parts[i].second > 0) {
-      svg += Rectangle(x, 2, std::max(0.5, width - 1), 30, "part" + std::to_string(i % 8),
-                       parts[i].first + ": " + std::to_string(parts[i].second) + " bytes");
+      svg += SvgBox(x, 2, std::max(0.5, width - 1), 30, "part" + std::to_string(i % 8),
+                    parts[i].first + ": " + std::to_string(parts[i].second) + " bytes");
     }
     x += width;
   }

@@ -9,9 +9,12 @@
 #include <string>
 
 #include "converter/quant/rates.h"
-#include "converter/report/text.h"
+#include "tools/page/text.h"
 
 namespace cutis::convert {
+
+using page::Escape, page::Format, page::Grouped;
+
 namespace {
 
 Report Hostile(const std::string& name) {
@@ -97,6 +100,7 @@ TEST_CASE("a page needs nothing else, and says the same each time") {
   CHECK(html == ReportHtml(Hostile("net")));
   CHECK(Grouped(1234567) == "1\u202f234\u202f567");
   CHECK(Grouped(999) == "999");
+  CHECK(Format("%s, %.2f of %d", std::string(300, 'x').c_str(), 0.125, 7) == std::string(300, 'x') + ", 0.12 of 7");
 }
 
 TEST_CASE("pruning by layers and the sensitivity are in both forms") {

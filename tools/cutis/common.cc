@@ -109,6 +109,8 @@ std::string Grouped(uint64_t value) {
   return text;
 }
 
+std::string BaseName(const std::string& path) { return path.substr(path.find_last_of("/\\") + 1); }
+
 std::string EvidenceText(const OperatingPoint& point) {
   std::string text;
   for (const auto& [name, estimate] : {std::pair{"sensitivity", &point.sensitivity}, {"specificity", &point.specificity}}) {

@@ -63,6 +63,8 @@ int FinishOutput();
 std::string Hex(std::span<const uint8_t> bytes);
 // Digits in groups of three: 5 111 808.
 std::string Grouped(uint64_t value);
+// A file without its folder: what goes into files that are passed on, where folders are nobody else's matter.
+std::string BaseName(const std::string& path);
 std::string PrintableLine(const std::string& text);  // control characters replaced by '?'
 
 // A share with its interval; null without one.

@@ -42,29 +42,6 @@ void Add(const Cost& cost, Cost& total) {
   total.roof_ms += cost.roof_ms;
 }
 
-struct OpTotal {
-  const char* op;
-  size_t steps;
-  Cost cost;
-};
-
-// Per kind of operator, the slowest first; then all.
-std::vector<OpTotal> Totals(const Profile& profile) {
-  std::vector<OpTotal> totals;
-  OpTotal all = {"all", 0, {}};
-  for (const ProfileStep& step : profile.steps) {
-    auto at = std::find_if(totals.begin(), totals.end(), [&](const OpTotal& t) { return std::strcmp(t.op, step.op) == 0; });
-    if (at == totals.end()) at = totals.insert(totals.end(), {step.op, 0, {}});
-    for (OpTotal* total : {&*at, &all}) {
-      ++total->steps;
-      Add(step.cost, total->cost);
-    }
-  }
-  std::stable_sort(totals.begin(), totals.end(), [](const OpTotal& a, const OpTotal& b) { return a.cost.ms > b.cost.ms; });
-  totals.push_back(all);
-  return totals;
-}
-
 // A letter for each kernel that occurs, so that a step is one line.
 class KernelLetters {
  public:
@@ -122,6 +99,22 @@ void PrintCost(const Cost& cost, double all_ms) {
 }
 
 }  // namespace
+
+std::vector<OpTotal> Totals(const Profile& profile) {
+  std::vector<OpTotal> totals;
+  OpTotal all = {"all", 0, {}};
+  for (const ProfileStep& step : profile.steps) {
+    auto at = std::find_if(totals.begin(), totals.end(), [&](const OpTotal& t) { return std::strcmp(t.op, step.op) == 0; });
+    if (at == totals.end()) at = totals.insert(totals.end(), {step.op, 0, {}});
+    for (OpTotal* total : {&*at, &all}) {
+      ++total->steps;
+      Add(step.cost, total->cost);
+    }
+  }
+  std::stable_sort(totals.begin(), totals.end(), [](const OpTotal& a, const OpTotal& b) { return a.cost.ms > b.cost.ms; });
+  totals.push_back(all);
+  return totals;
+}
 
 Profile MakeProfile(const Model& model, int32_t batch, std::span<const double> node_ms, const Roofs& roofs) {
   Profile profile;

@@ -45,6 +45,15 @@ struct Profile {
 // `node_ms`: of each node; a block's stands at its last one.
 Profile MakeProfile(const Model& model, int32_t batch, std::span<const double> node_ms, const Roofs& roofs);
 
+// The steps of one kind of operator.
+struct OpTotal {
+  const char* op;
+  size_t steps;
+  Cost cost;
+};
+// Per kind, the slowest first; then all.
+std::vector<OpTotal> Totals(const Profile& profile);
+
 Json RoofsJson(const Roofs& roofs);
 Json StepsJson(const Model& model, const Profile& profile);
 void PrintProfile(const Model& model, const Profile& profile);

@@ -12,8 +12,15 @@
 
 namespace cutis::cli {
 
-// The most physical memory that the process has held so far.
-uint64_t PeakRssBytes();
+// The physical memory that the process holds, and the most that it has held so far. `now` is 0 where the system does not say.
+struct ResidentMemory {
+  uint64_t now = 0, peak = 0;
+};
+ResidentMemory Resident();
+
+// For people: the processor, and the operating system with its version. "" where the system does not say.
+std::string CpuName();
+std::string SystemName();
 
 // The user's folder for what can be made anew; "" when the environment names none.
 std::string CacheHome();

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,19 +14,48 @@
 
 namespace cutis::cli {
 
-// VmHWM, or what getrusage knows where there is no /proc.
-uint64_t PeakRssBytes() {
-  if (std::FILE* file = std::fopen("/proc/self/status", "r")) {
+// The rest of the first line of a file that begins with `key`, without blanks and colons between them; "" where there is none.
+static std::string LineOf(const char* path, const char* key) {
+  std::string found;
+  if (std::FILE* file = std::fopen(path, "re")) {
     char line[256];
-    unsigned long long kib = 0;
-    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "VmHWM: %llu kB", &kib) != 1) {
+    while (found.empty() && std::fgets(line, sizeof line, file) != nullptr) {
+      if (std::strncmp(line, key, std::strlen(key)) != 0) continue;
+      const char* value = line + std::strlen(key);
+      value += std::strspn(value, " \t:");
+      found.assign(value, std::strcspn(value, "\n"));
     }
     std::fclose(file);
-    if (kib != 0) return kib * 1024;
   }
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  return found;
+}
+
+// VmRSS and VmHWM, or what getrusage knows where there is no /proc.
+ResidentMemory Resident() {
+  const auto bytes = [](const char* key) {
+    return 1024 * static_cast<uint64_t>(std::strtoull(LineOf("/proc/self/status", key).c_str(), nullptr, 10));
+  };
+  ResidentMemory memory = {bytes("VmRSS"), bytes("VmHWM")};
+  if (memory.peak == 0) {
+    rusage usage = {};
+    getrusage(RUSAGE_SELF, &usage);
+    memory.peak = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  }
+  return memory;
+}
+
+std::string CpuName() {
+  // ARM's kernels name the board instead.
+  for (const char* key : {"model name", "Model", "Hardware"}) {
+    if (std::string name = LineOf("/proc/cpuinfo", key); !name.empty()) return name;
+  }
+  return "";
+}
+
+std::string SystemName() {
+  utsname system;
+  if (uname(&system) != 0) return "";
+  return std::string(system.sysname) + " " + system.release + ", " + system.machine;
 }
 
 std::string CacheHome() {

@@ -15,11 +15,18 @@ std::filesystem::path PathOf(const std::string& utf8) { return std::u8string(utf
 
 }  // namespace
 
-uint64_t PeakRssBytes() {
+ResidentMemory Resident() {
   PROCESS_MEMORY_COUNTERS counters = {};
   GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters);
-  return counters.PeakWorkingSetSize;
+  return {counters.WorkingSetSize, counters.PeakWorkingSetSize};
 }
+
+std::string CpuName() {
+  const char* name = std::getenv("PROCESSOR_IDENTIFIER");
+  return name != nullptr ? name : "";
+}
+
+std::string SystemName() { return "Windows"; }
 
 std::string CacheHome() {
   const wchar_t* folder = _wgetenv(L"LOCALAPPDATA");

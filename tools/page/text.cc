@@ -1,9 +1,11 @@
-#include "converter/report/text.h"
+#include "tools/page/text.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
 
-namespace cutis::convert {
+namespace cutis::page {
 namespace {
 
 // The length of the valid UTF-8 sequence that `text` begins with; 0: none.
@@ -75,4 +77,16 @@ std::string Fixed(double value, int digits) {
 
 std::string Percent(double share, int digits) { return Fixed(100 * share, digits) + "\u202f%"; }
 
-}  // namespace cutis::convert
+std::string Format(const char* format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  const int length = std::vsnprintf(nullptr, 0, format, args);
+  va_end(args);
+  std::string text(static_cast<size_t>(std::max(length, 0)), '\0');
+  std::vsnprintf(text.data(), text.size() + 1, format, again);
+  va_end(again);
+  return text;
+}
+
+}  // namespace cutis::page
