@@ -90,6 +90,13 @@ class Model {
     return limits;
   }
   uint64_t ArenaBytes(int32_t batch = 1, int32_t threads = 1) const { return cutis_model_arena_bytes(handle_, batch, threads); }
+  // All of it is zero where there are no explanations.
+  cutis_explanation_info Explanation() const {
+    cutis_explanation_info info = {};
+    info.struct_size = sizeof info;
+    (void)cutis_model_explanation(handle_, &info);
+    return info;
+  }
 
  private:
   void Adopt(cutis_model* handle) {
@@ -142,6 +149,11 @@ class Session {
   Error GetOutput(int32_t index, int32_t image, float* values, size_t count) const {
     Error error;
     error.status_ = cutis_session_get_output_f32(handle_, index, image, values, count, error.text_, Error::kSize);
+    return error;
+  }
+  Error GetExplanation(int32_t image, int32_t label, float* map, size_t count) const {
+    Error error;
+    error.status_ = cutis_session_get_explanation(handle_, image, label, map, count, error.text_, Error::kSize);
     return error;
   }
   // `result` as made by CUTIS_RESULT_INIT.
