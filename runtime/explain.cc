@@ -12,7 +12,8 @@ const ModelNode* MakerOf(std::span<const ModelTensor> tensors, std::span<const M
   const int32_t step = tensors[static_cast<size_t>(tensor)].first_step;
   if (step < 0) return nullptr;
   // A block's last tensor lives from the block's first node on.
-  const auto maker = std::find_if(nodes.begin() + step, nodes.end(), [&](const ModelNode& node) { return node.output == tensor; });
+  const auto maker =
+      std::find_if(nodes.begin() + step, nodes.end(), [&](const ModelNode& node) { return node.output == tensor; });
   return &*maker;
 }
 

@@ -5,9 +5,9 @@
 //
 //   v[l](y, x) = bias[l] + sum over c of w[l][c] * f(y, x)[c],
 //
-// and the logits are the means of these over the cells. The map of label l is v[l] less the mean of v over all labels, since the
-// softmax knows differences only (of a single label: v itself). So it says what the label's lead would be if the whole image
-// looked like that cell, and its mean is the lead that the network found, but for the roundings of pool and logits.
+// and the logits are the means of these over the cells. The map of label l is v[l] less the mean of v over all labels, since
+// the softmax knows differences only (of a single label: v itself). So it says what the label's lead would be if the whole
+// image looked like that cell, and its mean is the lead that the network found, but for the roundings of pool and logits.
 //
 // The sums of uint8 networks are exact integers; the few steps after them are in double, in a fixed order: the same bits on any
 // machine.
@@ -28,8 +28,8 @@ struct ExplainedLayers {
   int32_t dense = 0;  // the node that makes the logits
 };
 
-// Looks for them behind output 0: [softmax, dequantize, reshape] of dense of [reshape of] the average of the whole map. One image
-// an entry. kUnsupported, with what stands there instead, for networks of another shape.
+// Looks for them behind output 0: [softmax, dequantize, reshape] of dense of [reshape of] the average of the whole map. One
+// image an entry. kUnsupported, with what stands there instead, for networks of another shape.
 Result<ExplainedLayers> FindExplainedLayers(std::span<const ModelTensor> tensors, std::span<const ModelNode> nodes,
                                             int32_t output);
 

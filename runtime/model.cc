@@ -81,9 +81,7 @@ uint64_t Model::ExplanationArenaBytes(int32_t batch, int32_t threads) const {
 uint64_t Model::ScratchBytes(int32_t node) const { return impl_->data.steps[static_cast<size_t>(node) + 1].scratch; }
 const Preprocess* Model::preprocess() const { return impl_->data.has_preprocess ? &impl_->data.preprocess : nullptr; }
 const VerdictRecipe* Model::verdict() const { return impl_->data.has_verdict ? &impl_->data.verdict : nullptr; }
-const ModelExplanation* Model::explanation() const {
-  return impl_->data.has_explanation ? &impl_->data.explanation : nullptr;
-}
+const ModelExplanation* Model::explanation() const { return impl_->data.has_explanation ? &impl_->data.explanation : nullptr; }
 const Provenance& Model::provenance() const { return impl_->data.provenance; }
 const DeviceLimits* Model::device() const { return impl_->data.has_device ? &impl_->data.device : nullptr; }
 const SelfTestHashes* Model::self_test() const { return impl_->data.has_self_test ? &impl_->data.self_test : nullptr; }

@@ -73,8 +73,8 @@ class Session : public FromMalloc {
   // unless the session was created to. kUsage where there are none, or another input was set since.
   Status GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures> features) const;
 
-  // After Run: what each cell of the last feature map adds to a label of image i (runtime/explain.h), row by row; label -1 is the
-  // positive one of the verdict. Valid until the next input, like the outputs. kUsage where the session was not created to
+  // After Run: what each cell of the last feature map adds to a label of image i (runtime/explain.h), row by row; label -1 is
+  // the positive one of the verdict. Valid until the next input, like the outputs. kUsage where the session was not created to
   // explain.
   Status GetExplanation(int32_t image, int32_t label, std::span<float> map) const;
 
