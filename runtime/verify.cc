@@ -206,10 +206,10 @@ Status FindInPlace(std::span<const ModelTensor> tensors, std::span<const ModelNo
   for (const ModelNode& node : nodes) {
     if (node.block >= 0) continue;
     const ModelTensor& output = tensors[static_cast<size_t>(node.output)];
-    for (const int32_t index : node.inputs) {
-      const ModelTensor& input = tensors[static_cast<size_t>(index)];
-      if (input.last_step != output.first_step || !MayTakePlace(*node.op, node.node, &input.info)) continue;
-      (*found)[count++] = {buffer_of[static_cast<size_t>(index)], buffer_of[static_cast<size_t>(node.output)]};
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto input = static_cast<size_t>(node.inputs[i]);
+      if (tensors[input].last_step != output.first_step || !MayTakePlace(*node.op, node.node, node.node.inputs[i])) continue;
+      (*found)[count++] = {buffer_of[input], buffer_of[static_cast<size_t>(node.output)]};
     }
   }
   *found = found->first(count);
