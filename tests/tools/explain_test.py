@@ -5,7 +5,7 @@ import struct
 import unittest
 import zlib
 
-from cli_case import CUTIS, CONVERT, ISAS, MODEL, SAMPLES, SLOW, SMALL, SOURCE, CliTest, png, run
+from cli_case import CONVERT, CUTIS, ISAS, MODEL, ROOT, SAMPLES, SLOW, SMALL, SOURCE, CliTest, png, run
 
 
 def pixels_of(data):
@@ -149,6 +149,23 @@ class Explain(CliTest):
         text = self.good(CUTIS, "inspect", MODEL)
         self.assertIn("feature map 6x6x1280 kept", text)
         self.assertIsNone(json.loads(self.good(CUTIS, "inspect", SMALL / "small_u8.cutis", "--json"))["explanation"])
+
+    def test_devices(self):
+        """A file for a device explains where that takes no more memory than a verdict, and not where it does."""
+        profile = self.path("profile.json", json.dumps({"name": "a", "text": "a", "isa": "scalar", "cores": 2, "ram": 1 << 26, "storage": 1 << 26}).encode())
+        heads = ROOT / "tests/converter/data/onnx/two_heads.onnx"
+        def made(source, *arguments):
+            output = self.folder / "made.cutis"
+            self.good(CONVERT, source, "-o", output, *arguments)
+            model = json.loads(self.good(CUTIS, "inspect", output, "--json"))
+            if model["explanation"] is None:
+                return None
+            return [row["arena_bytes"] for row in model["explanation"]["batch_1"]], [row["arena_bytes"] for row in model["plan"]["batch_1"]]
+        explaining, ordinary = made(heads, "--float")
+        self.assertGreater(explaining[0], ordinary[0])
+        self.assertIsNone(made(heads, "--float", "--target", profile))
+        explaining, ordinary = made(SOURCE, "--target", profile)
+        self.assertEqual(explaining[:2], ordinary[:2])
 
     def test_float(self):
         """int8 says nearly what float32 says: the pictures differ little."""
