@@ -12,6 +12,7 @@
 #include "converter/quant/forms.h"
 #include "converter/quant/quantize.h"
 #include "converter/write/file.h"
+#include "runtime/explain.h"
 
 namespace cutis::convert {
 namespace {
@@ -194,10 +195,19 @@ Result<Encoded> EncodeFinished(FileModel& file, const Job& job, const Model& mod
     const std::vector<uint8_t> digest = FromHex(output_hash);
     std::copy(digest.begin(), digest.end(), hashes.outputs);
   }
+  const auto explained = FindExplainedLayers(model.tensors(), model.nodes(), model.outputs()[0]);
+  if (explained.ok()) CUTIS_TRY(PlanExplanation(file, explained.value().map));
   if (!job.profile) return EncodeWith(file, job, &hashes, nullptr);
   // The limits are what is left beside the file and the model, which are as large with any limits.
   const DeviceSettings any = {job.profile->name, job.profile->isa, job.profile->cores};
-  CUTIS_ASSIGN(const Encoded measured, EncodeWith(file, job, &hashes, &any));
+  CUTIS_ASSIGN(Encoded measured, EncodeWith(file, job, &hashes, &any));
+  // The memory is reckoned for an ordinary session. One that explains takes no more, or the file has no plan for it.
+  for (int32_t t = 1; t <= any.threads; ++t) {
+    if (measured.model->ExplanationArenaBytes(1, t) <= measured.model->ArenaBytes(1, t)) continue;
+    file.explanation.reset();
+    CUTIS_ASSIGN(measured, EncodeWith(file, job, &hashes, &any));
+    break;
+  }
   CUTIS_ASSIGN(*fit, FitDevice(*job.profile, measured.bytes));
   CUTIS_ASSIGN(Encoded whole, EncodeWith(file, job, &hashes, &(*fit)->device));
   // The self-test's own pictures have to fit as well.

@@ -60,6 +60,7 @@ Status ReadSessionOptions(const cutis_session_options* from, cutis::SessionOptio
   to->arena_bytes = given.arena_bytes;
   to->pixel_features = given.pixel_features != 0;
   to->profile = given.profile != 0;
+  to->explain = given.explain != 0;
   return {};
 }
 
@@ -480,6 +481,27 @@ cutis_status cutis_model_views_suffice(const cutis_model* model, const cutis_fin
 
 void cutis_sha256(const void* bytes, size_t size, uint8_t digest[32]) {
   cutis::Sha256::Hash(cutis::DetectCpu(), bytes, size, digest);
+}
+
+cutis_status cutis_model_explanation(const cutis_model* handle, cutis_explanation_info* info) {
+  if (handle == nullptr || info == nullptr) return CUTIS_ERROR_USAGE;
+  const Model& model = *ToModel(handle);
+  const cutis::ModelExplanation* explanation = model.explanation();
+  if (explanation == nullptr) return CUTIS_ERROR_UNSUPPORTED;
+  const cutis::Shape& cells = model.tensors()[static_cast<size_t>(explanation->map)].info.shape;
+  const cutis::Shape& logits = model.nodes()[static_cast<size_t>(explanation->dense)].node.output->shape;
+  const cutis_explanation_info full = {sizeof full, cells.height, cells.width, logits.channels};
+  return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
+}
+
+uint64_t cutis_model_explanation_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads) {
+  return model == nullptr || batch < 1 || threads < 1 ? 0 : ToModel(model)->ExplanationArenaBytes(batch, threads);
+}
+
+cutis_status cutis_session_get_explanation(const cutis_session* session, int32_t image, int32_t label, float* map, size_t count,
+                                           char* error, size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->GetExplanation(image, label, {map, count}), error, error_size);
 }
 
 cutis_status cutis_model_self_test(const cutis_model* model, const cutis_session_options* options, int quick,

@@ -212,9 +212,10 @@ typedef struct cutis_session_options {
   size_t arena_bytes; /* of the caller's arena, at least cutis_model_arena_bytes(); 0 without one */
   int pixel_features; /* not 0: make the features of pixels for a model without limits, too */
   int profile;        /* not 0: keep the time of every node, see cutis_session_get_node_times */
+  int explain;        /* not 0: for cutis_session_get_explanation; the arena then has cutis_model_explanation_arena_bytes() */
 } cutis_session_options;
 #define CUTIS_SESSION_OPTIONS_INIT \
-  { sizeof(cutis_session_options), 1, 1, NULL, 0, 0, 0 }
+  { sizeof(cutis_session_options), 1, 1, NULL, 0, 0, 0, 0 }
 
 /* `options` may be NULL. The model must outlive the session. */
 CUTIS_API cutis_status cutis_session_create(const cutis_model* model, const cutis_session_options* options,
@@ -364,6 +365,28 @@ CUTIS_API cutis_status cutis_model_views_suffice(const cutis_model* model, const
 
 /* SHA-256 (FIPS 180-4) of bytes, by the CPU's own instructions where it has them. */
 CUTIS_API void cutis_sha256(const void* bytes, size_t size, uint8_t digest[32]);
+
+/* -- explanations
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+/* Which parts of an image speak for a label: a class activation map has a value for each cell of the network's last feature
+ * map. The cells are equal parts of the network's input, row by row. A value is by how much the label's logit would lead the
+ * mean of all logits if the whole image looked like that cell; the mean of the map is the lead that the network found, up to
+ * the roundings of its last layers. Of a model with one label it is the logit. The same bits on every machine. */
+typedef struct cutis_explanation_info {
+  size_t struct_size;
+  int32_t height, width; /* cells */
+  int32_t label_count;   /* labels that have a map */
+} cutis_explanation_info;
+
+/* CUTIS_ERROR_UNSUPPORTED when the file holds no plan for explanations. */
+CUTIS_API cutis_status cutis_model_explanation(const cutis_model* model, cutis_explanation_info* info);
+/* Of a session whose options say `explain`; 0 where the model has no explanations, or for a batch or threads below 1. */
+CUTIS_API uint64_t cutis_model_explanation_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads);
+/* The map of a label (-1: the one whose probability is p_bcc) for an image after a run, valid until the next input is set;
+ * `count` must be height*width. CUTIS_ERROR_USAGE unless the session's options said `explain`. */
+CUTIS_API cutis_status cutis_session_get_explanation(const cutis_session* session, int32_t image, int32_t label, float* map,
+                                                     size_t count, char* error, size_t error_size);
 
 /* -- self-test
  * ------------------------------------------------------------------------------------------------------------------- */

@@ -75,6 +75,13 @@ class ModelView {
     return limits;
   }
   uint64_t ArenaBytes(int32_t batch = 1, int32_t threads = 1) const { return cutis_model_arena_bytes(handle_, batch, threads); }
+  // All of it is zero where there are no explanations.
+  cutis_explanation_info Explanation() const {
+    cutis_explanation_info info = {};
+    info.struct_size = sizeof info;
+    (void)cutis_model_explanation(handle_, &info);
+    return info;
+  }
 
  protected:
   const cutis_model* handle_ = nullptr;
@@ -154,6 +161,10 @@ class Session {
     return Error::Of([&](char* text, size_t size) {
       return cutis_session_get_output_f32(handle_, index, image, values, count, text, size);
     });
+  }
+  Error GetExplanation(int32_t image, int32_t label, float* map, size_t count) const {
+    return Error::Of(
+        [&](char* text, size_t size) { return cutis_session_get_explanation(handle_, image, label, map, count, text, size); });
   }
   // `result` as made by CUTIS_RESULT_INIT.
   Error Classify(const void* encoded, size_t bytes, cutis_result* result, const char* operating_point = nullptr) {

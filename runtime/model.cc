@@ -21,6 +21,7 @@ struct Model::Impl : FromMalloc {
     const FloatEnvironment environment;  // a caller's flush-to-zero must not turn a tiny scale into zero
     CUTIS_TRY(file.Check(cpu, options.threads));
     CUTIS_TRY(LoadModel(file.graph(), file.segment(), cpu, memory, &data));
+    CUTIS_TRY(LoadExplanation(file.graph(), memory, &data));
     file.DropGraph();
     if (options.tune_file == nullptr) return {};
     return ApplyTuning(options.tune_file, cpu, std::span(file.header().sha256), &data);
@@ -75,9 +76,13 @@ uint64_t Model::ArenaLowerBound(int32_t batch, int32_t threads) const {
   return cutis::ArenaLowerBound(impl_->data.steps, batch, threads);
 }
 std::span<const StepMemory> Model::steps() const { return impl_->data.steps; }
+uint64_t Model::ExplanationArenaBytes(int32_t batch, int32_t threads) const {
+  return cutis::ArenaBytes(impl_->data.explanation.steps, batch, threads);  // of no steps: 0
+}
 uint64_t Model::ScratchBytes(int32_t node) const { return impl_->data.steps[static_cast<size_t>(node) + 1].scratch; }
 const Preprocess* Model::preprocess() const { return impl_->data.has_preprocess ? &impl_->data.preprocess : nullptr; }
 const VerdictRecipe* Model::verdict() const { return impl_->data.has_verdict ? &impl_->data.verdict : nullptr; }
+const ModelExplanation* Model::explanation() const { return impl_->data.has_explanation ? &impl_->data.explanation : nullptr; }
 const Provenance& Model::provenance() const { return impl_->data.provenance; }
 const DeviceLimits* Model::device() const { return impl_->data.has_device ? &impl_->data.device : nullptr; }
 const SelfTestHashes* Model::self_test() const { return impl_->data.has_self_test ? &impl_->data.self_test : nullptr; }

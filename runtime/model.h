@@ -50,6 +50,15 @@ struct ModelBlock {
   BlockKernels kernels;         // those of the nodes, too
 };
 
+// What a class activation map is made of (runtime/explain.h), and the second plan that keeps it.
+struct ModelExplanation {
+  int32_t map = 0;                    // the tensor
+  int32_t dense = 0;                  // the node that makes logits of its mean
+  std::span<const uint64_t> offsets;  // of each tensor
+  std::span<const StepMemory> steps;
+  uint64_t activation_bytes = 0;
+};
+
 struct SelfTestHashes;  // runtime/self_test.h
 
 // Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its
@@ -76,10 +85,13 @@ class Model : public FromMalloc {
   uint64_t ArenaBytes(int32_t batch, int32_t threads) const;
   uint64_t ArenaLowerBound(int32_t batch, int32_t threads) const;
   std::span<const StepMemory> steps() const;  // before the first node, of each node, after the last
-  uint64_t ScratchBytes(int32_t node) const;  // of a thread in that step; a block's at its first node
-  const Preprocess* preprocess() const;       // null: takes tensors only
-  const VerdictRecipe* verdict() const;       // null: gives tensors only
-  const DeviceLimits* device() const;         // null: made for any
+  // Of a session that explains; 0 where the model has no explanation.
+  uint64_t ExplanationArenaBytes(int32_t batch, int32_t threads) const;
+  uint64_t ScratchBytes(int32_t node) const;    // of a thread in that step; a block's at its first node
+  const Preprocess* preprocess() const;         // null: takes tensors only
+  const VerdictRecipe* verdict() const;         // null: gives tensors only
+  const ModelExplanation* explanation() const;  // null: no class activation maps
+  const DeviceLimits* device() const;           // null: made for any
   const Provenance& provenance() const;
   const SelfTestHashes* self_test() const;      // null: the file holds none
   std::span<const uint8_t, 32> sha256() const;  // the one in the header

@@ -6,6 +6,7 @@
 #include "ops/requant.h"
 #include "ops/xnnpack.h"
 #include "runtime/clock.h"
+#include "runtime/explain.h"
 #include "runtime/file.h"
 #include "runtime/fpenv.h"
 #include "runtime/image.h"
@@ -72,9 +73,12 @@ struct Session::Impl : FromMalloc {
   }
 
   const ModelTensor& Tensor(int32_t index) const { return model->tensors()[static_cast<size_t>(index)]; }
+  uint64_t Offset(int32_t tensor) const {
+    return options.explain ? model->explanation()->offsets[static_cast<size_t>(tensor)] : Tensor(tensor).offset;
+  }
   // Entry 0 of a tensor, in its place of batch 1 times the batch.
   std::byte* Data(int32_t tensor) const {
-    return activations + static_cast<size_t>(Tensor(tensor).offset) * static_cast<size_t>(options.batch);
+    return activations + static_cast<size_t>(Offset(tensor)) * static_cast<size_t>(options.batch);
   }
   std::byte* Data(int32_t tensor, int32_t entry) const {
     return Data(tensor) + static_cast<size_t>(entry) * EntryBytes(Tensor(tensor).info);
@@ -114,7 +118,8 @@ Session::Session() = default;
 Session::~Session() = default;
 
 Status Session::Impl::PlaceArena() {
-  uint64_t needed = model->ArenaBytes(options.batch, options.threads);
+  uint64_t needed = options.explain ? model->ExplanationArenaBytes(options.batch, options.threads)
+                                    : model->ArenaBytes(options.batch, options.threads);
   const uint64_t planned = needed;
   if (options.float_backend == FloatBackend::kXnnpack)
     needed += kXnnpackExtraBytes;  // it reads a little beyond the last buffer
@@ -214,6 +219,11 @@ Result<std::unique_ptr<Session>> Session::Create(const Model& model, const Sessi
   if (const DeviceLimits* device = model.device(); device != nullptr && options.threads > device->threads) {
     return Status::Error(Code::kUsage, "%d threads: the model was made for %s, whose memory holds a session of %d",
                          options.threads, device->name, device->threads);
+  }
+  if (options.explain && model.explanation() == nullptr) {
+    return Status::Error(Code::kUnsupported,
+                         "the model holds no plan for explanations: its labels are not read from the mean of a feature map, or "
+                         "it was converted by an earlier version");
   }
   session->impl_->model = &model;
   session->impl_->options = options;
@@ -471,6 +481,24 @@ Status Session::GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures>
   }
   const ImageFeatures& found = impl_->features[static_cast<size_t>(image)];
   std::memcpy(features.data(), found.values, sizeof found.values);
+  return {};
+}
+
+Status Session::GetExplanation(int32_t image, int32_t label, std::span<float> map) const {
+  CUTIS_TRY(impl_->CheckImage(image));
+  if (!impl_->options.explain) return Status::Error(Code::kUsage, "this session was not created to explain");
+  const Model& model = *impl_->model;
+  const ModelExplanation& explanation = *model.explanation();
+  const Node& dense = model.nodes()[static_cast<size_t>(explanation.dense)].node;
+  if (label == -1 && model.verdict() != nullptr) label = model.verdict()->positive;
+  if (label < 0 || label >= dense.output->shape.channels) return Status::Error(Code::kUsage, "there is no label %d", label);
+  const TensorInfo& info = impl_->Tensor(explanation.map).info;
+  if (map.data() == nullptr || map.size() != Pixels(info.shape)) {
+    return Status::Error(Code::kUsage, "room for %zu cells, the map has %d x %d", map.size(), info.shape.height,
+                         info.shape.width);
+  }
+  const FloatEnvironment environment;
+  ExplainLabel(dense, info, impl_->Data(explanation.map, image), label, map);
   return {};
 }
 

@@ -25,6 +25,7 @@ struct SessionOptions {
                            // (XNNPACK: and kXnnpackExtraBytes more, which it may read but not write)
   FloatBackend float_backend = FloatBackend::kOwn;
   bool profile = false;         // keep the time of every node
+  bool explain = false;         // keep what GetExplanation needs: the arena is model.ExplanationArenaBytes(batch, threads)
   bool pixel_features = false;  // compute them for a model without limits too (kUsage where it takes no images)
 };
 
@@ -74,6 +75,11 @@ class Session : public FromMalloc {
   // The features of the pixels (runtime/pixel_features.h) that SetInputImage or SetInputU8 made for image i; a model without
   // limits has none unless the session was created to. kUsage where there are none, or an input of real values was set since.
   Status GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures> features) const;
+
+  // After Run: what each cell of the last feature map adds to a label of image i (runtime/explain.h), row by row; label -1 is
+  // the positive one of the verdict. Valid until the next input, like the outputs. kUsage where the session was not created to
+  // explain.
+  Status GetExplanation(int32_t image, int32_t label, std::span<float> map) const;
 
   void SetObserver(NodeObserver observer, void* context);
   std::span<const uint64_t> node_nanoseconds() const;  // of the last Run; empty without profile

@@ -198,17 +198,18 @@ Status LoadBlocks(const format::Graph& graph, Memory& memory, ModelData* out) {
 }
 
 // Which outputs may lie on which inputs, by what the operators allow and by the last reader of each: `buffer_of` of a tensor.
-Status FindInPlace(const ModelData& model, std::span<const size_t> buffer_of, Memory& memory, std::span<InPlace>* found) {
+Status FindInPlace(std::span<const ModelTensor> tensors, std::span<const ModelNode> nodes, std::span<const size_t> buffer_of,
+                   Memory& memory, std::span<InPlace>* found) {
   size_t most = 0, count = 0;
-  for (const ModelNode& node : model.nodes) most += node.op->in_place != nullptr ? node.inputs.size() : 0;
+  for (const ModelNode& node : nodes) most += node.op->in_place != nullptr ? node.inputs.size() : 0;
   CUTIS_TRY(memory.Array(most, found));
-  for (const ModelNode& node : model.nodes) {
+  for (const ModelNode& node : nodes) {
     if (node.block >= 0) continue;
-    const ModelTensor& output = model.tensors[static_cast<size_t>(node.output)];
-    for (const int32_t index : node.inputs) {
-      const ModelTensor& input = model.tensors[static_cast<size_t>(index)];
-      if (input.last_step != output.first_step || !MayTakePlace(*node.op, node.node, &input.info)) continue;
-      (*found)[count++] = {buffer_of[static_cast<size_t>(index)], buffer_of[static_cast<size_t>(node.output)]};
+    const ModelTensor& output = tensors[static_cast<size_t>(node.output)];
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto input = static_cast<size_t>(node.inputs[i]);
+      if (tensors[input].last_step != output.first_step || !MayTakePlace(*node.op, node.node, node.node.inputs[i])) continue;
+      (*found)[count++] = {buffer_of[input], buffer_of[static_cast<size_t>(node.output)]};
     }
   }
   *found = found->first(count);
@@ -216,26 +217,7 @@ Status FindInPlace(const ModelData& model, std::span<const size_t> buffer_of, Me
   return {};
 }
 
-// Every tensor that is no constant and not inside a block has a place of its own while it is needed, or takes over that of an
-// input as its operator allows.
-Status CheckPlaces(Memory& memory, ModelData* out) {
-  Memory temporary(&memory);
-  std::span<PlannedBuffer> buffers;
-  std::span<size_t> buffer_of;
-  CUTIS_TRY(temporary.Array(out->tensors.size(), &buffers));
-  CUTIS_TRY(temporary.Array(out->tensors.size(), &buffer_of));
-  size_t count = 0;
-  for (size_t i = 0; i < out->tensors.size(); ++i) {
-    const ModelTensor& tensor = out->tensors[i];
-    if (tensor.constant != nullptr || tensor.inside) continue;
-    buffer_of[i] = count;
-    buffers[count++] = {tensor.offset, EntryBytes(tensor.info), tensor.first_step, tensor.last_step};
-  }
-  buffers = buffers.first(count);
-  std::span<InPlace> in_place;
-  CUTIS_TRY(FindInPlace(*out, buffer_of, temporary, &in_place));
-  CUTIS_TRY(CheckPlan(buffers, out->plan.activation_bytes, in_place, &temporary));
-  MeasureSteps(buffers, in_place, out->steps);
+void NoteInPlace(ModelData* out) {
   for (ModelNode& node : out->nodes) {
     if (node.block >= 0) continue;
     const ModelTensor& output = out->tensors[static_cast<size_t>(node.output)];
@@ -244,7 +226,6 @@ Status CheckPlaces(Memory& memory, ModelData* out) {
       if (input.constant == nullptr && input.offset == output.offset) node.in_place = index;
     }
   }
-  return {};
 }
 
 // What the kernels need of scratch in each step; the file states it, so that it stays the same whatever the version.
@@ -295,7 +276,9 @@ Status LoadPlan(const format::Graph& graph, Memory& memory, ModelData* out) {
   }
   CUTIS_TRY(LoadBlocks(graph, memory, out));
   CUTIS_TRY(LoadScratch(from, memory, out));
-  return CheckPlaces(memory, out);
+  CUTIS_TRY(CheckPlaces(out->tensors, out->nodes, out->plan.activation_bytes, memory, out->steps));
+  NoteInPlace(out);
+  return {};
 }
 
 Status LoadGraph(const format::Graph& graph, std::span<const uint8_t> bytes, CpuFeatures cpu, Memory& memory, ModelData* out) {
@@ -350,6 +333,28 @@ size_t SequenceLength(const uint8_t* text, size_t left) {
 }
 
 }  // namespace
+
+Status CheckPlaces(std::span<const ModelTensor> tensors, std::span<const ModelNode> nodes, uint64_t activation_bytes,
+                   Memory& memory, std::span<StepMemory> steps) {
+  Memory temporary(&memory);
+  std::span<PlannedBuffer> buffers;
+  std::span<size_t> buffer_of;
+  CUTIS_TRY(temporary.Array(tensors.size(), &buffers));
+  CUTIS_TRY(temporary.Array(tensors.size(), &buffer_of));
+  size_t count = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const ModelTensor& tensor = tensors[i];
+    if (tensor.constant != nullptr || tensor.inside) continue;
+    buffer_of[i] = count;
+    buffers[count++] = {tensor.offset, EntryBytes(tensor.info), tensor.first_step, tensor.last_step};
+  }
+  buffers = buffers.first(count);
+  std::span<InPlace> in_place;
+  CUTIS_TRY(FindInPlace(tensors, nodes, buffer_of, temporary, &in_place));
+  CUTIS_TRY(CheckPlan(buffers, activation_bytes, in_place, &temporary));
+  MeasureSteps(buffers, in_place, steps);
+  return {};
+}
 
 Status CopyText(const flatbuffers::String* from, size_t limit, const char* what, Memory& memory, const char** out) {
   *out = "";

@@ -72,11 +72,22 @@ struct ModelData {
   SelfTestHashes self_test;
   bool has_device = false;
   DeviceLimits device;
+  bool has_explanation = false;
+  ModelExplanation explanation;
 };
 
 // Verifies and copies the FlatBuffer `graph` (aligned to 8 bytes); `segment` is what its buffers refer to.
 Status LoadModel(std::span<const uint8_t> graph, std::span<const uint8_t> segment, CpuFeatures cpu, Memory& memory,
                  ModelData* out);
+
+// The second plan of the same FlatBuffer, if it has one, after LoadModel has passed (load_explanation.cc). Apart from that: the
+// core makes no maps and leaves it unread.
+Status LoadExplanation(std::span<const uint8_t> graph, Memory& memory, ModelData* out);
+
+// Every tensor that is no constant and not inside a block has a place of its own while it is needed, or takes over that of an
+// input as its operator allows: by offsets and lifetimes of `tensors`. Sets what the steps need beside their scratch.
+Status CheckPlaces(std::span<const ModelTensor> tensors, std::span<const ModelNode> nodes, uint64_t activation_bytes,
+                   Memory& memory, std::span<StepMemory> steps);
 
 // Gives the step that `node` belongs to the best kernels within `cpu`.
 void ChooseStepKernels(CpuFeatures cpu, int32_t node, ModelData* out);

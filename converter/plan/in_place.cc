@@ -4,12 +4,12 @@
 
 namespace cutis::convert {
 
-std::vector<InPlace> MarkInPlace(const FileModel& model) {
+std::vector<InPlace> MarkInPlace(const FileModel& model, std::span<const int> kept) {
   std::vector<size_t> last_reader(model.tensors.size(), 0);
   for (size_t step = 0; step < model.nodes.size(); ++step) {
     for (const int input : model.nodes[step].inputs) last_reader[static_cast<size_t>(input)] = step;
   }
-  for (const int output : model.outputs) last_reader[static_cast<size_t>(output)] = model.nodes.size();
+  for (const int tensor : kept) last_reader[static_cast<size_t>(tensor)] = model.nodes.size();
 
   std::vector<bool> in_block(model.nodes.size(), false);
   for (const FileBlock& block : model.blocks)

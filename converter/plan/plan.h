@@ -33,6 +33,9 @@ struct PlanReport {
 // that a defect of the conversion is named here and not when the file is opened.
 Result<PlanReport> PlanMemory(FileModel& model);
 
+// For a planned model: its second plan, in which `map`, a tensor that exists whole, lives to the end.
+Status PlanExplanation(FileModel& model, int map);
+
 }  // namespace cutis::convert
 
 #endif  // CUTIS_CONVERTER_PLAN_PLAN_H_

@@ -262,7 +262,12 @@ Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& m
   }
   const Offset<flatbuffers::Vector<const format::Block*>> block_vector =
       blocks.empty() ? Offset<flatbuffers::Vector<const format::Block*>>() : builder.CreateVectorOfStructs(blocks);
-  return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan, block_vector);
+  Offset<format::Explanation> explanation = 0;
+  if (model.explanation) {
+    const auto offsets = builder.CreateVector(model.explanation->offsets);
+    explanation = format::CreateExplanation(builder, offsets, model.explanation->activation_bytes);
+  }
+  return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan, block_vector, explanation);
 }
 
 static_assert(static_cast<int>(format::OpKind::Quantize) == static_cast<int>(OpKind::kQuantize), "the two lists agree");

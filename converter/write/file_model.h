@@ -5,6 +5,7 @@
 #include <cstring>
 #include <deque>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,6 +50,12 @@ struct FileBlock {
   int32_t rows = 0;             // of a strip
 };
 
+// Where the tensors lie for sessions that explain (runtime/explain.h).
+struct FileExplanation {
+  std::vector<uint64_t> offsets;
+  uint64_t activation_bytes = 0;
+};
+
 struct FileModel {
   std::vector<FileTensor> tensors;
   std::vector<FileNode> nodes;
@@ -57,6 +64,7 @@ struct FileModel {
   std::vector<FileBlock> blocks;        // ascending
   uint64_t activation_bytes = 0;        // set by the planner
   std::vector<uint64_t> scratch_bytes;  // by it too: of a thread, for each node (runtime/plan.h)
+  std::optional<FileExplanation> explanation;
   std::deque<AlignedBytes> storage;     // a deque: spans stay valid while it grows
 
   // Moves `values` into the storage and returns where they lie.

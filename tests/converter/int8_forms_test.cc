@@ -21,6 +21,7 @@
 #include "converter/quant/run_nodes.h"
 #include "converter/quant/statistics.h"
 #include "converter/write/encode.h"
+#include "runtime/explain.h"
 #include "runtime/session.h"
 #include "tests/converter/net_eval.h"
 #include "tests/converter/run_net.h"
@@ -230,6 +231,92 @@ TEST_CASE("networks with constants and real regions are refined by images, too")
       }
     }
   }
+}
+
+// With a second plan, as the last step of a conversion makes it.
+std::unique_ptr<Model> OpenExplained(FileModel file) {
+  const std::unique_ptr<Model> plain = Open(file);
+  const auto layers = FindExplainedLayers(plain->tensors(), plain->nodes(), plain->outputs()[0]);
+  REQUIRE_MESSAGE(layers.ok(), std::string(layers.status().text()));
+  RemoveUnusedTensors(file);
+  REQUIRE(PlanMemory(file).ok());
+  REQUIRE(PlanExplanation(file, layers.value().map).ok());
+  std::unique_ptr<Model> model = Open(std::move(file));
+  CHECK(model->ArenaBytes(1, 1) == plain->ArenaBytes(1, 1));
+  return model;
+}
+
+double Mean(const std::vector<float>& values) {
+  double sum = 0;
+  for (const float value : values) sum += static_cast<double>(value);
+  return sum / static_cast<double>(values.size());
+}
+
+// By how much the mean of a label's map may miss its lead in the logits: the rounding of the pool, half a step of each mean,
+// and that of the logit and of the others'.
+double RoundingOf(const Net& net, const Model& model, size_t label) {
+  const cutis::Node& dense = model.nodes()[static_cast<size_t>(model.explanation()->dense)].node;
+  const TensorInfo &mean = *dense.inputs[0], &logits = *dense.output;
+  if (logits.type == DataType::kF32) return 1e-5;
+  const auto found =
+      std::find_if(net.nodes.begin(), net.nodes.end(), [](const NetNode& node) { return node.kind == OpKind::kDense; });
+  const auto labels = static_cast<size_t>(logits.shape.channels), channels = static_cast<size_t>(mean.shape.channels);
+  double weights = 0;
+  for (size_t c = 0; c < channels; ++c) {
+    double all = 0;
+    for (size_t l = 0; l < labels; ++l) all += static_cast<double>(found->weights[l * channels + c]);
+    weights += std::abs(static_cast<double>(found->weights[label * channels + c]) - all / static_cast<double>(labels));
+  }
+  return 1.05 * weights * static_cast<double>(mean.scale) / 2 + static_cast<double>(logits.scale);
+}
+
+TEST_CASE("class activation maps are those that ONNX Runtime computes as a layer of their own") {
+  std::ifstream file(Folder() + "expected.json");
+  const nlohmann::json entry = nlohmann::json::parse(file)["outputs"]["class_activation"];
+  const std::vector<float> wanted = entry["outputs"][1]["values"];  // [label][cell]
+  Net net = MustConvert("class_activation");
+  const std::vector<std::vector<float>> inputs = InputsOf(net, entry["shape"]);
+  auto packed = PackFloat(net);
+  auto quantised = Quantize(net, CalibrationOf(net, inputs), {});
+  REQUIRE(packed.ok());
+  REQUIRE(quantised.ok());
+  for (const bool real : {true, false}) {
+    CAPTURE(real);
+    const std::unique_ptr<Model> model = OpenExplained(std::move(real ? packed.value() : quantised.value()));
+    const auto outputs = RunOn(*model, inputs[0]);
+    SessionOptions options;
+    options.explain = true;
+    const auto session = Session::Create(*model, options);
+    REQUIRE(session.ok());
+    REQUIRE(session.value()->SetInputF32(0, inputs[0].data(), inputs[0].size()).ok());
+    REQUIRE(session.value()->Run(1).ok());
+    std::vector<float> all, map(30);
+    for (size_t label = 0; label < 5; ++label) {
+      REQUIRE(session.value()->GetExplanation(0, static_cast<int32_t>(label), map).ok());
+      all.insert(all.end(), map.begin(), map.end());
+      const double lead = static_cast<double>(outputs[0][label]) - Mean(outputs[0]);
+      CHECK(std::abs(Mean(map) - lead) <= RoundingOf(net, *model, label));
+    }
+    REQUIRE(all.size() == wanted.size());
+    double size = 0, error = 0;
+    for (size_t i = 0; i < all.size(); ++i) {
+      size += static_cast<double>(wanted[i]) * static_cast<double>(wanted[i]);
+      error += std::pow(static_cast<double>(all[i]) - static_cast<double>(wanted[i]), 2);
+    }
+    CHECK(std::sqrt(error / size) <= (real ? 1e-5 : 0.02));
+  }
+}
+
+TEST_CASE("networks whose labels are not read from the mean of a feature map explain nothing") {
+  const auto found = [](const char* name) {
+    auto packed = PackFloat(MustConvert(name));
+    REQUIRE(packed.ok());
+    const std::unique_ptr<Model> model = Open(std::move(packed.value()));
+    return FindExplainedLayers(model->tensors(), model->nodes(), model->outputs()[0]).status();
+  };
+  CHECK(found("two_heads").ok());
+  CHECK(std::string(found("conv_relu").text()) == "output 0 is not made by a dense layer");
+  CHECK(std::string(found("gemm_twice_after_relu").text()).find("does not read the mean") != std::string::npos);
 }
 
 }  // namespace

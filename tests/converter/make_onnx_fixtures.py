@@ -382,11 +382,22 @@ def statistics():
     case("batch_norm_variance", (2, 3, 4, 5), [norm], parameters, outputs=["y", "var"], batch=2)
 
 
+def explanations():
+    """The second output is the class activation map of each label: its logit in each cell less the mean of all labels'."""
+    w, b = weights(5, 8), weights(5)
+    nodes = [node("Conv", ["x", "k", "kb"], "c", pads=[1, 1, 1, 1], strides=[2, 2]), node("Relu", ["c"], "f"),
+             node("GlobalAveragePool", ["f"], "p"), node("Flatten", ["p"], "v"), node("Gemm", ["v", "w", "b"], "y", transB=1),
+             node("Conv", ["f", "m", "mb"], "map")]
+    case("class_activation", (1, 3, 11, 9), nodes,
+         {"k": weights(8, 3, 3, 3), "kb": weights(8), "w": w, "b": b, "m": (w - w.mean(0))[:, :, None, None], "mb": b - b.mean()},
+         outputs=["y", "map"])
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     (FOLDER.parent / "onnx_outside.bin").write_bytes(bytes(48))
-    for group in (convolutions, pools, dense, shapes, activations, norms, pads, general, rejections, gates, statistics):
+    for group in (convolutions, pools, dense, shapes, activations, norms, pads, general, rejections, gates, statistics, explanations):
         group()
     lines = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["outputs"].items()]
     reasons = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in EXPECTED["rejections"].items()]

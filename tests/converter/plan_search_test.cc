@@ -240,7 +240,7 @@ TEST_CASE("MarkInPlace: dying inputs of operators on single elements") {
   node(OpKind::kDequantize, {6}, real, DequantizeOptions{});
   model.inputs = {0};
   model.outputs = {5, real};
-  const std::vector<InPlace> marked = MarkInPlace(model);
+  const std::vector<InPlace> marked = MarkInPlace(model, model.outputs);
   const InPlace expected[] = {{0, 1}, {1, 3}, {2, 3}, {4, 5}};
   REQUIRE(marked.size() == std::size(expected));
   for (size_t i = 0; i < marked.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "runtime/content_hash.h"
 #include "runtime/file.h"
@@ -27,7 +28,7 @@ bool IsSmall(const Model& model) {
     if (macs > kMaxWork) return false;
     work += macs + EntryBytes(*node.node.output);
   }
-  return work <= kMaxWork && model.ArenaBytes(2, 2) <= kMaxArena;
+  return work <= kMaxWork && model.ArenaBytes(2, 2) <= kMaxArena && model.ExplanationArenaBytes(2, 2) <= kMaxArena;
 }
 
 bool IsInteger(const Model& model) {
@@ -37,10 +38,11 @@ bool IsInteger(const Model& model) {
   return true;
 }
 
-std::unique_ptr<Session> RunOne(const Model& model, int32_t threads, const uint8_t* data, size_t size) {
+std::unique_ptr<Session> RunOne(const Model& model, int32_t threads, const uint8_t* data, size_t size, bool explain = false) {
   cutis::SessionOptions options;
   options.batch = 2;
   options.threads = threads;
+  options.explain = explain;
   auto session = Session::Create(model, options);
   if (!session.ok()) return nullptr;
   for (size_t n = 0; n < model.inputs().size(); ++n) {
@@ -50,6 +52,16 @@ std::unique_ptr<Session> RunOne(const Model& model, int32_t threads, const uint8
   }
   if (!session.value()->Run(2).ok()) std::abort();
   return std::move(session.value());
+}
+
+// The maps of both images.
+void ExplainAll(const Session& session) {
+  const Model& model = session.model();
+  const cutis::Shape& shape = model.tensors()[static_cast<size_t>(model.explanation()->map)].info.shape;
+  std::vector<float> map(static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width));
+  for (int32_t image = 0; image < 2; ++image) {
+    if (!session.GetExplanation(image, 0, map).ok()) std::abort();
+  }
 }
 
 void Compare(const Session& a, const Session& b) {
@@ -65,7 +77,7 @@ void Compare(const Session& a, const Session& b) {
       for (size_t i = 0; i < pixels; ++i) {
         const size_t at = i * static_cast<size_t>(info.channel_stride) * element;
         if (std::memcmp(x + at, y + at, static_cast<size_t>(info.shape.channels) * element) != 0) {
-          std::fputs("the reference kernels and the best ones disagree\n", stderr);
+          std::fputs("the reference kernels and the best ones, or the two plans, disagree\n", stderr);
           std::abort();
         }
       }
@@ -106,6 +118,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto plain = Model::OpenMemory(bytes.get(), size, options);
   if (!plain.ok()) std::abort();
   const auto reference = RunOne(*plain.value(), 1, bytes.get(), size);
+  if (model.value()->explanation() != nullptr) {
+    const auto explaining = RunOne(*model.value(), 1, bytes.get(), size, true);
+    if (explaining != nullptr) ExplainAll(*explaining);
+    if (best != nullptr && explaining != nullptr && IsInteger(*model.value())) Compare(*best, *explaining);
+  }
   if (best != nullptr && reference != nullptr && IsInteger(*model.value())) Compare(*best, *reference);
   return 0;
 }

@@ -27,8 +27,10 @@ void OpenAndRun(const test::Bytes& file, Tally* tally) {
   }
   ++tally->opened;
   if (model.value()->ArenaBytes(2, 2) > (8u << 20)) return;
+  const ModelExplanation* const explanation = model.value()->explanation();
   SessionOptions options;
   options.batch = 2;
+  options.explain = explanation != nullptr && model.value()->ExplanationArenaBytes(2, 2) <= (8u << 20);
   const auto session = Session::Create(*model.value(), options);
   REQUIRE(session.ok());
   for (size_t i = 0; i < model.value()->inputs().size(); ++i) {
@@ -36,11 +38,20 @@ void OpenAndRun(const test::Bytes& file, Tally* tally) {
     std::memset(session.value()->input(static_cast<int32_t>(i), 0), 0x3f, 2 * EntryBytes(input));
   }
   CHECK(session.value()->Run(2).ok());
+  if (!options.explain) return;
+  const Shape& cells = model.value()->tensors()[static_cast<size_t>(explanation->map)].info.shape;
+  std::vector<float> map(static_cast<size_t>(cells.height) * static_cast<size_t>(cells.width));
+  CHECK(session.value()->GetExplanation(1, 0, map).ok());
+}
+
+test::RawModel Explained(test::RawModel model) {
+  test::AddExplanation(&model);
+  return model;
 }
 
 TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
-  for (const test::RawModel& raw :
-       {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel(), test::SmallF32Model(), test::SmallMapModel()}) {
+  for (const test::RawModel& raw : {test::TinyModel(), Explained(test::SmallU8Model()), Explained(test::SmallSparseModel()),
+                                    Explained(test::SmallF32Model()), test::SmallMapModel()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;
@@ -61,7 +72,8 @@ TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
 }
 
 TEST_CASE("each 32-bit word of the FlatBuffer, replaced by extremes") {
-  for (const test::RawModel& raw : {test::TinyModel(), test::SmallU8Model(), test::SmallSparseModel(), test::SmallMapModel()}) {
+  for (const test::RawModel& raw :
+       {test::TinyModel(), Explained(test::SmallU8Model()), Explained(test::SmallSparseModel()), test::SmallMapModel()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;
@@ -81,7 +93,7 @@ TEST_CASE("each 32-bit word of the FlatBuffer, replaced by extremes") {
 }
 
 TEST_CASE("pairs of bytes at random, and weights at random") {
-  test::Bytes file = test::Write(test::SmallU8Model());
+  test::Bytes file = test::Write(Explained(test::SmallU8Model()));
   uint32_t random = 3;
   auto next = [&] { return random = random * 1664525u + 1013904223u, random >> 8; };
   Tally tally;

@@ -259,6 +259,52 @@ static void TestSelfTest(const cutis_model* model, int wrong) {
   EXPECT(cutis_model_self_test(model, &options, 1, &result, error, sizeof error) == CUTIS_ERROR_USAGE);
 }
 
+/* The maps of all labels lie around 0, and an older caller's sessions make none. */
+static void TestExplanation(const cutis_model* model, int explained) {
+  char error[256];
+  cutis_explanation_info info = {0};
+  EXPECT(cutis_model_explanation(NULL, &info) == CUTIS_ERROR_USAGE);
+  if (explained) EXPECT(cutis_model_explanation(model, &info) == CUTIS_ERROR_USAGE); /* struct_size is not set */
+  info.struct_size = sizeof info;
+  EXPECT(cutis_model_explanation(model, &info) == (explained ? CUTIS_OK : CUTIS_ERROR_UNSUPPORTED));
+  cutis_session* session = NULL;
+  cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
+  options.explain = 1;
+  const cutis_status status = cutis_session_create(model, &options, &session, error, sizeof error);
+  EXPECT(status == (explained ? CUTIS_OK : CUTIS_ERROR_UNSUPPORTED));
+  EXPECT((cutis_model_explanation_arena_bytes(model, 1, 1) != 0) == explained);
+  EXPECT(cutis_model_explanation_arena_bytes(model, 0, 1) == 0 && cutis_model_explanation_arena_bytes(NULL, 1, 1) == 0);
+  if (session == NULL) return;
+  EXPECT(info.height == 3 && info.width == 3 && info.label_count == kLabels);
+  EXPECT(cutis_model_explanation_arena_bytes(model, 1, 1) >= cutis_model_arena_bytes(model, 1, 1));
+  cutis_result result = CUTIS_RESULT_INIT;
+  EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
+  float maps[kLabels][9], positive[9];
+  for (int label = 0; label < kLabels; ++label)
+    EXPECT(cutis_session_get_explanation(session, 0, label, maps[label], 9, error, sizeof error) == CUTIS_OK);
+  for (int cell = 0; cell < 9; ++cell) {
+    double sum = 0, size = 0;
+    for (int label = 0; label < kLabels; ++label) {
+      sum += (double)maps[label][cell];
+      size += fabs((double)maps[label][cell]);
+    }
+    EXPECT(size > 0 && fabs(sum) < 1e-5 * size);
+  }
+  EXPECT(cutis_session_get_explanation(session, 0, -1, positive, 9, error, sizeof error) == CUTIS_OK);
+  EXPECT(memcmp(positive, maps[0], sizeof positive) == 0);
+  EXPECT(cutis_session_get_explanation(session, 0, kLabels, positive, 9, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_get_explanation(session, 0, 0, positive, 8, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_get_explanation(session, 0, 0, NULL, 9, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_get_explanation(session, 1, 0, positive, 9, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_get_explanation(NULL, 0, 0, positive, 9, error, sizeof error) == CUTIS_ERROR_USAGE);
+  cutis_session_destroy(session);
+  session = NULL;
+  options.struct_size = offsetof(cutis_session_options, explain);
+  EXPECT(cutis_session_create(model, &options, &session, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_get_explanation(session, 0, 0, positive, 9, error, sizeof error) == CUTIS_ERROR_USAGE);
+  cutis_session_destroy(session);
+}
+
 static void TestSession(const cutis_model* model, float bcc_share) {
   char error[256];
   cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
@@ -300,7 +346,8 @@ static void TestSession(const cutis_model* model, float bcc_share) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 6) return 2; /* uint8, float32, calibrated uint8, the same with limits, uint8 with a self-test that fails */
+  /* uint8, float32, calibrated uint8, the same with limits, uint8 with a self-test that fails, uint8 with explanations */
+  if (argc != 7) return 2;
   EXPECT(strchr(cutis_version(), '.') != NULL);
   EXPECT(cutis_format_version() == 1);
   EXPECT(strcmp(cutis_verdict_name(CUTIS_VERDICT_NOT_BCC), "not_bcc") == 0);
@@ -329,6 +376,7 @@ int main(int argc, char** argv) {
     TestUnusable(model, i == 4);
     TestBatch(model);
     TestSelfTest(model, i == 5);
+    TestExplanation(model, i == 6);
     if (i != 4) TestSession(model, i == 3 ? 0.25f : 0.0f);
     cutis_model_close(model);
   }

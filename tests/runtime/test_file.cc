@@ -144,7 +144,11 @@ Offset<format::Graph> WriteGraph(FlatBufferBuilder& builder, const RawModel& mod
   std::vector<format::Block> blocks;
   for (const RawBlock& block : model.blocks) blocks.emplace_back(block.first, block.nodes, block.rows);
   const auto block_vector = blocks.empty() ? 0 : builder.CreateVectorOfStructs(blocks);
-  return format::CreateGraph(builder, tensor_vector, node_vector, builder.CreateVector(inputs), outputs, plan, block_vector);
+  flatbuffers::Offset<format::Explanation> explanation = 0;
+  if (model.has_explanation)
+    explanation = format::CreateExplanation(builder, builder.CreateVector(model.explanation_offsets), model.explanation_bytes);
+  return format::CreateGraph(builder, tensor_vector, node_vector, builder.CreateVector(inputs), outputs, plan, block_vector,
+                             explanation);
 }
 
 // -- networks
@@ -359,6 +363,18 @@ RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std:
   node.output = output;
   node.options.type = static_cast<uint8_t>(options);
   return node;
+}
+
+void AddExplanation(RawModel* model) {
+  RawModel kept = *model;
+  for (const RawNode& node : model->nodes) {
+    if (node.name == "mean") kept.outputs.push_back(node.inputs[0]);
+  }
+  MakePlan(&kept);
+  model->has_explanation = true;
+  model->explanation_offsets.clear();
+  for (const RawTensor& tensor : kept.tensors) model->explanation_offsets.push_back(tensor.offset);
+  model->explanation_bytes = kept.activation_bytes;
 }
 
 RawModel SmallU8Model() {

@@ -105,6 +105,9 @@ struct RawModel {
   std::vector<RawBlock> blocks;
   uint64_t activation_bytes = 0;
   std::vector<uint32_t> scratch_bytes;  // by node
+  bool has_explanation = false;
+  std::vector<uint64_t> explanation_offsets;
+  uint64_t explanation_bytes = 0;
 
   bool has_preprocess = true;
   std::string decoder = "stb";
@@ -167,6 +170,9 @@ RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std:
 // Sets offsets and activation_bytes by first fit, and a scratch that is enough for these small networks. What lies inside a
 // block gets no place, if the blocks make sense.
 void MakePlan(RawModel* model);
+
+// A second plan, in which the tensor that the average pool at the end reads lives to the end.
+void AddExplanation(RawModel* model);
 
 // 12 x 12 RGB through every uint8 operator to 7 real logits; with recipe and verdict.
 RawModel SmallU8Model();

@@ -8,6 +8,7 @@
 #include "cutis_pipeline.h"
 #include "runtime/c_abi.h"
 #include "tools/cutis/common.h"
+#include "tools/cutis/explain.h"
 #include "tools/cutis/inputs.h"
 #include "tools/cutis/progress.h"
 #include "tools/cutis/result_file.h"
@@ -26,6 +27,7 @@ struct ClassifyOptions {
   bool json = false;
   std::string out;  // empty: the standard output
   bool resume = false;
+  std::string explain;  // empty: no picture
 };
 
 // What the network wants from a model that shall classify: a recipe, labels, and the operating point asked for.
@@ -60,6 +62,10 @@ class Run {
 
   static int Next(void* run, cutis_pipeline_image* image) { return static_cast<Run*>(run)->Next(image); }
   static int Take(void* run, const cutis_pipeline_outcome* outcome) { return static_cast<Run*>(run)->Take(*outcome); }
+
+  // Of the image that was judged last, but for its probabilities.
+  const cutis_result& last() const { return last_; }
+  const std::string& path() const { return path_; }
 
   // Whatever kept an image from being judged, or the file of results from being written.
   int Finish() {
@@ -99,6 +105,7 @@ class Run {
       code_ = kExitBadInput;
     } else {
       ++verdicts_[outcome.result.verdict];
+      last_ = outcome.result;
     }
     if (file_ != nullptr) {
       status_ = file_->Write(outcome);
@@ -113,6 +120,7 @@ class Run {
   }
 
   const Model& model_;
+  cutis_result last_ = CUTIS_RESULT_INIT;
   const bool json_;
   Inputs& inputs_;
   ResultFile* const file_;
@@ -135,6 +143,11 @@ int RunClassify(ClassifyOptions options) {
   if (!opened.ok()) return Fail(opened.status());
   const Model& model = *opened.value();
   if (Status status = CheckModel(model, options.model.path, options.operating_point); !status.ok()) return Fail(status);
+
+  if (!options.explain.empty()) {
+    const Status status = CheckExplain(model, options.model.path, inputs.total(), options.explain);
+    if (!status.ok()) return Fail(status);
+  }
 
   // Several images run side by side; of a single one the rows of its layers do. So they do with a file made for a device, whose
   // memory was reckoned for one session and one picture at a time.
@@ -159,6 +172,10 @@ int RunClassify(ClassifyOptions options) {
   status = cutis_pipeline_run(pipeline.get(), Run::Next, Run::Take, &run, error, sizeof error);
   const int code = run.Finish();
   if (status != CUTIS_OK) return Fail(Status::Error(static_cast<Code>(status), "%s", error));
+  if (!options.explain.empty() && code == kExitOk) {
+    const Status explained = Explain(model, run.path(), run.last(), threads, options.explain);
+    if (!explained.ok()) return Fail(explained);
+  }
   if (!options.json) {
     const char* licence = model.provenance().licence;
     std::printf("Not a medical device: no result replaces an examination.%s%s\n",
@@ -189,6 +206,10 @@ Command MakeClassify() {
                   "Write the results into this file, *.jsonl or *.csv, and a summary to the standard output");
   command.Exclude("json");
   command.AddFlag("resume", options->resume, "Go on with the file of --out: images whose results are there are passed over");
+  command.AddText(
+      "explain", "FILE", options->explain,
+      "Write a PNG of the one image that is judged, with a heat map of what speaks for the verdict and what against it");
+  command.Exclude("out");
   command.SetFooter(
       "Results come in the order of the images, whatever the number of threads. All images are done; the exit code is 3 if any "
       "of "

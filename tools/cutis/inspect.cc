@@ -139,6 +139,20 @@ Json PlanJson(const Model& model) {
   return json;
 }
 
+// The second plan, of sessions that explain.
+Json ExplanationJson(const Model& model) {
+  const ModelExplanation* const explanation = model.explanation();
+  if (explanation == nullptr) return nullptr;
+  Json json = {{"feature_map", explanation->map},
+               {"logits", explanation->dense},
+               {"most_activation_bytes", explanation->activation_bytes},
+               {"batch_1", Json::array()},
+               {"offsets", std::vector<uint64_t>(explanation->offsets.begin(), explanation->offsets.end())}};
+  for (int32_t threads = 1; threads <= kShownThreads; ++threads)
+    json["batch_1"].push_back({{"threads", threads}, {"arena_bytes", model.ExplanationArenaBytes(1, threads)}});
+  return json;
+}
+
 Json RecipeJson(const Preprocess& recipe) {
   Json steps = Json::array();
   for (const PreprocessStep& step : recipe.steps) {
@@ -257,6 +271,7 @@ Json ModelJson(const Model& model, const std::string& path) {
     json["blocks"].push_back({{"first", block.first}, {"last", block.last}, {"rows", block.rows}});
   }
   json["plan"] = PlanJson(model);
+  json["explanation"] = ExplanationJson(model);
   json["recipe"] = model.preprocess() == nullptr ? Json(nullptr) : RecipeJson(*model.preprocess());
   json["verdict"] = model.verdict() == nullptr ? Json(nullptr) : VerdictJson(*model.verdict());
   json["provenance"] = {{"name", from.name},       {"converter", from.converter},
@@ -342,6 +357,13 @@ void PrintPlan(const Model& model) {
                 threads == 1 ? ": " : "s:", Grouped(bytes).c_str(), Grouped(bound).c_str(),
                 bound == 0 ? 1.0 : static_cast<double>(bytes) / static_cast<double>(bound));
   }
+  const ModelExplanation* const explanation = model.explanation();
+  if (explanation == nullptr) return;
+  std::printf("  to explain, with the feature map %s kept to the end, threads 1 to %d:",
+              ShapeText(TensorAt(model, explanation->map).info.shape).c_str(), kShownThreads);
+  for (int32_t threads = 1; threads <= kShownThreads; ++threads)
+    std::printf("%s %s", threads == 1 ? "" : ",", Grouped(model.ExplanationArenaBytes(1, threads)).c_str());
+  std::printf(" bytes\n");
 }
 
 void PrintRecipe(const Preprocess& recipe) {
