@@ -13,6 +13,7 @@
 #include "tools/cutis/heat_map.h"
 #include "tools/cutis/png.h"
 #include "tools/cutis/system.h"
+#include "tools/cutis/verdict_text.h"
 #include "tools/pipeline/read_file.h"
 
 namespace cutis::cli {
@@ -51,10 +52,9 @@ std::vector<std::string> Caption(const Model& model, const cutis_result& result)
   std::snprintf(number, sizeof number, ") = %.1f %%", 100.0 * static_cast<double>(result.p_bcc));
   std::vector<std::string> caption = {std::string(verdict != nullptr ? verdict : "no operating point")};
   caption[0].append(": p(").append(label).append(number);
-  for (const OperatingPoint& point : recipe.operating_points) {
-    if (result.operating_point != point.name) continue;
-    std::snprintf(number, sizeof number, ": bcc from %.1f %%", 100.0 * static_cast<double>(point.threshold));
-    caption.push_back(std::string(point.name) + number);
+  if (const OperatingPoint* const point = PointOf(recipe, result)) {
+    std::snprintf(number, sizeof number, ": bcc from %.1f %%", 100.0 * static_cast<double>(point->threshold));
+    caption.push_back(std::string(point->name) + number);
   }
   for (uint32_t bit = 1; bit != 0; bit <<= 1) {
     if (result.reasons & bit) caption.push_back(cutis_reason_name(bit));

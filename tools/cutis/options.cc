@@ -39,6 +39,17 @@ std::string HelpEntry(const std::string& head, const char* about) {
   return text + "\n";
 }
 
+Status ReadNumber(const char* name, const char* text, int32_t least, int32_t most, int32_t* value) {
+  int32_t number = 0;
+  const char* const all = text + std::strlen(text);
+  const auto [end, error] = std::from_chars(text, all, number);
+  if (error != std::errc() || end != all || number < least || number > most) {
+    return Status::Error(Code::kUsage, "--%s: \"%s\" is no whole number from %d to %d", name, text, least, most);
+  }
+  *value = number;
+  return {};
+}
+
 void Command::AddPositional(const char* name, std::string& value, const char* about) {
   positionals_.push_back({name, about, &value, nullptr});
 }
@@ -58,16 +69,7 @@ void Command::AddText(const char* name, const char* argument, std::string& value
 void Command::AddNumber(const char* name, int32_t& value, int32_t least, int32_t most, const char* about) {
   char range[80];
   std::snprintf(range, sizeof range, "N:INT in [%d - %d]=%d", least, most, value);
-  const auto take = [&value, name, least, most](const char* text) -> Status {
-    int32_t number = 0;
-    const char* const all = text + std::strlen(text);
-    const auto [end, error] = std::from_chars(text, all, number);
-    if (error != std::errc() || end != all || number < least || number > most) {
-      return Status::Error(Code::kUsage, "--%s: \"%s\" is no whole number from %d to %d", name, text, least, most);
-    }
-    value = number;
-    return {};
-  };
+  const auto take = [&value, name, least, most](const char* text) { return ReadNumber(name, text, least, most, &value); };
   options_.push_back({name, range, about, take, {}});
 }
 

@@ -66,6 +66,9 @@ class Command {
   std::vector<Positional> positionals_;
 };
 
+// The value of option `name`, for those that take other words too.
+Status ReadNumber(const char* name, const char* text, int32_t least, int32_t most, int32_t* value);
+
 // What --help prints of a name and its text: beside each other, or below, in lines of at most 120 characters where words allow
 // it.
 std::string HelpEntry(const std::string& head, const char* about);

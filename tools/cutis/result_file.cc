@@ -56,21 +56,24 @@ size_t EndOfRecord(std::string_view text, size_t at, bool csv, std::vector<std::
 
 }  // namespace
 
-std::string ResultFile::Head(const std::string& operating_point) const {
-  const VerdictRecipe& recipe = *model_.verdict();
+std::string ResultFile::Head() const {
+  const Model& model = judging_.model;
+  const VerdictRecipe& recipe = *model.verdict();
   Json head;
   head["cutis"] = CUTIS_VERSION;
-  head["model"] = model_.provenance().name;
-  head["model_hash"] = Hex(model_.sha256());
+  head["model"] = model.provenance().name;
+  head["model_hash"] = Hex(model.sha256());
   head["operating_point"] = nullptr;
-  if (!operating_point.empty()) {
-    head["operating_point"] = operating_point;
+  if (!judging_.operating_point.empty()) {
+    head["operating_point"] = judging_.operating_point;
   } else if (!recipe.operating_points.empty()) {
     head["operating_point"] = recipe.operating_points[static_cast<size_t>(recipe.default_operating_point)].name;
   }
+  head["views"] = judging_.views;
+  head["gates"] = judging_.limited();
   const std::string text = JsonText(head);
   if (!csv_) return text + "\n";
-  std::string columns("\nfile,verdict,p_bcc,reasons,error");
+  std::string columns("\nfile,verdict,p_bcc,reasons,error,views,gates");
   for (const char* label : recipe.labels) columns.append(",p_").append(label);
   return "# " + text + columns + ",decode_ms,preprocess_ms,inference_ms\n";
 }
@@ -81,8 +84,8 @@ Status ResultFile::ReadDone(const std::string& text, const std::string& head, si
     if (head.compare(0, text.size(), text) == 0) return {};
     return Status::Error(
         Code::kUsage,
-        "%s: was begun with another model, operating point or version of Cutis; go on with that one, or name another "
-        "file",
+        "%s: was begun with another model, options or version of Cutis (its first line says which); go on with "
+        "these, or name another file",
         path_.c_str());
   }
   *keep = head.size();
@@ -106,15 +109,14 @@ Status ResultFile::Foreign(size_t at) const {
   return Status::Error(Code::kBadInput, "%s: holds something else than results at byte %zu", path_.c_str(), at);
 }
 
-Result<std::unique_ptr<ResultFile>> ResultFile::Open(const std::string& path, const Model& model,
-                                                     const std::string& operating_point, bool resume) {
-  std::unique_ptr<ResultFile> made(new ResultFile(model));
+Result<std::unique_ptr<ResultFile>> ResultFile::Open(const std::string& path, const Judging& judging, bool resume) {
+  std::unique_ptr<ResultFile> made(new ResultFile(judging));
   made->path_ = path;
   made->csv_ = EndsWith(path, ".csv");
   if (!made->csv_ && !EndsWith(path, ".jsonl")) {
     return Status::Error(Code::kUsage, "--out %s: its name must end in .jsonl or .csv", path.c_str());
   }
-  const std::string head = made->Head(operating_point);
+  const std::string head = made->Head();
   size_t keep = 0;
   if (Exists(path)) {
     if (!resume) {
@@ -157,8 +159,10 @@ std::string ResultFile::CsvLine(const cutis_pipeline_outcome& outcome) const {
   for (uint32_t bit = 1; good && bit != 0; bit <<= 1) {
     if (result.reasons & bit) reasons.append(reasons.empty() ? "" : " ").append(cutis_reason_name(bit));
   }
-  line.append(reasons).append(",").append(good ? "" : CsvField(outcome.error));
-  for (size_t i = 0; i < model_.verdict()->labels.size(); ++i) {
+  line.append(reasons).append(",").append(good ? "" : CsvField(outcome.error)).append(",");
+  if (good) line.append(std::to_string(outcome.views)).append(",").append(judging_.limited() ? "true" : "false");
+  if (!good) line += ",";
+  for (size_t i = 0; i < judging_.model.verdict()->labels.size(); ++i) {
     line += ",";
     if (good) line += JsonText(result.probabilities[i]);
   }
@@ -174,7 +178,7 @@ Status ResultFile::Write(const cutis_pipeline_outcome& outcome) {
   if (csv_) {
     line = CsvLine(outcome);
   } else {
-    line = JsonText(OutcomeJson(model_, outcome)) + "\n";
+    line = JsonText(OutcomeJson(judging_, outcome)) + "\n";
   }
   if (std::fputs(line.c_str(), file_) >= 0 && std::fflush(file_) == 0) return {};
   return Status::Error(Code::kIo, "%s: cannot be written: %s", path_.c_str(), std::strerror(errno));

@@ -9,17 +9,17 @@
 
 #include "cutis_pipeline.h"
 #include "tools/cutis/common.h"
+#include "tools/cutis/verdict_text.h"
 
 namespace cutis::cli {
 
-// Lines of JSON for *.jsonl, a table for *.csv. First comes what the results depend on (model, operating point, version of
-// Cutis); then a line an image, in the order of the images, on the disk's way as soon as it is there.
+// Lines of JSON for *.jsonl, a table for *.csv. First comes what the results depend on (model, operating point, views,
+// gates, version of Cutis); then a line an image, in the order of the images, on the disk's way as soon as it is there.
 class ResultFile {
  public:
   // A new file; kUsage where there is one already. With `resume` that one is gone on with: kUsage where it was begun with
-  // another model, operating point or version; a last line that was cut off is made anew.
-  static Result<std::unique_ptr<ResultFile>> Open(const std::string& path, const Model& model,
-                                                  const std::string& operating_point, bool resume);
+  // another model, options or version; a last line that was cut off is made anew.
+  static Result<std::unique_ptr<ResultFile>> Open(const std::string& path, const Judging& judging, bool resume);
   ~ResultFile();
   ResultFile(const ResultFile&) = delete;
   ResultFile& operator=(const ResultFile&) = delete;
@@ -33,14 +33,14 @@ class ResultFile {
   Status Finish();
 
  private:
-  explicit ResultFile(const Model& model) : model_(model) {}
-  std::string Head(const std::string& operating_point) const;
+  explicit ResultFile(const Judging& judging) : judging_(judging) {}
+  std::string Head() const;
   std::string CsvLine(const cutis_pipeline_outcome& outcome) const;
   Status ReadDone(const std::string& text, const std::string& head, size_t* keep);
 
   Status Foreign(size_t at) const;
 
-  const Model& model_;
+  const Judging& judging_;
   std::string path_;
   bool csv_ = false;
   bool had_errors_ = false;

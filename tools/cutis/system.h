@@ -1,4 +1,5 @@
-// What `cutis` asks of the operating system. One implementation a system: system_posix.cc, system_windows.cc. Paths are UTF-8 on Windows.
+// What `cutis` asks of the operating system. One implementation a system: system_posix.cc, system_windows.cc. Paths are UTF-8
+// on Windows.
 #ifndef CUTIS_TOOLS_CUTIS_SYSTEM_H_
 #define CUTIS_TOOLS_CUTIS_SYSTEM_H_
 
@@ -18,6 +19,12 @@ struct ResidentMemory {
 };
 ResidentMemory Resident();
 
+// Seconds that CPUs have worked for this process so far.
+struct CpuSeconds {
+  double user = 0, system = 0;
+};
+CpuSeconds CpuUse();
+
 // For people: the processor, and the operating system with its version. "" where the system does not say.
 std::string CpuName();
 std::string SystemName();
@@ -33,7 +40,8 @@ struct FolderEntry {
   std::string name;
   bool is_folder;
 };
-// What is in a folder, in no order, but the folder itself and the one above. Links to folders are left out: they might lead back.
+// What is in a folder, in no order, but the folder itself and the one above. Links to folders are left out: they might lead
+// back.
 Status ListFolder(const std::string& path, std::vector<FolderEntry>* entries);
 
 // The files whose name, the last part of the path, matches a pattern with * and ?.
@@ -49,7 +57,8 @@ Status MakeFolder(const std::string& path);
 // A file that others see whole or not at all.
 Status WriteWhole(const std::string& path, const std::string& text);
 
-// A file, made where there is none, of which the first `keep` bytes stay and others are put behind. Null, and errno, on failure.
+// A file, made where there is none, of which the first `keep` bytes stay and others are put behind. Null, and errno, on
+// failure.
 std::FILE* OpenToAppend(const std::string& path, size_t keep);
 
 // Closes a file once all that was written is on the disk; false, and errno, when that failed.

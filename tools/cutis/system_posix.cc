@@ -44,6 +44,15 @@ ResidentMemory Resident() {
   return memory;
 }
 
+CpuSeconds CpuUse() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return {seconds(usage.ru_utime), seconds(usage.ru_stime)};
+}
+
 std::string CpuName() {
   // ARM's kernels name the board instead.
   for (const char* key : {"model name", "Model", "Hardware"}) {

@@ -1,7 +1,6 @@
-#include <windows.h>
-
 #include <io.h>
 #include <psapi.h>
+#include <windows.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +18,15 @@ ResidentMemory Resident() {
   PROCESS_MEMORY_COUNTERS counters = {};
   GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters);
   return {counters.WorkingSetSize, counters.PeakWorkingSetSize};
+}
+
+CpuSeconds CpuUse() {
+  FILETIME created, ended, kernel = {}, user = {};
+  GetProcessTimes(GetCurrentProcess(), &created, &ended, &kernel, &user);
+  const auto seconds = [](const FILETIME& time) {
+    return 1e-7 * static_cast<double>(static_cast<uint64_t>(time.dwHighDateTime) << 32 | time.dwLowDateTime);
+  };
+  return {seconds(user), seconds(kernel)};
 }
 
 std::string CpuName() {
@@ -85,11 +93,13 @@ Status MakeFolder(const std::string& path) {
 }
 
 Status WriteWhole(const std::string& path, const std::string& text) {
-  const std::wstring whole = PathOf(path).wstring(), temporary = whole + L"." + std::to_wstring(GetCurrentProcessId()) + L".tmp";
+  const std::wstring whole = PathOf(path).wstring(),
+                     temporary = whole + L"." + std::to_wstring(GetCurrentProcessId()) + L".tmp";
   const HANDLE file = CreateFileW(temporary.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
   DWORD written = 0;
-  bool good = file != INVALID_HANDLE_VALUE && WriteFile(file, text.data(), static_cast<DWORD>(text.size()), &written, nullptr) &&
-              written == text.size() && FlushFileBuffers(file);
+  bool good = file != INVALID_HANDLE_VALUE &&
+              WriteFile(file, text.data(), static_cast<DWORD>(text.size()), &written, nullptr) && written == text.size() &&
+              FlushFileBuffers(file);
   if (file != INVALID_HANDLE_VALUE) good = CloseHandle(file) && good;
   good = good && MoveFileExW(temporary.c_str(), whole.c_str(), MOVEFILE_REPLACE_EXISTING);
   if (good) return {};

@@ -64,25 +64,17 @@ const char* Explanation(Reason reason, bool calibrated) {
   return "see the documentation of this version";
 }
 
-// The point that a result was judged at; null without one.
-const OperatingPoint* PointOf(const VerdictRecipe& recipe, const cutis_result& result) {
-  for (const OperatingPoint& point : recipe.operating_points) {
-    if (result.operating_point == point.name) return &point;
-  }
-  return nullptr;
-}
-
-}  // namespace
-
-Json VerdictJson(const Model& model, const std::string& path, const cutis_result& result) {
+Json VerdictJson(const Judging& judging, const cutis_pipeline_outcome& outcome) {
+  const Model& model = judging.model;
+  const cutis_result& result = outcome.result;
   const VerdictRecipe& recipe = *model.verdict();
   const OperatingPoint* const point = PointOf(recipe, result);
   Json json;
-  json["file"] = path;
+  json["file"] = outcome.path;
   const char* verdict = cutis_verdict_name(result.verdict);
   json["verdict"] = verdict == nullptr ? Json(nullptr) : Json(verdict);
   json["p_bcc"] = result.p_bcc;
-  json["bcc_share"] = recipe.calibration ? Json(recipe.calibration->bcc_share) : Json(nullptr);
+  json["bcc_share"] = result.bcc_share > 0 ? Json(result.bcc_share) : Json(nullptr);
   json["operating_point"] = point == nullptr ? Json(nullptr) : Json(point->name);
   json["evidence"] = point == nullptr ? Json(nullptr) : EvidenceJson(*point);
   json["reasons"] = Json::array();
@@ -90,23 +82,39 @@ Json VerdictJson(const Model& model, const std::string& path, const cutis_result
   json["probabilities"] = Json::object();
   const std::span<const char* const> labels = recipe.labels;
   for (size_t i = 0; i < labels.size(); ++i) json["probabilities"][labels[i]] = result.probabilities[i];
+  json["views"] = outcome.views;
+  json["gates"] = judging.limited();
   json["model_hash"] = Hex(model.sha256());
   json["ms"] = {{"decode", result.decode_ms}, {"preprocess", result.preprocess_ms}, {"inference", result.inference_ms}};
   return json;
 }
 
-Json OutcomeJson(const Model& model, const cutis_pipeline_outcome& outcome) {
-  if (outcome.status == CUTIS_OK) return VerdictJson(model, outcome.path, outcome.result);
+}  // namespace
+
+const OperatingPoint* PointOf(const VerdictRecipe& recipe, const cutis_result& result) {
+  const std::span<const OperatingPoint> of_views =
+      recipe.views ? recipe.views->operating_points : std::span<const OperatingPoint>();
+  for (const std::span<const OperatingPoint> points : {recipe.operating_points, of_views}) {
+    for (const OperatingPoint& point : points) {
+      if (result.operating_point == point.name) return &point;  // the same text, in the model
+    }
+  }
+  return nullptr;
+}
+
+Json OutcomeJson(const Judging& judging, const cutis_pipeline_outcome& outcome) {
+  if (outcome.status == CUTIS_OK) return VerdictJson(judging, outcome);
   return {{"file", outcome.path}, {"error", outcome.error}};
 }
 
-void PrintVerdict(const Model& model, const std::string& path, const cutis_result& result) {
-  const VerdictRecipe& recipe = *model.verdict();
+void PrintVerdict(const Judging& judging, const cutis_pipeline_outcome& outcome) {
+  const cutis_result& result = outcome.result;
+  const VerdictRecipe& recipe = *judging.model.verdict();
   const std::span<const char* const> labels = recipe.labels;
-  std::printf("%s: %s, p(bcc) = %.1f %%", PrintableLine(path).c_str(), Headline(static_cast<Verdict>(result.verdict)),
+  std::printf("%s: %s, p(bcc) = %.1f %%", PrintableLine(outcome.path).c_str(), Headline(static_cast<Verdict>(result.verdict)),
               100.0 * static_cast<double>(result.p_bcc));
-  if (recipe.calibration) {
-    std::printf(" where %.1f %% of the lesions are BCC", 100.0 * static_cast<double>(recipe.calibration->bcc_share));
+  if (result.bcc_share > 0) {
+    std::printf(" where %.1f %% of the lesions are BCC", 100.0 * static_cast<double>(result.bcc_share));
   }
   if (const OperatingPoint* point = PointOf(recipe, result)) {
     std::printf(" (operating point \"%s\": bcc from %.1f %%%s)", PrintableLine(point->name).c_str(),
@@ -125,9 +133,10 @@ void PrintVerdict(const Model& model, const std::string& path, const cutis_resul
   std::printf("\n");
   for (int bit = 0; bit < kReasonCount; ++bit) {
     const Reason reason = static_cast<Reason>(1u << bit);
-    if (result.reasons & reason)
-      std::printf("    %s: %s\n", NameOf(reason), Explanation(reason, recipe.calibration.has_value()));
+    if (result.reasons & reason) std::printf("    %s: %s\n", NameOf(reason), Explanation(reason, result.bcc_share > 0));
   }
+  if (judging.views > 1) std::printf("    mean of %d of %d views\n", outcome.views, judging.views);
+  if (!judging.gates) std::printf("    judged whatever the limits of usable images say (--no-gates)\n");
 }
 
 }  // namespace cutis::cli
