@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
   const std::string suffix = argc > 2 ? argv[2] : ".cutis";
   cutis::test::RawModel limited = cutis::test::SmallCalibratedModel();
   cutis::test::AddLimits(&limited);
+  cutis::test::AddViews(&limited);
   cutis::test::RawModel wrong = cutis::test::SmallU8Model();  // a self-test that no machine passes
   wrong.has_self_test = true;
   wrong.pictures.assign(6, std::vector<uint8_t>(32));
