@@ -61,11 +61,11 @@ struct FileModel {
   std::vector<FileNode> nodes;
   std::vector<int> inputs;  // the first one is the image
   std::vector<int> outputs;
-  std::vector<FileBlock> blocks;        // ascending
-  uint64_t activation_bytes = 0;        // set by the planner
-  std::vector<uint64_t> scratch_bytes;  // by it too: of a thread, for each node (runtime/plan.h)
-  std::optional<FileExplanation> explanation;
-  std::deque<AlignedBytes> storage;     // a deque: spans stay valid while it grows
+  std::vector<FileBlock> blocks;               // ascending
+  uint64_t activation_bytes = 0;               // set by the planner
+  std::vector<uint64_t> scratch_bytes;         // by it too: of a thread, for each node (runtime/plan.h)
+  std::optional<FileExplanation> explanation;  // absent: no second plan
+  std::deque<AlignedBytes> storage;            // a deque: spans stay valid while it grows
 
   // Moves `values` into the storage and returns where they lie.
   template <class T>

@@ -37,7 +37,7 @@ TEST_CASE("the counter counts") {
 }
 
 TEST_CASE("a run allocates nothing") {
-  for (const test::RawModel& raw : {test::SmallU8Model(), test::SmallF32Model()}) {
+  for (const test::RawModel& raw : {test::Explained(test::SmallU8Model()), test::Explained(test::SmallF32Model())}) {
     const test::Bytes file = test::Write(raw);
     const auto model = Model::OpenMemory(file.data.get(), file.size);
     REQUIRE_MESSAGE(model.ok(), model.status().text());
@@ -48,11 +48,12 @@ TEST_CASE("a run allocates nothing") {
         options.batch = 2;
         options.threads = threads;
         options.profile = true;
+        options.explain = true;
         options.float_backend = xnnpack ? FloatBackend::kXnnpack : FloatBackend::kOwn;
         const auto session = Session::Create(*model.value(), options);
         REQUIRE_MESSAGE(session.ok(), session.status().text());
         std::vector<uint8_t> pixels(432, 77);
-        std::vector<float> values(7), reals(432, 0.5f);
+        std::vector<float> values(7), reals(432, 0.5f), map(9);
         const uint64_t before = test::Allocations();
         bool ok = true;
         for (int i = 0; i < 3; ++i) {
@@ -60,6 +61,7 @@ TEST_CASE("a run allocates nothing") {
           ok = ok && session.value()->SetInputF32(1, reals.data(), reals.size()).ok();
           ok = ok && session.value()->Run(2).ok();
           ok = ok && session.value()->GetOutputF32(0, 1, values.data(), values.size()).ok();
+          ok = ok && session.value()->GetExplanation(1, 0, map).ok();
         }
         CHECK(test::Allocations() == before);
         CHECK(ok);
@@ -87,7 +89,7 @@ void FailOneAfterAnother(Attempt attempt) {
 }
 
 TEST_CASE("opening with every allocation failing in turn") {
-  for (const test::RawModel& raw : {test::SmallU8Model(), test::SmallF32Model(), test::SmallMapModel()}) {
+  for (const test::RawModel& raw : {test::Explained(test::SmallU8Model()), test::SmallF32Model(), test::SmallMapModel()}) {
     const test::Bytes file = test::Write(raw);
     for (bool copy : {false, true}) {
       OpenOptions options;

@@ -44,14 +44,10 @@ void OpenAndRun(const test::Bytes& file, Tally* tally) {
   CHECK(session.value()->GetExplanation(1, 0, map).ok());
 }
 
-test::RawModel Explained(test::RawModel model) {
-  test::AddExplanation(&model);
-  return model;
-}
-
 TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
-  for (const test::RawModel& raw : {test::TinyModel(), Explained(test::SmallU8Model()), Explained(test::SmallSparseModel()),
-                                    Explained(test::SmallF32Model()), test::SmallMapModel()}) {
+  for (const test::RawModel& raw :
+       {test::TinyModel(), test::Explained(test::SmallU8Model()), test::Explained(test::SmallSparseModel()),
+        Explained(test::SmallF32Model()), test::SmallMapModel()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;
@@ -72,8 +68,8 @@ TEST_CASE("each byte of the FlatBuffer, altered in several ways") {
 }
 
 TEST_CASE("each 32-bit word of the FlatBuffer, replaced by extremes") {
-  for (const test::RawModel& raw :
-       {test::TinyModel(), Explained(test::SmallU8Model()), Explained(test::SmallSparseModel()), test::SmallMapModel()}) {
+  for (const test::RawModel& raw : {test::TinyModel(), test::Explained(test::SmallU8Model()),
+                                    test::Explained(test::SmallSparseModel()), test::SmallMapModel()}) {
     test::Bytes file = test::Write(raw);
     const size_t end = sizeof(FileHeader) + static_cast<size_t>(test::GraphBytes(file));
     Tally tally;
@@ -93,7 +89,7 @@ TEST_CASE("each 32-bit word of the FlatBuffer, replaced by extremes") {
 }
 
 TEST_CASE("pairs of bytes at random, and weights at random") {
-  test::Bytes file = test::Write(Explained(test::SmallU8Model()));
+  test::Bytes file = test::Write(test::Explained(test::SmallU8Model()));
   uint32_t random = 3;
   auto next = [&] { return random = random * 1664525u + 1013904223u, random >> 8; };
   Tally tally;

@@ -1,4 +1,4 @@
-// The C++ interface, by a program that knows nothing else. Usage: cpp_api small_u8.cutis
+// The C++ interface, by a program that knows nothing else. Usage: cpp_api small_explained.cutis
 #include <cstdio>
 #include <utility>
 
@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   if (model.OperatingPoint(1).threshold != 0.3f || model.OperatingPoint(2).name != nullptr) return 1;
   if (model.Calibration().slope != 0) return 1;  // it has none
   if (model.Limits().rules != 0) return 1;       // nor these
+  if (model.Explanation().height != 3 || model.Explanation().width != 3) return 1;
   cutis_api::Session first;
   if (cutis_api::Error error = first.Create(model)) return std::fprintf(stderr, "%s\n", error.text()), 1;
   cutis_api::Session session = std::move(first);
@@ -24,6 +25,12 @@ int main(int argc, char** argv) {
   if (session.SetInput(0, pixels, sizeof pixels) || session.Run() || session.GetOutput(0, 0, values, 7)) return 1;
   if (session.SetInput(0, floats, 12 * 12 * 3) || session.Run()) return 1;
   if (session.SetInput(0, pixels, 1).status() != CUTIS_ERROR_USAGE) return 1;
+  float map[9];
+  if (session.GetExplanation(0, 0, map, 9).status() != CUTIS_ERROR_USAGE) return 1;  // it was not created for that
+  cutis_session_options options = CUTIS_SESSION_OPTIONS_INIT;
+  options.explain = 1;
+  if (session.Create(model, &options) || session.SetInput(0, pixels, sizeof pixels) || session.Run()) return 1;
+  if (session.GetExplanation(0, 0, map, 9)) return 1;
   cutis_result result = CUTIS_RESULT_INIT;
   return session.Classify("no image", 8, &result).status() == CUTIS_ERROR_BAD_INPUT ? 0 : 1;
 }

@@ -17,6 +17,7 @@ namespace cutis {
 namespace {
 
 using test::Bytes;
+using test::Explained;
 using test::RawModel;
 
 constexpr int32_t kLabels = 7;  // of all small networks
@@ -34,11 +35,6 @@ Opened Open(const RawModel& raw, CpuFeatures cpu = 0) {
   REQUIRE_MESSAGE(result.ok(), result.status().text());
   opened.model = std::move(result.value());
   return opened;
-}
-
-RawModel Explained(RawModel raw) {
-  test::AddExplanation(&raw);
-  return raw;
 }
 
 std::unique_ptr<Session> Make(const Model& model, const SessionOptions& options) {

@@ -365,16 +365,16 @@ RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std:
   return node;
 }
 
-void AddExplanation(RawModel* model) {
-  RawModel kept = *model;
-  for (const RawNode& node : model->nodes) {
+RawModel Explained(RawModel model) {
+  RawModel kept = model;
+  for (const RawNode& node : model.nodes) {
     if (node.name == "mean") kept.outputs.push_back(node.inputs[0]);
   }
   MakePlan(&kept);
-  model->has_explanation = true;
-  model->explanation_offsets.clear();
-  for (const RawTensor& tensor : kept.tensors) model->explanation_offsets.push_back(tensor.offset);
-  model->explanation_bytes = kept.activation_bytes;
+  model.has_explanation = true;
+  for (const RawTensor& tensor : kept.tensors) model.explanation_offsets.push_back(tensor.offset);
+  model.explanation_bytes = kept.activation_bytes;
+  return model;
 }
 
 RawModel SmallU8Model() {

@@ -171,8 +171,8 @@ RawNode MakeRawNode(const char* name, OpKind kind, format::Options options, std:
 // block gets no place, if the blocks make sense.
 void MakePlan(RawModel* model);
 
-// A second plan, in which the tensor that the average pool at the end reads lives to the end.
-void AddExplanation(RawModel* model);
+// It with a second plan, in which the tensor that the average pool before the logits reads lives to the end.
+RawModel Explained(RawModel model);
 
 // 12 x 12 RGB through every uint8 operator to 7 real logits; with recipe and verdict.
 RawModel SmallU8Model();

@@ -13,8 +13,6 @@ int main(int argc, char** argv) {
   cutis::test::RawModel wrong = cutis::test::SmallU8Model();  // a self-test that no machine passes
   wrong.has_self_test = true;
   wrong.pictures.assign(6, std::vector<uint8_t>(32));
-  cutis::test::RawModel explained = cutis::test::SmallU8Model();
-  cutis::test::AddExplanation(&explained);
   const struct {
     const char* name;
     cutis::test::RawModel model;
@@ -24,7 +22,7 @@ int main(int argc, char** argv) {
                 {"small_calibrated", cutis::test::SmallCalibratedModel()},
                 {"small_limits", limited},
                 {"small_wrong", wrong},
-                {"small_explained", explained},
+                {"small_explained", cutis::test::Explained(cutis::test::SmallU8Model())},
                 {"small_f32", cutis::test::SmallF32Model()},
                 {"small_map", cutis::test::SmallMapModel()},
                 {"tiny", cutis::test::TinyModel()}};

@@ -13,7 +13,7 @@ constexpr Color kFor = {230, 85, 0}, kAgainst = {0, 110, 190}, kWhite = {255, 25
                 kGrey = {176, 176, 176};
 constexpr int32_t kFull = 32767;     // the end of the scale
 constexpr int32_t kMostShare = 170;  // of 255, there: the image still shows
-constexpr int32_t kMargin = 16, kBarHeight = 18, kTick = 6;
+constexpr int32_t kMargin = 16, kTop = kMargin + kTextHeight, kBarHeight = 18, kTick = 6;
 
 // Nothing at 0, more and more of one of two colours to both ends.
 Color Shade(Color under, int64_t value) {
@@ -45,7 +45,7 @@ class Drawing {
   explicit Drawing(const HeatMap& map)
       : map_(map),
         right_(2 * kMargin + map.width),
-        below_(2 * kMargin + kTextHeight + map.height),
+        below_(kTop + map.height + kMargin),
         canvas_(right_ + map.width + kMargin, below_ + std::max<int32_t>(kScaleHeight, CaptionHeight(map)) + kMargin, kWhite) {
     float most = 1;  // a map that hardly says anything stays pale
     for (const float cell : map.cells) most = std::max(most, std::abs(cell));
@@ -56,6 +56,8 @@ class Drawing {
   Canvas Draw() {
     Line(kMargin, kMargin, "what the network sees");
     Line(right_, kMargin, std::string("for (orange) and against (blue) ").append(map_.label));
+    // A frame around each: an image may be as white as the paper.
+    for (const int32_t x : {kMargin, right_}) canvas_.Fill(x - 1, kTop - 1, map_.width + 2, map_.height + 2, kGrey);
     for (int32_t y = 0; y < map_.height; ++y) {
       for (int32_t x = 0; x < map_.width; ++x) DrawPixel(x, y);
     }
@@ -77,8 +79,7 @@ class Drawing {
     const uint8_t* const pixel =
         map_.rgb + (static_cast<size_t>(y) * static_cast<size_t>(map_.width) + static_cast<size_t>(x)) * 3;
     const Color color = {pixel[0], pixel[1], pixel[2]};
-    const int32_t top = kMargin + kTextHeight;
-    canvas_.Set(kMargin + x, top + y, color);
+    canvas_.Set(kMargin + x, kTop + y, color);
     const Between row(y, map_.height, map_.rows), column(x, map_.width, map_.columns);
     const int64_t upper =
         Value(row.first, column.first) * (column.whole - column.share) + Value(row.first, column.second) * column.share;
@@ -86,7 +87,7 @@ class Drawing {
         Value(row.second, column.first) * (column.whole - column.share) + Value(row.second, column.second) * column.share;
     const int64_t value = (upper * (row.whole - row.share) + lower * row.share) / (row.whole * column.whole);
     const auto grey = static_cast<uint8_t>((299 * color.red + 587 * color.green + 114 * color.blue) / 1000);
-    canvas_.Set(right_ + x, top + y, Shade({grey, grey, grey}, value));
+    canvas_.Set(right_ + x, kTop + y, Shade({grey, grey, grey}, value));
   }
 
   void DrawScale() {
