@@ -1,19 +1,24 @@
 // The C interface over Model, Session and the image path.
 #include "runtime/cutis.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
 
+#include "ops/hash/sha256.h"
 #include "runtime/c_abi.h"
 #include "runtime/classify.h"
 #include "runtime/file.h"
+#include "runtime/fpenv.h"
+#include "runtime/image_limits.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
 #include "runtime/self_test.h"
 #include "runtime/session.h"
 #include "runtime/verdict.h"
+#include "runtime/views.h"
 
 // The handles are the objects themselves under other names.
 namespace {
@@ -54,6 +59,7 @@ Status ReadSessionOptions(const cutis_session_options* from, cutis::SessionOptio
   to->arena = given.arena;
   to->arena_bytes = given.arena_bytes;
   to->pixel_features = given.pixel_features != 0;
+  to->profile = given.profile != 0;
   return {};
 }
 
@@ -65,14 +71,14 @@ cutis_status GiveModel(Result<std::unique_ptr<Model>> result, cutis_model** mode
 
 // What `result` says of the caller's memory, `judge(probabilities)` into memory of our own, and what came of it into `result`.
 template <class Function>
-Status GiveResult(const Session* session, cutis_result* result, Function judge) {
+Status GiveResult(const Model& model, cutis_result* result, Function judge) {
   if (result->struct_size < offsetof(cutis_result, verdict)) {
     return Status::Error(Code::kUsage, "struct_size of the result is not set");
   }
   cutis_result full = CUTIS_RESULT_INIT;
   full.probabilities = result->probabilities;
   full.probability_count = result->probability_count;
-  const cutis::VerdictRecipe* verdict = session->model().verdict();
+  const cutis::VerdictRecipe* verdict = model.verdict();
   const size_t labels = verdict != nullptr ? verdict->labels.size() : 0;
   if (full.probabilities != nullptr && full.probability_count < labels) {
     return Status::Error(Code::kUsage, "room for %zu probabilities, the model has %zu labels", full.probability_count, labels);
@@ -86,9 +92,52 @@ Status GiveResult(const Session* session, cutis_result* result, Function judge) 
   full.p_bcc = judgement.p_bcc;
   full.operating_point = judgement.operating_point != nullptr ? judgement.operating_point->name : nullptr;
   full.reasons = judgement.reasons;
-  full.bcc_share = verdict->calibration ? verdict->calibration->bcc_share : 0.0f;
+  if (full.bcc_share == 0.0f && verdict->calibration) full.bcc_share = verdict->calibration->bcc_share;
   WriteStruct(full, result);
   return {};
+}
+
+// Outputs, features and options of a caller, checked against the model.
+struct Findings {
+  const cutis::VerdictRecipe* recipe = nullptr;
+  std::span<const float> outputs, features;
+  int32_t views = 1;
+  cutis_judge_options options = CUTIS_JUDGE_OPTIONS_INIT;
+};
+
+Status ReadFindings(const Model& model, const cutis_findings* from, const cutis_judge_options* options, Findings* to) {
+  cutis_findings given = CUTIS_FINDINGS_INIT;
+  CUTIS_TRY(ReadStruct(from, &given));
+  CUTIS_TRY(ReadStruct(options, &to->options));
+  to->recipe = model.verdict();
+  if (to->recipe == nullptr) return Status::Error(Code::kUsage, "this model says nothing about verdicts: it gives tensors");
+  if (given.outputs == nullptr) return NullArgument("outputs");
+  to->outputs = {given.outputs, given.output_count};
+  to->views = given.views;
+  if (given.features != nullptr) to->features = {given.features, given.feature_count};
+  return {};
+}
+
+Result<cutis::Judgement> JudgeFindings(const Findings& findings, std::span<float> probabilities) {
+  const cutis::VerdictRecipe& recipe = *findings.recipe;
+  const std::unique_ptr<float[], cutis::MallocDeleter> mean(
+      static_cast<float*>(std::malloc(probabilities.size() * sizeof(float))));
+  if (mean == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no room for %zu outputs", probabilities.size());
+  const std::span<float> outputs(mean.get(), probabilities.size());
+  const cutis::FloatEnvironment environment;
+  CUTIS_TRY(cutis::MeanOfViews(findings.outputs, findings.views, outputs));
+  const bool of_views = findings.options.of_views != 0;
+  if (findings.views > 1 && !of_views)
+    return Status::Error(Code::kUsage, "%d views, judged as if they were one", findings.views);
+  CUTIS_ASSIGN(cutis::Judgement judgement,
+               cutis::Judge(recipe, outputs, findings.options.operating_point, probabilities, of_views));
+  if (!recipe.limits || findings.options.without_limits) return judgement;
+  if (findings.features.size() != recipe.limits->features) {
+    return Status::Error(Code::kUsage, "%zu features where the model's limits look at %zu", findings.features.size(),
+                         recipe.limits->features);
+  }
+  Refuse(cutis::ExceededLimits(*recipe.limits, findings.features), &judgement);
+  return judgement;
 }
 
 }  // namespace
@@ -198,6 +247,19 @@ cutis_status cutis_model_limits(const cutis_model* model, cutis_limits* limits) 
   return WriteStruct(full, limits) ? CUTIS_OK : CUTIS_ERROR_USAGE;
 }
 
+cutis_status cutis_model_views(const cutis_model* model, cutis_views* views) {
+  const cutis::VerdictRecipe* verdict = model != nullptr ? ToModel(model)->verdict() : nullptr;
+  if (verdict == nullptr || !verdict->views || views == nullptr) return CUTIS_ERROR_USAGE;
+  const cutis::PlattScaling& of = verdict->views->calibration;
+  cutis_views full = {};
+  full.stops = static_cast<int32_t>(verdict->views->stops.size());
+  full.images = verdict->views->images;
+  full.mean_views = verdict->views->mean_views;
+  full.note = verdict->views->note;
+  full.calibration = {sizeof full.calibration, of.slope, of.intercept, of.bcc_share, of.images, of.note};
+  return WriteStruct(full, views) ? CUTIS_OK : CUTIS_ERROR_USAGE;
+}
+
 cutis_status cutis_model_input(const cutis_model* model, cutis_tensor_info* info) {
   if (model == nullptr || info == nullptr) return CUTIS_ERROR_USAGE;
   return WriteTensorInfo(ToModel(model)->tensors()[static_cast<size_t>(ToModel(model)->input())], info);
@@ -208,6 +270,19 @@ cutis_status cutis_model_output(const cutis_model* model, int32_t index, cutis_t
   const std::span<const int32_t> outputs = ToModel(model)->outputs();
   if (index < 0 || static_cast<size_t>(index) >= outputs.size()) return CUTIS_ERROR_USAGE;
   return WriteTensorInfo(ToModel(model)->tensors()[static_cast<size_t>(outputs[static_cast<size_t>(index)])], info);
+}
+
+cutis_status cutis_model_node(const cutis_model* model, int32_t index, cutis_node_info* info) {
+  if (model == nullptr || info == nullptr || index < 0 || static_cast<size_t>(index) >= ToModel(model)->nodes().size()) {
+    return CUTIS_ERROR_USAGE;
+  }
+  const cutis::ModelNode& node = ToModel(model)->nodes()[static_cast<size_t>(index)];
+  cutis_node_info full = {};
+  full.name = node.name;
+  full.op = node.op->name;
+  full.kernel = node.kernel->name;
+  full.last = node.block < 0 ? index : ToModel(model)->blocks()[static_cast<size_t>(node.block)].last;
+  return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
 }
 
 uint64_t cutis_model_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads) {
@@ -266,6 +341,20 @@ cutis_status cutis_session_get_pixel_features(const cutis_session* session, int3
                 error_size);
 }
 
+cutis_status cutis_session_get_node_times(const cutis_session* session, uint64_t* nanoseconds, size_t count, char* error,
+                                          size_t error_size) {
+  if (session == nullptr || nanoseconds == nullptr)
+    return Report(NullArgument("session, or place for the times,"), error, error_size);
+  const std::span<const uint64_t> times = ToSession(session)->node_nanoseconds();
+  if (times.empty() || count != times.size()) {
+    return Report(
+        Status::Error(Code::kUsage, "room for the times of %zu nodes, the session keeps those of %zu", count, times.size()),
+        error, error_size);
+  }
+  std::copy(times.begin(), times.end(), nanoseconds);
+  return CUTIS_OK;
+}
+
 const char* cutis_pixel_feature_name(int32_t index) {
   return index < 0 || static_cast<size_t>(index) >= cutis::kPixelFeatures ? nullptr
                                                                           : NameOf(static_cast<cutis::PixelFeature>(index));
@@ -289,13 +378,19 @@ cutis_status cutis_session_set_image(cutis_session* session, int32_t image, cons
   return CUTIS_OK;
 }
 
+cutis_status cutis_session_set_pixels(cutis_session* session, int32_t image, const uint8_t* pixels, size_t bytes, char* error,
+                                      size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->SetInputPixels(image, pixels, bytes), error, error_size);
+}
+
 cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point, cutis_result* result,
                                  char* error, size_t error_size) {
   if (session == nullptr || result == nullptr) return Report(NullArgument("session or result"), error, error_size);
   const auto judge = [session, image, operating_point](std::span<float> probabilities, cutis_result*) {
     return cutis::JudgeImage(*ToSession(session), image, operating_point, probabilities);
   };
-  return Report(GiveResult(ToSession(session), result, judge), error, error_size);
+  return Report(GiveResult(ToSession(session)->model(), result, judge), error, error_size);
 }
 
 cutis_status cutis_session_classify(cutis_session* session, const void* encoded, size_t size, const char* operating_point,
@@ -312,7 +407,85 @@ cutis_status cutis_session_classify(cutis_session* session, const void* encoded,
     full->inference_ms = made.inference_ms;
     return made.judgement;
   };
-  return Report(GiveResult(ToSession(session), result, judge), error, error_size);
+  return Report(GiveResult(ToSession(session)->model(), result, judge), error, error_size);
+}
+
+cutis_status cutis_session_get_input_u8(const cutis_session* session, int32_t image, uint8_t* pixels, size_t bytes, char* error,
+                                        size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->GetInputU8(image, pixels, bytes), error, error_size);
+}
+
+cutis_status cutis_make_view(const uint8_t* pixels, int32_t side, int32_t view, uint8_t* view_pixels, char* error,
+                             size_t error_size) {
+  if (pixels == nullptr || view_pixels == nullptr || view_pixels == pixels)
+    return Report(NullArgument("pixels, or another place for the view,"), error, error_size);
+  if (side < 1 || side > 16384 || view < 0 || view >= cutis::kViews) {
+    return Report(
+        Status::Error(Code::kUsage, "view %d of a square of %d pixels; there are 0 .. %d", view, side, cutis::kViews - 1),
+        error, error_size);
+  }
+  cutis::MakeView(pixels, side, view, view_pixels);
+  return CUTIS_OK;
+}
+
+cutis_status cutis_session_get_features(const cutis_session* session, int32_t image, float* values, size_t count, char* error,
+                                        size_t error_size) {
+  if (session == nullptr || values == nullptr)
+    return Report(NullArgument("session, or place for the features,"), error, error_size);
+  const cutis::VerdictRecipe* verdict = ToSession(session)->model().verdict();
+  if (verdict == nullptr || !verdict->limits) {
+    return Report(Status::Error(Code::kUsage, "the model has no limits that look at features"), error, error_size);
+  }
+  if (count != verdict->limits->features) {
+    return Report(
+        Status::Error(Code::kUsage, "room for %zu features, the limits look at %zu", count, verdict->limits->features), error,
+        error_size);
+  }
+  return Report(GetFeatures(*ToSession(session), *verdict->limits, image, {values, count}), error, error_size);
+}
+
+cutis_status cutis_model_judge(const cutis_model* model, const cutis_findings* given, const cutis_judge_options* options,
+                               cutis_result* result, char* error, size_t error_size) {
+  if (model == nullptr || given == nullptr || result == nullptr)
+    return Report(NullArgument("model, findings or result"), error, error_size);
+  Findings findings;
+  if (Status status = ReadFindings(*ToModel(model), given, options, &findings); !status.ok())
+    return Report(status, error, error_size);
+  const auto judge = [&findings](std::span<float> probabilities, cutis_result* full) {
+    if (findings.options.of_views && findings.recipe->views) full->bcc_share = findings.recipe->views->calibration.bcc_share;
+    return JudgeFindings(findings, probabilities);
+  };
+  return Report(GiveResult(*ToModel(model), result, judge), error, error_size);
+}
+
+cutis_status cutis_model_views_suffice(const cutis_model* model, const cutis_findings* given,
+                                       const cutis_judge_options* options, int* suffice, char* error, size_t error_size) {
+  if (model == nullptr || given == nullptr || suffice == nullptr)
+    return Report(NullArgument("model, findings or place for the answer"), error, error_size);
+  Findings findings;
+  if (Status status = ReadFindings(*ToModel(model), given, options, &findings); !status.ok())
+    return Report(status, error, error_size);
+  const size_t labels = findings.recipe->labels.size();
+  const std::unique_ptr<float[], cutis::MallocDeleter> mean(static_cast<float*>(std::malloc(labels * sizeof(float))));
+  if (mean == nullptr)
+    return Report(Status::Error(Code::kNoMemory, "out of memory: no room for %zu outputs", labels), error, error_size);
+  const cutis::FloatEnvironment environment;
+  const std::span<float> outputs(mean.get(), labels);
+  if (Status status = cutis::MeanOfViews(findings.outputs, findings.views, outputs); !status.ok())
+    return Report(status, error, error_size);
+  if (findings.views == cutis::kViews) {
+    *suffice = 1;
+    return CUTIS_OK;
+  }
+  const Result<bool> found = ViewsSuffice(*findings.recipe, outputs, findings.views, findings.options.operating_point);
+  if (!found.ok()) return Report(found.status(), error, error_size);
+  *suffice = found.value() ? 1 : 0;
+  return CUTIS_OK;
+}
+
+void cutis_sha256(const void* bytes, size_t size, uint8_t digest[32]) {
+  cutis::Sha256::Hash(cutis::DetectCpu(), bytes, size, digest);
 }
 
 cutis_status cutis_model_self_test(const cutis_model* model, const cutis_session_options* options, int quick,

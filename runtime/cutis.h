@@ -66,9 +66,10 @@ CUTIS_API uint32_t cutis_format_version(void);
 
 typedef struct cutis_open_options {
   size_t struct_size;
-  const char* isa; /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm", "simd128"; NULL: the environment
-                      variable CUTIS_ISA if set, else all that the machine has. Results are the same bits for each. */
-  int copy;        /* not 0: take a private copy of the bytes before they are checked (for removable media) */
+  const char*
+      isa;  /* mask of instruction sets: "scalar", "sse4", "avx2", ..., "neon", "dotprod", "i8mm", "simd128"; NULL: the
+               environment  variable CUTIS_ISA if set, else all that the machine has. Results are the same bits for each. */
+  int copy; /* not 0: take a private copy of the bytes before they are checked (for removable media) */
   const char* tune_file; /* what cutis bench --autotune has measured on this CPU for this model, or NULL: which instruction set
                             computes which step. Changes neither results nor memory; CUTIS_ERROR_USAGE when it belongs to
                             another CPU or model */
@@ -184,6 +185,17 @@ typedef struct cutis_tensor_info {
 CUTIS_API cutis_status cutis_model_input(const cutis_model* model, cutis_tensor_info* info);
 CUTIS_API cutis_status cutis_model_output(const cutis_model* model, int32_t index, cutis_tensor_info* info);
 
+/* A node of the network, in the order of execution. */
+typedef struct cutis_node_info {
+  size_t struct_size;
+  const char* name;
+  const char* op;     /* "conv", "depthwise", ... */
+  const char* kernel; /* that computes it on this machine */
+  int32_t last;       /* index of the last node of the block that it runs in; its own index outside of blocks */
+} cutis_node_info;
+/* CUTIS_ERROR_USAGE when there is none of that index. */
+CUTIS_API cutis_status cutis_model_node(const cutis_model* model, int32_t index, cutis_node_info* info);
+
 /* The exact size of a session's arena, and the least that any plan of the same network could take. 0 for a batch or a number of
  * threads below 1. */
 CUTIS_API uint64_t cutis_model_arena_bytes(const cutis_model* model, int32_t batch, int32_t threads);
@@ -199,9 +211,10 @@ typedef struct cutis_session_options {
   void* arena;     /* the caller's memory, at a multiple of 64, kept until the session is destroyed; NULL: the session's own */
   size_t arena_bytes; /* of the caller's arena, at least cutis_model_arena_bytes(); 0 without one */
   int pixel_features; /* not 0: make the features of pixels for a model without limits, too */
+  int profile;        /* not 0: keep the time of every node, see cutis_session_get_node_times */
 } cutis_session_options;
 #define CUTIS_SESSION_OPTIONS_INIT \
-  { sizeof(cutis_session_options), 1, 1, NULL, 0, 0 }
+  { sizeof(cutis_session_options), 1, 1, NULL, 0, 0, 0 }
 
 /* `options` may be NULL. The model must outlive the session. */
 CUTIS_API cutis_status cutis_session_create(const cutis_model* model, const cutis_session_options* options,
@@ -223,9 +236,14 @@ CUTIS_API cutis_status cutis_session_get_output_f32(const cutis_session* session
 /* The raw output (see cutis_tensor_info), valid until the next input is set; NULL for an index or image that does not exist. */
 CUTIS_API const void* cutis_session_output(const cutis_session* session, int32_t index, int32_t image);
 
-/* Features of the pixels that the network has been given for an image (all inputs but cutis_session_set_input_f32): sharpness,
- * contrasts, exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES. CUTIS_ERROR_USAGE where none were made: for
- * a model without limits, unless the session's options ask for them. */
+/* With `profile`: nanoseconds that each node took in the last run; those of a block stand at its last node, and 0 at its
+ * others. `count` is the number of nodes. CUTIS_ERROR_USAGE without `profile`. */
+CUTIS_API cutis_status cutis_session_get_node_times(const cutis_session* session, uint64_t* nanoseconds, size_t count,
+                                                    char* error, size_t error_size);
+
+/* Features of the pixels that the network has been given for an image by cutis_session_classify, cutis_session_set_image or
+ * cutis_session_set_pixels: sharpness, contrasts, exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES.
+ * CUTIS_ERROR_USAGE where none were made: for a model without limits, unless the session's options ask for them. */
 #define CUTIS_PIXEL_FEATURES 12
 CUTIS_API cutis_status cutis_session_get_pixel_features(const cutis_session* session, int32_t image, float* values,
                                                         size_t count, char* error, size_t error_size);
@@ -273,10 +291,83 @@ typedef struct cutis_image_times {
  * refused leaves its place without an input that was set: run only as many as are there. */
 CUTIS_API cutis_status cutis_session_set_image(cutis_session* session, int32_t image, const void* encoded, size_t size,
                                                cutis_image_times* times, char* error, size_t error_size);
+/* The same for an image that the caller has decoded and preprocessed as the model's recipe says: as cutis_session_set_input_u8,
+ * but the pixels count as those of an image, so that the model's limits can look at them. */
+CUTIS_API cutis_status cutis_session_set_pixels(cutis_session* session, int32_t image, const uint8_t* pixels, size_t bytes,
+                                                char* error, size_t error_size);
 /* After a run and before the next input is set. The times in `result` are 0. CUTIS_ERROR_USAGE for a model with limits where
- * the input was given as real values, of which nobody knows the pixels. */
+ * the input was given by cutis_session_set_input_u8 or _f32. */
 CUTIS_API cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point,
                                            cutis_result* result, char* error, size_t error_size);
+
+/* -- several views of an image, and verdicts from values that were kept
+ * ------------------------------------------------------------------------------------------------------------------- */
+
+/* Test-time augmentation: the eight flips and quarter turns of the square that the network is given. Their outputs are averaged
+ * in their order, and judged by numbers of their own (cutis_model_views). */
+#define CUTIS_VIEWS 8
+
+/* What the file says of the mean of several views. */
+typedef struct cutis_views {
+  size_t struct_size;
+  int32_t stops;                 /* after how many views at most the rest may be left out; 0: all are always run */
+  uint32_t images;               /* that the stops were fitted on */
+  float mean_views;              /* the mean number of views of these */
+  const char* note;              /* "" without one */
+  cutis_calibration calibration; /* as cutis_model_calibration, of the mean; its struct_size is set */
+} cutis_views;
+/* CUTIS_ERROR_USAGE when the file says nothing: then all views are run, and judged by the numbers for one, with
+ * CUTIS_REASON_UNCALIBRATED. */
+CUTIS_API cutis_status cutis_model_views(const cutis_model* model, cutis_views* views);
+
+/* The bytes that cutis_session_set_image or cutis_session_set_input_u8 has put into place `image` (height*width*channels, NHWC
+ * without gaps), before a run uses them up. */
+CUTIS_API cutis_status cutis_session_get_input_u8(const cutis_session* session, int32_t image, uint8_t* pixels, size_t bytes,
+                                                  char* error, size_t error_size);
+/* View 0 .. CUTIS_VIEWS-1 of side x side pixels of three bytes each, without gaps, into another place: bit 2 of `view`
+ * exchanges rows and columns, then bit 1 turns the order of the rows round, and bit 0 that of the columns. */
+CUTIS_API cutis_status cutis_make_view(const uint8_t* pixels, int32_t side, int32_t view, uint8_t* view_pixels, char* error,
+                                       size_t error_size);
+/* After a run: all features that the model's limits look at (cutis_limits.features). */
+CUTIS_API cutis_status cutis_session_get_features(const cutis_session* session, int32_t image, float* values, size_t count,
+                                                  char* error, size_t error_size);
+
+/* What a verdict is made of. */
+typedef struct cutis_findings {
+  size_t struct_size;
+  const float* outputs;  /* output 0 (cutis_session_get_output_f32), of the views 0, 1, ..., one after the other */
+  size_t output_count;   /* views * label_count */
+  int32_t views;         /* 1 .. CUTIS_VIEWS */
+  const float* features; /* of view 0 (cutis_session_get_features); NULL for a model without limits, or where they are not to be
+                            looked at */
+  size_t feature_count;
+} cutis_findings;
+#define CUTIS_FINDINGS_INIT \
+  { sizeof(cutis_findings), NULL, 0, 1, NULL, 0 }
+
+typedef struct cutis_judge_options {
+  size_t struct_size;
+  const char* operating_point; /* NULL: the model's default */
+  int of_views;                /* not 0: by the numbers for several views, however few were run */
+  int without_limits;          /* not 0: the model's limits are not looked at, and nothing is CUTIS_VERDICT_UNUSABLE */
+} cutis_judge_options;
+#define CUTIS_JUDGE_OPTIONS_INIT \
+  { sizeof(cutis_judge_options), NULL, 0, 0 }
+
+/* The verdict on an image whose values were taken from a session: what cutis_session_judge gives, bit for bit, for one view.
+ * `options` may be NULL. The times in `result` are 0. CUTIS_ERROR_USAGE for features that are missing, or of another number
+ * than the limits look at. Any number of threads at once. */
+CUTIS_API cutis_status cutis_model_judge(const cutis_model* model, const cutis_findings* findings,
+                                         const cutis_judge_options* options, cutis_result* result, char* error,
+                                         size_t error_size);
+/* Whether the views after those in `findings` need not be run: *suffice is 1 when all are there, or when the file's limit for
+ * that number of views says that no bound of a decision is near, else 0. Features are not looked at. */
+CUTIS_API cutis_status cutis_model_views_suffice(const cutis_model* model, const cutis_findings* findings,
+                                                 const cutis_judge_options* options, int* suffice, char* error,
+                                                 size_t error_size);
+
+/* SHA-256 (FIPS 180-4) of bytes, by the CPU's own instructions where it has them. */
+CUTIS_API void cutis_sha256(const void* bytes, size_t size, uint8_t digest[32]);
 
 /* -- self-test
  * ------------------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "format_generated.h"
 #include "runtime/verify.h"
+#include "runtime/views.h"
 
 namespace cutis {
 namespace {
@@ -88,14 +89,14 @@ Status LoadOperatingPoint(const format::OperatingPoint& from, Memory& memory, Op
   return LoadEstimate(from.specificity(), "specificity", point->name, &point->specificity);
 }
 
-Status LoadCalibration(const format::PlattScaling& from, Memory& memory, VerdictRecipe* verdict) {
-  PlattScaling calibration;
+Status LoadCalibration(const format::PlattScaling& from, const VerdictRecipe& verdict, Memory& memory, PlattScaling* to) {
+  PlattScaling& calibration = *to;
   CUTIS_TRY(CopyText(from.note(), kMaxText, "the calibration's note", memory, &calibration.note));
   calibration.slope = from.slope();
   calibration.intercept = from.intercept();
   calibration.bcc_share = from.bcc_share();
   calibration.images = from.images();
-  if (verdict->scores != Scores::kSoftmax || verdict->labels.size() < 2) {
+  if (verdict.scores != Scores::kSoftmax || verdict.labels.size() < 2) {
     return Status::Error(Code::kBadInput, "verdict: a calibration is for the softmax of at least two labels");
   }
   if (!std::isnormal(calibration.slope) || calibration.slope < 0 || !std::isfinite(calibration.intercept)) {
@@ -106,7 +107,56 @@ Status LoadCalibration(const format::PlattScaling& from, Memory& memory, Verdict
     return Status::Error(Code::kBadInput,
                          "verdict: the calibration's share of BCC is not between 0 and 1, or it is of no image");
   }
-  verdict->calibration = calibration;
+  return {};
+}
+
+using OperatingPointVector = flatbuffers::Vector<flatbuffers::Offset<format::OperatingPoint>>;
+
+// May be null: none.
+Status LoadOperatingPoints(const OperatingPointVector* from, Memory& memory, std::span<const OperatingPoint>* to) {
+  const uint32_t count = from == nullptr ? 0 : from->size();
+  if (count > kMaxOperatingPoints)
+    return Status::Error(Code::kBadInput, "verdict: more than %u operating points", kMaxOperatingPoints);
+  std::span<OperatingPoint> points;
+  CUTIS_TRY(memory.Array(count, &points));
+  for (uint32_t i = 0; i < count; ++i) {
+    CUTIS_TRY(LoadOperatingPoint(*from->Get(i), memory, &points[i]));
+    for (uint32_t j = 0; j < i; ++j) {
+      if (std::strcmp(points[i].name, points[j].name) == 0) {
+        return Status::Error(Code::kBadInput, "verdict: two operating points are named \"%s\"", points[i].name);
+      }
+    }
+  }
+  *to = points;
+  return {};
+}
+
+// After the operating points for one view.
+Status LoadViews(const format::Views& from, Memory& memory, VerdictRecipe* verdict) {
+  ViewsRecipe& views = verdict->views.emplace();
+  CUTIS_TRY(CopyText(from.note(), kMaxText, "the note of the views", memory, &views.note));
+  CUTIS_TRY(LoadCalibration(*from.calibration(), *verdict, memory, &views.calibration));
+  CUTIS_TRY(LoadOperatingPoints(from.operating_points(), memory, &views.operating_points));
+  bool same = views.operating_points.size() == verdict->operating_points.size();
+  for (size_t i = 0; same && i < views.operating_points.size(); ++i) {
+    same = std::strcmp(views.operating_points[i].name, verdict->operating_points[i].name) == 0;
+  }
+  if (!same) return Status::Error(Code::kBadInput, "views: their operating points are not those for one view");
+  const uint32_t count = from.stops() == nullptr ? 0 : from.stops()->size();
+  std::span<ViewStop> stops;
+  if (count >= static_cast<uint32_t>(kViews))
+    return Status::Error(Code::kBadInput, "views: %u stops, there are %d views", count, kViews);
+  CUTIS_TRY(memory.Array(count, &stops));
+  for (uint32_t i = 0; i < count; ++i) {
+    stops[i] = {from.stops()->Get(i)->rise(), from.stops()->Get(i)->fall()};
+    if (!(stops[i].rise >= 0) || !(stops[i].fall >= 0)) return Status::Error(Code::kBadInput, "views: stop %u is below 0", i);
+  }
+  views.stops = stops;
+  views.images = from.images();
+  views.mean_views = from.mean_views();
+  if (!(views.mean_views >= 0 && views.mean_views <= static_cast<float>(kViews))) {
+    return Status::Error(Code::kBadInput, "views: their mean number is not in 0 .. %d", kViews);
+  }
   return {};
 }
 
@@ -206,27 +256,18 @@ Status LoadVerdict(const format::Verdict& from, Memory& memory, ModelData* out) 
     std::copy_n(from.output_hash()->data(), 32, hash.data());
     verdict.output_hash = hash;
   }
-  if (from.calibration() != nullptr) CUTIS_TRY(LoadCalibration(*from.calibration(), memory, &verdict));
+  if (from.calibration() != nullptr) {
+    CUTIS_TRY(LoadCalibration(*from.calibration(), verdict, memory, &verdict.calibration.emplace()));
+  }
   if (from.limits() != nullptr) CUTIS_TRY(LoadLimits(*from.limits(), memory, out));
 
-  const uint32_t count = from.operating_points() == nullptr ? 0 : from.operating_points()->size();
-  if (count > kMaxOperatingPoints)
-    return Status::Error(Code::kBadInput, "verdict: more than %u operating points", kMaxOperatingPoints);
-  std::span<OperatingPoint> points;
-  CUTIS_TRY(memory.Array(count, &points));
-  for (uint32_t i = 0; i < count; ++i) {
-    CUTIS_TRY(LoadOperatingPoint(*from.operating_points()->Get(i), memory, &points[i]));
-    for (uint32_t j = 0; j < i; ++j) {
-      if (std::strcmp(points[i].name, points[j].name) == 0) {
-        return Status::Error(Code::kBadInput, "verdict: two operating points are named \"%s\"", points[i].name);
-      }
-    }
-  }
-  verdict.operating_points = points;
+  CUTIS_TRY(LoadOperatingPoints(from.operating_points(), memory, &verdict.operating_points));
+  const size_t count = verdict.operating_points.size();
   if (from.default_operating_point() >= (count > 0 ? count : 1)) {
     return Status::Error(Code::kBadInput, "verdict: the default operating point does not exist");
   }
   verdict.default_operating_point = static_cast<int32_t>(from.default_operating_point());
+  if (from.views() != nullptr) CUTIS_TRY(LoadViews(*from.views(), memory, &verdict));
   out->has_verdict = true;
   return {};
 }

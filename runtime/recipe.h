@@ -85,6 +85,21 @@ struct Limits {
   const char* note = "";
 };
 
+// When the views that are left cannot be expected to change a decision, after a number of them; see format.fbs.
+struct ViewStop {
+  float rise = 0, fall = 0;
+};
+
+// How the mean of several views of an image is judged. What is not here is as for one view.
+struct ViewsRecipe {
+  PlattScaling calibration;
+  std::span<const OperatingPoint> operating_points;  // of the same names as those for one view
+  std::span<const ViewStop> stops;                   // after 1, 2, ... views
+  uint32_t images = 0;                               // that the stops were fitted on
+  float mean_views = 0;                              // of these
+  const char* note = "";
+};
+
 struct VerdictRecipe {
   std::span<const char* const> labels;
   int32_t positive = 0;
@@ -94,6 +109,7 @@ struct VerdictRecipe {
   int32_t default_operating_point = 0;
   std::optional<PlattScaling> calibration;  // only with kSoftmax and at least two labels
   std::optional<Limits> limits;
+  std::optional<ViewsRecipe> views;
   std::span<const uint8_t> output_hash;  // of this network, as it was when the numbers were fitted; 32 bytes, or none
 };
 

@@ -24,6 +24,11 @@ size_t Elements(const TensorInfo& info) {
   return Pixels(info.shape) * static_cast<size_t>(info.shape.channels) * static_cast<size_t>(info.images);
 }
 
+// The byte of an image whose real input, normalised, is `value` in channel c.
+uint8_t ByteOf(float value, const Preprocess& recipe, size_t c) {
+  return ClampRound(value * recipe.std[c] + recipe.mean[c], OutputU8{0, 0, 255});
+}
+
 // Where the data of a node lies in the arena.
 struct Step {
   std::span<const std::byte*> inputs;
@@ -336,7 +341,7 @@ Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
                          info.shape.width, info.shape.channels);
   }
   const size_t count = Pixels(info.shape) * static_cast<size_t>(info.images);
-  impl_->LookAt(image, pixels, 3);
+  impl_->ForgetFeatures(image);
   const FloatEnvironment environment;
   const size_t channels = static_cast<size_t>(info.shape.channels);
   std::byte* data = impl_->Data(impl_->model->input(), image);
@@ -351,6 +356,34 @@ Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
       const float byte = static_cast<float>(pixels[i * channels + c]);
       values[c] = recipe != nullptr ? (byte - recipe->mean[c]) / recipe->std[c]
                                     : info.scale * (byte - static_cast<float>(info.zero_point));
+    }
+  }
+  return {};
+}
+
+Status Session::SetInputPixels(int32_t image, const uint8_t* pixels, size_t bytes) {
+  CUTIS_TRY(SetInputU8(image, pixels, bytes));
+  impl_->LookAt(image, pixels, 3);
+  return {};
+}
+
+Status Session::GetInputU8(int32_t image, uint8_t* pixels, size_t bytes) const {
+  CUTIS_TRY(impl_->CheckImage(image));
+  const Preprocess* recipe = impl_->model->preprocess();
+  const TensorInfo& info = impl_->Tensor(impl_->model->input()).info;
+  if (recipe == nullptr) return Status::Error(Code::kUsage, "this model says nothing about images: its input is no bytes");
+  if (pixels == nullptr || bytes != Elements(info)) {
+    return Status::Error(Code::kUsage, "room for %zu bytes of pixels of an input of %d x %d x %d", bytes, info.shape.height,
+                         info.shape.width, info.shape.channels);
+  }
+  const FloatEnvironment environment;
+  const size_t channels = static_cast<size_t>(info.shape.channels);
+  std::byte* const data = impl_->Data(impl_->model->input(), image);
+  for (size_t i = 0; i < bytes / channels; ++i) {
+    const std::byte* pixel = Impl::PixelAt(data, info, i);
+    for (size_t c = 0; c < channels; ++c) {
+      pixels[i * channels + c] = info.type == DataType::kU8 ? static_cast<uint8_t>(pixel[c])
+                                                            : ByteOf(reinterpret_cast<const float*>(pixel)[c], *recipe, c);
     }
   }
   return {};
@@ -374,7 +407,7 @@ Status Session::SetInputImage(int32_t image, const Image& picture) {
   const std::unique_ptr<uint8_t[], AlignedDeleter> pixels = AllocateAligned(bytes);
   if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the preprocessed image", bytes);
   CUTIS_TRY(PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, 3, pixels.get()));
-  return SetInputU8(image, pixels.get(), bytes);
+  return SetInputPixels(image, pixels.get(), bytes);
 }
 
 Status Session::SetInputF32(int32_t index, int32_t image, const float* values, size_t count) {
@@ -405,9 +438,8 @@ Status Session::SetInputF32(int32_t index, int32_t image, const float* values, s
     for (size_t c = 0; c < channels; ++c) {
       const float value = values[i * channels + c];
       // With a recipe the byte is that of the image; without, the quantisation of the input tensor gives it.
-      pixel[c] =
-          static_cast<std::byte>(recipe != nullptr ? ClampRound(value * recipe->std[c] + recipe->mean[c], OutputU8{0, 0, 255})
-                                                   : ClampRound(value / info.scale, OutputU8{info.zero_point, 0, 255}));
+      pixel[c] = static_cast<std::byte>(recipe != nullptr ? ByteOf(value, *recipe, c)
+                                                          : ClampRound(value / info.scale, OutputU8{info.zero_point, 0, 255}));
     }
   }
   return {};
@@ -441,7 +473,7 @@ Status Session::GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures>
   if (impl_->features.empty() || !impl_->features[static_cast<size_t>(image)].known) {
     return Status::Error(Code::kUsage, "no features of the pixels of image %d: %s", image,
                          impl_->features.empty() ? "the session was not created to make them, and the model has no limits"
-                                                 : "its input was not set from pixels");
+                                                 : "its input was not set from an image");
   }
   const ImageFeatures& found = impl_->features[static_cast<size_t>(image)];
   std::memcpy(features.data(), found.values, sizeof found.values);

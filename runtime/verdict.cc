@@ -65,11 +65,10 @@ float Sigmoid(float x) {
   return x < 0.0f ? e / (1.0f + e) : 1.0f / (1.0f + e);
 }
 
-// The softmax, but for the positive label, whose log-odds z = ln(p / (1 - p)) are scaled and moved; the other labels share what
-// is left as they shared it before. z is taken from the logits, where it keeps its digits however near p is to 0 or 1: the
-// other labels' sum, after the largest of their logits is taken from them all, is at least 1. Infinite differences give 0 or 1,
-// never a NaN, since the slope is positive.
-void CalibratedSoftmax(std::span<const float> logits, const VerdictRecipe& recipe, std::span<float> probabilities) {
+// The log-odds of the positive label under the softmax of logits/T; the other labels' exponentials and their sum are left in
+// `others`, whose sum is given. From the logits, where it keeps its digits however near the probability is to 0 or 1: the sum,
+// after the largest of their logits is taken from them all, is at least 1.
+float LogOdds(std::span<const float> logits, const VerdictRecipe& recipe, float* others, float* sum_of_others) {
   const size_t positive = static_cast<size_t>(recipe.positive);
   float largest = logits[positive == 0 ? 1 : 0];
   for (size_t i = 0; i < logits.size(); ++i) {
@@ -78,11 +77,22 @@ void CalibratedSoftmax(std::span<const float> logits, const VerdictRecipe& recip
   float sum = 0.0f;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (i == positive) continue;
-    probabilities[i] = Exp((logits[i] - largest) / recipe.temperature);
-    sum += probabilities[i];
+    const float e = Exp((logits[i] - largest) / recipe.temperature);
+    if (others != nullptr) others[i] = e;
+    sum += e;
   }
-  const float z = (logits[positive] - largest) / recipe.temperature - Log(sum);
-  const float y = recipe.calibration->slope * z + recipe.calibration->intercept;
+  *sum_of_others = sum;
+  return (logits[positive] - largest) / recipe.temperature - Log(sum);
+}
+
+// The softmax, but for the positive label, whose log-odds are scaled and moved; the other labels share what is left as they
+// shared it before. Infinite differences give 0 or 1, never a NaN, since the slope is positive.
+void CalibratedSoftmax(std::span<const float> logits, const VerdictRecipe& recipe, const PlattScaling& calibration,
+                       std::span<float> probabilities) {
+  const size_t positive = static_cast<size_t>(recipe.positive);
+  float sum = 0.0f;
+  const float z = LogOdds(logits, recipe, probabilities.data(), &sum);
+  const float y = calibration.slope * z + calibration.intercept;
   const float e = Exp(y < 0.0f ? y : -y);
   const float smaller = e / (1.0f + e), larger = 1.0f / (1.0f + e);
   probabilities[positive] = y < 0.0f ? smaller : larger;
@@ -109,21 +119,6 @@ Status UnknownOperatingPoint(const VerdictRecipe& recipe, const char* name) {
     used += comma + length;
   }
   return Status::Error(Code::kUsage, "there is no operating point \"%.64s\": this model has %s", name, names);
-}
-
-Result<const OperatingPoint*> Find(const VerdictRecipe& recipe, const char* name) {
-  if (name != nullptr) {
-    for (const OperatingPoint& point : recipe.operating_points) {
-      if (std::strcmp(point.name, name) == 0) return &point;
-    }
-    return UnknownOperatingPoint(recipe, name);
-  }
-  if (recipe.operating_points.empty()) return static_cast<const OperatingPoint*>(nullptr);
-  const int32_t index = recipe.default_operating_point;
-  if (index < 0 || static_cast<size_t>(index) >= recipe.operating_points.size()) {
-    return Status::Error(Code::kInternal, "the default operating point %d of %zu", index, recipe.operating_points.size());
-  }
-  return &recipe.operating_points[static_cast<size_t>(index)];
 }
 
 }  // namespace
@@ -168,18 +163,45 @@ void Refuse(uint32_t exceeded, Judgement* judgement) {
   judgement->reasons |= exceeded * kReasonFirstLimit;
 }
 
+Result<const OperatingPoint*> FindOperatingPoint(const VerdictRecipe& recipe, const char* name, bool of_views) {
+  const std::span<const OperatingPoint> points =
+      of_views && recipe.views ? recipe.views->operating_points : recipe.operating_points;
+  if (name != nullptr) {
+    for (const OperatingPoint& point : points) {
+      if (std::strcmp(point.name, name) == 0) return &point;
+    }
+    return UnknownOperatingPoint(recipe, name);
+  }
+  if (points.empty()) return static_cast<const OperatingPoint*>(nullptr);
+  const int32_t index = recipe.default_operating_point;
+  if (index < 0 || static_cast<size_t>(index) >= points.size()) {
+    return Status::Error(Code::kInternal, "the default operating point %d of %zu", index, points.size());
+  }
+  return &points[static_cast<size_t>(index)];
+}
+
+Result<float> CalibratedLogOdds(const VerdictRecipe& recipe, const PlattScaling& calibration, std::span<const float> outputs) {
+  if (outputs.size() != recipe.labels.size() || outputs.size() < 2) {
+    return Status::Error(Code::kInternal, "the log-odds of %zu outputs", outputs.size());
+  }
+  float sum = 0.0f;
+  return calibration.slope * LogOdds(outputs, recipe, nullptr, &sum) + calibration.intercept;
+}
+
 Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outputs, const char* operating_point,
-                        std::span<float> probabilities) {
+                        std::span<float> probabilities, bool of_views) {
   CUTIS_TRY(CheckSizes(recipe, outputs, probabilities));
-  CUTIS_ASSIGN(const OperatingPoint* const point, Find(recipe, operating_point));
+  CUTIS_ASSIGN(const OperatingPoint* const point, FindOperatingPoint(recipe, operating_point, of_views));
   CUTIS_TRY(CheckOutputs(recipe, outputs));
+  const std::optional<PlattScaling>& for_one = recipe.calibration;
+  const PlattScaling* const calibration = of_views && recipe.views ? &recipe.views->calibration : for_one ? &*for_one : nullptr;
   switch (recipe.scores) {
     case Scores::kProbabilities:
       for (size_t i = 0; i < outputs.size(); ++i) probabilities[i] = outputs[i];
       break;
     case Scores::kSoftmax:
-      if (recipe.calibration) {
-        CalibratedSoftmax(outputs, recipe, probabilities);
+      if (calibration != nullptr) {
+        CalibratedSoftmax(outputs, recipe, *calibration, probabilities);
       } else {
         Softmax(outputs, recipe.temperature, probabilities);
       }
@@ -196,7 +218,8 @@ Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outp
     judgement.reasons = kReasonNoOperatingPoint;
     return judgement;
   }
-  if (!point->calibrated) judgement.reasons |= kReasonUncalibrated;
+  // Numbers that were fitted for one view are none for the mean of several.
+  if (!point->calibrated || (of_views && !recipe.views)) judgement.reasons |= kReasonUncalibrated;
   if (judgement.p_bcc >= point->refer_low && judgement.p_bcc < point->refer_high) {
     judgement.verdict = Verdict::kRefer;
     judgement.reasons |= kReasonReferBand;

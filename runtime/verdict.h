@@ -31,11 +31,18 @@ struct Judgement {
   uint32_t reasons = 0;                             // bits of Reason
 };
 
-// `outputs`: the network's real outputs, one per label. Writes the probabilities (as many) and judges at the named operating
-// point (null: the default one; kUsage for an unknown name). Scalar float32 arithmetic with the library's own exponential and
-// logarithm.
+// `outputs`: the network's real outputs, one per label; with `of_views` their mean over several views (runtime/views.h), judged
+// by recipe.views, or, without that, by the numbers for one view, as uncalibrated. Writes the probabilities (as many) and
+// judges at the named operating point (null: the default one; kUsage for an unknown name). Scalar float32 arithmetic with the
+// library's own exponential and logarithm.
 Result<Judgement> Judge(const VerdictRecipe& recipe, std::span<const float> outputs, const char* operating_point,
-                        std::span<float> probabilities);
+                        std::span<float> probabilities, bool of_views = false);
+
+// The operating point of that name; null: the default one, or null where there is none. kUsage for an unknown name.
+Result<const OperatingPoint*> FindOperatingPoint(const VerdictRecipe& recipe, const char* name, bool of_views);
+
+// slope * z + intercept, z being the log-odds of the positive label (format.fbs, PlattScaling); of at least two labels.
+Result<float> CalibratedLogOdds(const VerdictRecipe& recipe, const PlattScaling& calibration, std::span<const float> outputs);
 
 // Takes a verdict back: the image exceeds the limits `exceeded` (bit i for LimitReason i). Nothing happens when it is 0. The
 // probability stays, for whoever wants to look at it.

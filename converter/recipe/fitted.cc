@@ -11,13 +11,14 @@ bool HasEvidence(const OperatingPointRecipe& point) { return point.sensitivity |
 
 bool HasFitted(const VerdictSettings& verdict) {
   const auto fitted = [](const OperatingPointRecipe& point) { return point.calibrated || HasEvidence(point); };
-  return verdict.calibration || verdict.limits ||
+  return verdict.calibration || verdict.limits || verdict.views ||
          std::any_of(verdict.operating_points.begin(), verdict.operating_points.end(), fitted);
 }
 
 std::string TakeOutFitted(VerdictSettings& verdict) {
   std::string gone = verdict.calibration ? "the calibration" : "", before;
   if (verdict.limits) gone += gone.empty() ? "the limits of usable images" : ", the limits of usable images";
+  if (verdict.views) gone += gone.empty() ? "the numbers for several views" : ", the numbers for several views";
   if (!verdict.operating_points.empty())
     before = verdict.operating_points[static_cast<size_t>(verdict.default_operating_point)].name;
   std::vector<OperatingPointRecipe> kept;
@@ -35,6 +36,7 @@ std::string TakeOutFitted(VerdictSettings& verdict) {
   const bool lost = at < 0 && !verdict.operating_points.empty();
   verdict.calibration.reset();
   verdict.limits.reset();
+  verdict.views.reset();
   verdict.output_hash.clear();
   verdict.operating_points = std::move(kept);
   verdict.default_operating_point = std::max(at, 0);

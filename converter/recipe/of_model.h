@@ -15,7 +15,7 @@ namespace cutis::convert {
 // A copy, which says the same as the recipe.json that the file was made with.
 Recipe RecipeOfModel(const Model& model);
 
-// As in recipe.json: the keys labels, positive, scores, temperature, calibration, limits, operating_points,
+// As in recipe.json: the keys labels, positive, scores, temperature, calibration, limits, views, operating_points,
 // default_operating_point, output_hash.
 nlohmann::json VerdictJson(const VerdictSettings& verdict);
 

@@ -11,6 +11,7 @@
 #include "converter/recipe/fitted.h"
 #include "converter/recipe/json.h"
 #include "runtime/image.h"
+#include "runtime/views.h"
 
 namespace cutis::convert {
 
@@ -136,17 +137,23 @@ Result<OperatingPointRecipe> ParseOperatingPoint(const json& value, const std::s
   return point;
 }
 
-Status ParseOperatingPoints(JsonObject& object, VerdictSettings& verdict) {
+Result<std::vector<OperatingPointRecipe>> ParsePoints(JsonObject& object) {
   CUTIS_ASSIGN(const json* points, object.Array("operating_points"));
+  std::vector<OperatingPointRecipe> all;
   std::set<std::string> names;
   for (const json& value : *points) {
-    const std::string where = object.Where("operating_points[" + std::to_string(verdict.operating_points.size()) + "]");
+    const std::string where = object.Where("operating_points[" + std::to_string(all.size()) + "]");
     CUTIS_ASSIGN(OperatingPointRecipe point, ParseOperatingPoint(value, where));
     if (!names.insert(point.name).second) {
       return Status::Error(Code::kBadInput, "%s: the name \"%s\" stands twice", where.c_str(), point.name.c_str());
     }
-    verdict.operating_points.push_back(std::move(point));
+    all.push_back(std::move(point));
   }
+  return all;
+}
+
+Status ParseOperatingPoints(JsonObject& object, VerdictSettings& verdict) {
+  CUTIS_ASSIGN(verdict.operating_points, ParsePoints(object));
   if (verdict.operating_points.empty()) return {};
   CUTIS_ASSIGN(const std::string name, object.String("default_operating_point"));
   const auto& all = verdict.operating_points;
@@ -158,6 +165,43 @@ Status ParseOperatingPoints(JsonObject& object, VerdictSettings& verdict) {
   }
   verdict.default_operating_point = static_cast<int32_t>(std::distance(all.begin(), found));
   return {};
+}
+
+// After the operating points for one view.
+Result<ViewsSettings> ParseViews(const json& value, const VerdictSettings& verdict, const std::string& where) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  CUTIS_ASSIGN(JsonObject object, JsonObject::From(value, where));
+  ViewsSettings views;
+  CUTIS_ASSIGN(const json* calibration, object.Get("calibration"));
+  CUTIS_ASSIGN(views.calibration, ParseCalibration(*calibration, verdict, object.Where("calibration")));
+  CUTIS_ASSIGN(views.operating_points, ParsePoints(object));
+  const auto same = [](const OperatingPointRecipe& a, const OperatingPointRecipe& b) { return a.name == b.name; };
+  if (!std::equal(views.operating_points.begin(), views.operating_points.end(), verdict.operating_points.begin(),
+                  verdict.operating_points.end(), same)) {
+    return Status::Error(Code::kBadInput, "%s: must have the names of those for one view, in the same order",
+                         object.Where("operating_points").c_str());
+  }
+  CUTIS_ASSIGN(const json* stops, object.Array("stops"));
+  if (stops->size() >= static_cast<size_t>(kViews)) {
+    return Status::Error(Code::kBadInput, "%s: there are %d views, so at most %d stops", object.Where("stops").c_str(), kViews,
+                         kViews - 1);
+  }
+  for (const json& stop : *stops) {
+    CUTIS_ASSIGN(JsonObject entry, JsonObject::From(stop, object.Where("stops[" + std::to_string(views.stops.size()) + "]")));
+    CUTIS_ASSIGN(const double rise, entry.Number("rise", 0, kLargest));
+    CUTIS_ASSIGN(const double fall, entry.Number("fall", 0, kLargest));
+    CUTIS_TRY(entry.Finish());
+    views.stops.push_back({static_cast<float>(rise), static_cast<float>(fall)});
+  }
+  CUTIS_ASSIGN(const int64_t images, object.Integer("images", 0, std::numeric_limits<int32_t>::max()));
+  CUTIS_ASSIGN(const double mean_views, object.Number("mean_views", 0, kViews));
+  views.images = static_cast<uint32_t>(images);
+  views.mean_views = static_cast<float>(mean_views);
+  if (object.Has("note")) {
+    CUTIS_ASSIGN(views.note, object.String("note"));
+  }
+  CUTIS_TRY(object.Finish());
+  return views;
 }
 
 // Numbers that were fitted say with which network.
@@ -173,7 +217,7 @@ Status ParseOutputHash(JsonObject& object, VerdictSettings& verdict) {
   if (!HasFitted(verdict)) return {};
   return Status::Error(
       Code::kBadInput,
-      "%s: is missing: a calibration, limits, operating points with \"calibrated\": true and measured sensitivities "
+      "%s: is missing: a calibration, limits, views, operating points with \"calibrated\": true and measured sensitivities "
       "hold for one network; give the output hash of the one that they were fitted with, as cutis bench prints it",
       object.Where("output_hash").c_str());
 }
@@ -217,6 +261,10 @@ Result<VerdictSettings> ParseVerdict(JsonObject& object) {
     CUTIS_ASSIGN(verdict.limits, ParseLimits(*limits, object.Where("limits")));
   }
   if (object.Has("operating_points")) CUTIS_TRY(ParseOperatingPoints(object, verdict));
+  if (object.Has("views")) {
+    CUTIS_ASSIGN(const json* views, object.Get("views"));
+    CUTIS_ASSIGN(verdict.views, ParseViews(*views, verdict, object.Where("views")));
+  }
   CUTIS_TRY(ParseOutputHash(object, verdict));
   return verdict;
 }
@@ -259,7 +307,7 @@ Result<Recipe> ParseRecipe(std::string_view text, const std::string& where) {
     CUTIS_ASSIGN(recipe.verdict, ParseVerdict(object));
   } else {
     for (const char* key : {"positive", "scores", "temperature", "calibration", "limits", "operating_points",
-                            "default_operating_point", "output_hash"}) {
+                            "default_operating_point", "views", "output_hash"}) {
       if (object.Has(key)) return Status::Error(Code::kBadInput, "%s: needs \"labels\"", object.Where(key).c_str());
     }
   }

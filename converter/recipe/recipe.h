@@ -42,6 +42,16 @@ struct CalibrationRecipe {
   std::string note;
 };
 
+// ViewsRecipe, owning what it points to.
+struct ViewsSettings {
+  CalibrationRecipe calibration;
+  std::vector<OperatingPointRecipe> operating_points;
+  std::vector<ViewStop> stops;
+  uint32_t images = 0;
+  float mean_views = 0;
+  std::string note;
+};
+
 struct VerdictSettings {
   std::vector<std::string> labels;
   int32_t positive = 0;
@@ -51,6 +61,7 @@ struct VerdictSettings {
   int32_t default_operating_point = 0;
   std::optional<CalibrationRecipe> calibration;
   std::optional<LimitsRecipe> limits;
+  std::optional<ViewsSettings> views;
   std::string output_hash;  // 64 hexadecimal digits in lower case; empty: none
 };
 

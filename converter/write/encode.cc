@@ -335,9 +335,11 @@ Offset<format::Limits> EncodeLimits(FlatBufferBuilder& builder, const LimitsReci
 static_assert(static_cast<int>(format::LimitReason::UnlikeTraining) == static_cast<int>(LimitReason::kUnlikeTraining),
               "the two lists agree");
 
-Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictSettings& verdict) {
+using PointVector = flatbuffers::Vector<Offset<format::OperatingPoint>>;
+
+Offset<PointVector> EncodePoints(FlatBufferBuilder& builder, const std::vector<OperatingPointRecipe>& from) {
   std::vector<Offset<format::OperatingPoint>> points;
-  for (const OperatingPointRecipe& point : verdict.operating_points) {
+  for (const OperatingPointRecipe& point : from) {
     const auto name = builder.CreateString(point.name);
     const auto note = builder.CreateString(point.note);
     const auto sensitivity = ToFormat(point.sensitivity), specificity = ToFormat(point.specificity);
@@ -345,20 +347,35 @@ Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictS
                                                   point.calibrated, sensitivity ? &*sensitivity : nullptr,
                                                   specificity ? &*specificity : nullptr));
   }
+  return builder.CreateVector(points);
+}
+
+Offset<format::PlattScaling> EncodeCalibration(FlatBufferBuilder& builder, const CalibrationRecipe& from) {
+  const auto note = builder.CreateString(from.note);
+  return format::CreatePlattScaling(builder, from.slope, from.intercept, from.bcc_share, from.images, note);
+}
+
+Offset<format::Views> EncodeViews(FlatBufferBuilder& builder, const ViewsSettings& views) {
+  const auto calibration = EncodeCalibration(builder, views.calibration);
+  const auto points = EncodePoints(builder, views.operating_points);
+  std::vector<format::ViewStop> stops;
+  for (const ViewStop& stop : views.stops) stops.emplace_back(stop.rise, stop.fall);
+  const auto stop_vector = builder.CreateVectorOfStructs(stops);
+  const auto note = builder.CreateString(views.note);
+  return format::CreateViews(builder, calibration, points, stop_vector, views.images, views.mean_views, note);
+}
+
+Offset<format::Verdict> EncodeVerdict(FlatBufferBuilder& builder, const VerdictSettings& verdict) {
+  const auto point_vector = EncodePoints(builder, verdict.operating_points);
   const auto labels = builder.CreateVectorOfStrings(verdict.labels);
-  const auto point_vector = builder.CreateVector(points);
-  Offset<format::PlattScaling> calibration = 0;
-  if (verdict.calibration) {
-    const CalibrationRecipe& from = *verdict.calibration;
-    const auto note = builder.CreateString(from.note);
-    calibration = format::CreatePlattScaling(builder, from.slope, from.intercept, from.bcc_share, from.images, note);
-  }
+  const Offset<format::PlattScaling> calibration = verdict.calibration ? EncodeCalibration(builder, *verdict.calibration) : 0;
+  const Offset<format::Views> views = verdict.views ? EncodeViews(builder, *verdict.views) : 0;
   const Offset<format::Limits> limits = verdict.limits ? EncodeLimits(builder, *verdict.limits) : 0;
   Offset<flatbuffers::Vector<uint8_t>> hash = 0;
   if (!verdict.output_hash.empty()) hash = builder.CreateVector(FromHex(verdict.output_hash));
   return format::CreateVerdict(builder, labels, static_cast<uint32_t>(verdict.positive),
                                static_cast<format::Scores>(verdict.scores), verdict.temperature, point_vector,
-                               static_cast<uint32_t>(verdict.default_operating_point), calibration, hash, limits);
+                               static_cast<uint32_t>(verdict.default_operating_point), calibration, hash, limits, views);
 }
 
 Offset<format::SelfTest> EncodeSelfTest(FlatBufferBuilder& builder, const SelfTestHashes& test) {

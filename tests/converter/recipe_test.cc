@@ -9,6 +9,7 @@
 
 #include "converter/recipe/fitted.h"
 #include "converter/recipe/labels.h"
+#include "converter/recipe/of_model.h"
 
 namespace cutis::convert {
 namespace {
@@ -208,6 +209,47 @@ TEST_CASE("a calibration") {
              "{\"slope\": 0.75, \"intercept\": -0.5, \"bcc_share\": 0.25, \"images\": 1200, \"note\": \"where from\"}", "0.75"),
       "must be an object");
   Refused(R"({"calibration": {}})", "needs \"labels\"");
+}
+
+const std::string kViews = R"({
+  "labels": ["bcc", "nv"], "positive": "bcc", "scores": "softmax", "temperature": 1.5,
+  "operating_points": [{"name": "a", "threshold": 0.5, "calibrated": true}], "default_operating_point": "a",
+  "views": {"calibration": {"slope": 1.5, "intercept": -1, "bcc_share": 0.25, "images": 1200},
+            "operating_points": [{"name": "a", "threshold": 0.25, "calibrated": true}],
+            "stops": [{"rise": 2, "fall": 1.5}, {"rise": 0, "fall": 0.5}], "images": 1200, "mean_views": 2.5, "note": "of eight"},
+  "output_hash": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+})";
+
+TEST_CASE("several views") {
+  const auto parsed = ParseRecipe(kViews, "recipe.json");
+  INFO(std::string(parsed.status().text()));
+  REQUIRE(parsed.ok());
+  VerdictSettings verdict = *parsed.value().verdict;
+  REQUIRE(verdict.views.has_value());
+  CHECK(verdict.views->calibration.slope == 1.5f);
+  REQUIRE(verdict.views->operating_points.size() == 1);
+  CHECK(verdict.views->operating_points[0].threshold == 0.25f);
+  REQUIRE(verdict.views->stops.size() == 2);
+  CHECK(verdict.views->stops[0].fall == 1.5f);
+  CHECK(verdict.views->stops[1].rise == 0);
+  CHECK(verdict.views->images == 1200);
+  CHECK(verdict.views->mean_views == 2.5f);
+  CHECK(verdict.views->note == "of eight");
+  CHECK(VerdictJson(verdict) == ParseJson(kViews, "r").value());
+  CHECK(TakeOutFitted(verdict) ==
+        "the numbers for several views, operating point \"a\"; no operating point is left, so there are no verdicts");
+  CHECK_FALSE(verdict.views.has_value());
+  Refused(Edited(kViews, "\"a\", \"threshold\": 0.25", "\"b\", \"threshold\": 0.25"), "names of those for one view");
+  Refused(Edited(kViews, "\"rise\": 2", "\"rise\": -2"), "views: stops[0]: rise");
+  Refused(Edited(kViews, "\"fall\": 0.5", "\"fall\": 1e39"), "views: stops[1]: fall");
+  Refused(Edited(kViews, "2.5", "9"), "views: mean_views");
+  Refused(Edited(kViews, "\"stops\"", "\"stop\""), "stops");
+  Refused(Edited(kViews, "\"note\"", "\"notes\""), "notes");
+  Refused(Edited(kViews, "softmax", "sigmoid"), "views: calibration: has a meaning only with");
+  std::string eight = "{\"rise\": 2, \"fall\": 1.5}";
+  for (int i = 0; i < 6; ++i) eight += ", {\"rise\": 2, \"fall\": 1.5}";
+  Refused(Edited(kViews, "{\"rise\": 2, \"fall\": 1.5}", eight), "at most 7 stops");
+  Refused(R"({"views": {}})", "needs \"labels\"");
 }
 
 // Twelve features of pixels and two of the output "e".

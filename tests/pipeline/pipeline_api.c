@@ -97,9 +97,12 @@ static void TestErrors(const cutis_model* model) {
   options.workers = 257;
   EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
   options.workers = 1;
-  options.batch = 0;
+  options.batch = -1;
   EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
   options.batch = 1;
+  options.views = 2;
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
+  options.views = 1;
   options.session_threads = -1;
   EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_ERROR_USAGE);
   options.session_threads = 0;

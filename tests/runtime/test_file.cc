@@ -290,9 +290,8 @@ Bytes Write(const RawModel& model) {
   provenance.add_name(name);
   provenance.add_card(card);
   const auto provenance_table = provenance.Finish();
-  format::FinishModelBuffer(
-      builder, format::CreateModel(builder, graph, preprocess, verdict, provenance_table, WriteSelfTest(builder, model),
-                                   WriteDevice(builder, model)));
+  format::FinishModelBuffer(builder, format::CreateModel(builder, graph, preprocess, verdict, provenance_table,
+                                                         WriteSelfTest(builder, model), WriteDevice(builder, model)));
 
   FileHeader header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
@@ -417,6 +416,16 @@ RawModel SmallCalibratedModel() {
   model.points[1].specificity = {0.5f, 0.5f, 0.75f};
   for (int i = 0; i < 32; ++i) model.output_hash.push_back(static_cast<uint8_t>(8 * i));
   return model;
+}
+
+void AddViews(RawModel* model) {
+  model->has_views = true;
+  model->views_slope = 2;
+  model->view_points = model->points;
+  model->view_points[1].threshold = 0.375f;
+  model->view_stops = {{2.0f, 1.0f}, {0.5f, 0.25f}};
+  model->mean_views = 2.5f;
+  model->views_note = "made by a test";
 }
 
 void AddLimits(RawModel* model) {

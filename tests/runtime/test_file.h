@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "format_generated.h"
@@ -128,6 +129,12 @@ struct RawModel {
   std::vector<float> refused;
   uint32_t limit_images = 0;
   std::string limits_note;
+  bool has_views = false;
+  float views_slope = 1;
+  std::vector<RawPoint> view_points;
+  std::vector<std::pair<float, float>> view_stops;  // rise, fall
+  float mean_views = 0;
+  std::string views_note;
 
   std::string name = "test", card = "made by a test";
 
@@ -168,6 +175,8 @@ RawModel SmallCalibratedModel();
 // Limits of each kind over the features of pixels and output 0 (seven elements): of feature 4, the luminance, 30 to 220; a
 // linear and a distance one that no image exceeds.
 void AddLimits(RawModel* model);
+// Numbers for several views to SmallCalibratedModel().
+void AddViews(RawModel* model);
 // Its weights pruned to B16x4 where there are panels: the stem, the grouped convolution and the dense layer.
 RawModel SmallSparseModel();
 // Two inverted residuals as blocks: a stem, 3x3 and projection in strips of 2 rows, and expansion, 5x5, projection and sum in

@@ -145,6 +145,43 @@ TEST_CASE("limits without sense") {
       raw);
 }
 
+TEST_CASE("views are what the file says") {
+  RawModel raw = test::SmallCalibratedModel();
+  test::AddViews(&raw);
+  const Bytes file = test::Write(raw);
+  const auto model = Model::OpenMemory(file.data.get(), file.size);
+  REQUIRE_MESSAGE(model.ok(), model.status().text());
+  REQUIRE(model.value()->verdict()->views.has_value());
+  const ViewsRecipe& views = *model.value()->verdict()->views;
+  CHECK(views.calibration.slope == 2);
+  CHECK(views.calibration.intercept == -0.5f);
+  REQUIRE(views.operating_points.size() == 2);
+  CHECK(views.operating_points[1].threshold == 0.375f);
+  REQUIRE(views.stops.size() == 2);
+  CHECK(views.stops[0].rise == 2);
+  CHECK(views.stops[1].fall == 0.25f);
+  CHECK(views.images == 900);
+  CHECK(views.mean_views == 2.5f);
+  CHECK(std::string(views.note) == "made by a test");
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CheckAllRefused(
+      {
+          {"not those for one view", [](RawModel* m) { m->view_points.pop_back(); }},
+          {"not those for one view", [](RawModel* m) { m->view_points[1].name = "another"; }},
+          {"two operating points", [](RawModel* m) { m->view_points[1].name = m->view_points[0].name; }},
+          {"0 .. 1", [](RawModel* m) { m->view_points[1].threshold = 2; }},
+          {"slope", [](RawModel* m) { m->views_slope = 0; }},
+          {"softmax", [](RawModel* m) { m->scores = 2, m->has_calibration = false; }},
+          {"8 stops", [](RawModel* m) { m->view_stops.resize(8); }},
+          {"stop 1 is below 0", [](RawModel* m) { m->view_stops[1].first = -1; }},
+          {"stop 0 is below 0", [=](RawModel* m) { m->view_stops[0].second = nan; }},
+          {"mean number", [](RawModel* m) { m->mean_views = 8.5f; }},
+          {"mean number", [=](RawModel* m) { m->mean_views = nan; }},
+          {"note", [](RawModel* m) { m->views_note = "\x1b[2J"; }},
+      },
+      raw);
+}
+
 TEST_CASE("self-tests without sense") {
   RawModel raw = test::SmallU8Model();
   raw.has_self_test = true;

@@ -31,6 +31,40 @@ Offset<format::Limits> WriteLimits(FlatBufferBuilder& builder, const RawModel& m
                               model.limit_images, note);
 }
 
+using PointVector = flatbuffers::Vector<Offset<format::OperatingPoint>>;
+
+Offset<PointVector> WritePoints(FlatBufferBuilder& builder, const std::vector<RawPoint>& from) {
+  std::vector<Offset<format::OperatingPoint>> points;
+  for (const RawPoint& p : from) {
+    const auto name = builder.CreateString(p.name);
+    const auto note = builder.CreateString(p.note);
+    const auto estimate = [](const std::vector<float>& e) {
+      return e.empty() ? format::Estimate() : format::Estimate(e[0], e[1], e[2]);
+    };
+    const format::Estimate sensitivity = estimate(p.sensitivity), specificity = estimate(p.specificity);
+    points.push_back(format::CreateOperatingPoint(builder, name, p.threshold, p.refer_low, p.refer_high, note, p.calibrated,
+                                                  p.sensitivity.empty() ? nullptr : &sensitivity,
+                                                  p.specificity.empty() ? nullptr : &specificity));
+  }
+  return builder.CreateVector(points);
+}
+
+Offset<format::PlattScaling> WriteCalibration(FlatBufferBuilder& builder, const RawModel& model, float slope) {
+  const auto note = builder.CreateString(model.calibration_note);
+  return format::CreatePlattScaling(builder, slope, model.intercept, model.bcc_share, model.calibration_images, note);
+}
+
+Offset<format::Views> WriteViews(FlatBufferBuilder& builder, const RawModel& model) {
+  if (!model.has_views) return 0;
+  const auto calibration = WriteCalibration(builder, model, model.views_slope);
+  const auto points = WritePoints(builder, model.view_points);
+  std::vector<format::ViewStop> stops;
+  for (const auto& [rise, fall] : model.view_stops) stops.emplace_back(rise, fall);
+  const auto stop_vector = builder.CreateVectorOfStructs(stops);
+  const auto note = builder.CreateString(model.views_note);
+  return format::CreateViews(builder, calibration, points, stop_vector, 900, model.mean_views, note);
+}
+
 }  // namespace
 
 Offset<format::Preprocess> WritePreprocess(FlatBufferBuilder& builder, const RawModel& model) {
@@ -85,29 +119,13 @@ Offset<format::SelfTest> WriteSelfTest(FlatBufferBuilder& builder, const RawMode
 }
 
 Offset<format::Verdict> WriteVerdict(FlatBufferBuilder& builder, const RawModel& model) {
-  std::vector<Offset<format::OperatingPoint>> points;
-  for (const RawPoint& p : model.points) {
-    const auto name = builder.CreateString(p.name);
-    const auto note = builder.CreateString(p.note);
-    const auto estimate = [](const std::vector<float>& e) {
-      return e.empty() ? format::Estimate() : format::Estimate(e[0], e[1], e[2]);
-    };
-    const format::Estimate sensitivity = estimate(p.sensitivity), specificity = estimate(p.specificity);
-    points.push_back(format::CreateOperatingPoint(builder, name, p.threshold, p.refer_low, p.refer_high, note, p.calibrated,
-                                                  p.sensitivity.empty() ? nullptr : &sensitivity,
-                                                  p.specificity.empty() ? nullptr : &specificity));
-  }
   const auto labels = builder.CreateVectorOfStrings(model.labels);
-  const auto point_vector = builder.CreateVector(points);
-  Offset<format::PlattScaling> calibration = 0;
-  if (model.has_calibration) {
-    const auto note = builder.CreateString(model.calibration_note);
-    calibration =
-        format::CreatePlattScaling(builder, model.slope, model.intercept, model.bcc_share, model.calibration_images, note);
-  }
+  const auto points = WritePoints(builder, model.points);
+  const auto calibration = model.has_calibration ? WriteCalibration(builder, model, model.slope) : 0;
   const auto hash = model.output_hash.empty() ? 0 : builder.CreateVector(model.output_hash);
+  const auto limits = WriteLimits(builder, model);
   return format::CreateVerdict(builder, labels, model.positive, static_cast<format::Scores>(model.scores), model.temperature,
-                               point_vector, model.default_point, calibration, hash, WriteLimits(builder, model));
+                               points, model.default_point, calibration, hash, limits, WriteViews(builder, model));
 }
 
 }  // namespace cutis::test

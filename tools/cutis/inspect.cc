@@ -180,35 +180,52 @@ Json LimitsJson(const Limits& limits) {
           {"note", limits.note}};
 }
 
+Json CalibrationJson(const PlattScaling& calibration) {
+  return {{"slope", calibration.slope},
+          {"intercept", calibration.intercept},
+          {"bcc_share", calibration.bcc_share},
+          {"images", calibration.images},
+          {"note", calibration.note}};
+}
+
+Json PointsJson(std::span<const OperatingPoint> points, int32_t default_point) {
+  Json list = Json::array();
+  for (size_t i = 0; i < points.size(); ++i) {
+    const OperatingPoint& point = points[i];
+    list.push_back({{"name", point.name},
+                    {"threshold", point.threshold},
+                    {"refer_low", point.refer_low},
+                    {"refer_high", point.refer_high},
+                    {"note", point.note},
+                    {"calibrated", point.calibrated},
+                    {"evidence", EvidenceJson(point)},
+                    {"default", static_cast<int32_t>(i) == default_point}});
+  }
+  return list;
+}
+
+Json ViewsJson(const ViewsRecipe& views, int32_t default_point) {
+  Json stops = Json::array();
+  for (const ViewStop& stop : views.stops) stops.push_back({{"rise", stop.rise}, {"fall", stop.fall}});
+  return {{"calibration", CalibrationJson(views.calibration)},
+          {"operating_points", PointsJson(views.operating_points, default_point)},
+          {"stops", stops},
+          {"images", views.images},
+          {"mean_views", views.mean_views},
+          {"note", views.note}};
+}
+
 Json VerdictJson(const VerdictRecipe& recipe) {
   Json json;
   json["labels"] = std::vector<std::string>(recipe.labels.begin(), recipe.labels.end());
   json["positive"] = recipe.labels[static_cast<size_t>(recipe.positive)];
   json["scores"] = NameOfScores(recipe.scores);
   json["temperature"] = recipe.temperature;
-  json["calibration"] = nullptr;
-  if (recipe.calibration) {
-    const PlattScaling& calibration = *recipe.calibration;
-    json["calibration"] = {{"slope", calibration.slope},
-                           {"intercept", calibration.intercept},
-                           {"bcc_share", calibration.bcc_share},
-                           {"images", calibration.images},
-                           {"note", calibration.note}};
-  }
+  json["calibration"] = recipe.calibration ? CalibrationJson(*recipe.calibration) : Json(nullptr);
   json["limits"] = recipe.limits ? LimitsJson(*recipe.limits) : Json(nullptr);
   json["output_hash"] = recipe.output_hash.empty() ? Json(nullptr) : Json(Hex(recipe.output_hash));
-  json["operating_points"] = Json::array();
-  for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
-    const OperatingPoint& point = recipe.operating_points[i];
-    json["operating_points"].push_back({{"name", point.name},
-                                        {"threshold", point.threshold},
-                                        {"refer_low", point.refer_low},
-                                        {"refer_high", point.refer_high},
-                                        {"note", point.note},
-                                        {"calibrated", point.calibrated},
-                                        {"evidence", EvidenceJson(point)},
-                                        {"default", static_cast<int32_t>(i) == recipe.default_operating_point}});
-  }
+  json["operating_points"] = PointsJson(recipe.operating_points, recipe.default_operating_point);
+  json["views"] = recipe.views ? ViewsJson(*recipe.views, recipe.default_operating_point) : Json(nullptr);
   return json;
 }
 
@@ -374,6 +391,41 @@ void PrintLimits(const Limits& limits) {
   std::printf("%s%s\n", limits.note[0] == '\0' ? "" : "; ", PrintableLine(limits.note).c_str());
 }
 
+void PrintCalibration(const PlattScaling& calibration) {
+  std::printf(
+      "calibrated: log-odds %g * z %+g, fitted on %u images of which %.1f %% are BCC; p_bcc holds for such a share%s%s\n",
+      static_cast<double>(calibration.slope), static_cast<double>(calibration.intercept), calibration.images,
+      100.0 * static_cast<double>(calibration.bcc_share), calibration.note[0] == '\0' ? "" : "; ",
+      PrintableLine(calibration.note).c_str());
+}
+
+void PrintPoints(std::span<const OperatingPoint> points, int32_t default_point, const char* indent) {
+  for (size_t i = 0; i < points.size(); ++i) {
+    const OperatingPoint& point = points[i];
+    std::printf("%soperating point \"%s\"%s: bcc when p >= %g", indent, PrintableLine(point.name).c_str(),
+                static_cast<int32_t>(i) == default_point ? " (default)" : "", static_cast<double>(point.threshold));
+    if (point.refer_low < point.refer_high) {
+      std::printf(", refer when %g <= p < %g", static_cast<double>(point.refer_low), static_cast<double>(point.refer_high));
+    }
+    std::printf(", %s%s%s%s\n", point.calibrated ? "calibrated" : "uncalibrated", EvidenceText(point).c_str(),
+                point.note[0] == '\0' ? "" : "; ", PrintableLine(point.note).c_str());
+  }
+}
+
+void PrintViews(const ViewsRecipe& views, int32_t default_point) {
+  std::printf("  of several views (classify --tta), the mean of the outputs is judged so:\n    ");
+  PrintCalibration(views.calibration);
+  PrintPoints(views.operating_points, default_point, "    ");
+  std::printf("    the other views are left out where no bound is near, after");
+  for (size_t i = 0; i < views.stops.size(); ++i) {
+    std::printf("%s %zu: +%g -%g", i == 0 ? "" : ",", i + 1, static_cast<double>(views.stops[i].rise),
+                static_cast<double>(views.stops[i].fall));
+  }
+  std::printf("%s (log-odds); fitted on %u images, which took %.2f views on average%s%s\n", views.stops.empty() ? " none" : "",
+              views.images, static_cast<double>(views.mean_views), views.note[0] == '\0' ? "" : "; ",
+              PrintableLine(views.note).c_str());
+}
+
 void PrintVerdict(const VerdictRecipe& recipe) {
   std::printf("\nLabels:");
   for (const char* label : recipe.labels) std::printf(" %s", PrintableLine(label).c_str());
@@ -381,26 +433,13 @@ void PrintVerdict(const VerdictRecipe& recipe) {
               PrintableLine(recipe.labels[static_cast<size_t>(recipe.positive)]).c_str(), NameOfScores(recipe.scores),
               static_cast<double>(recipe.temperature));
   if (recipe.calibration) {
-    const PlattScaling& calibration = *recipe.calibration;
-    std::printf(
-        "  calibrated: log-odds %g * z %+g, fitted on %u images of which %.1f %% are BCC; p_bcc holds for such a share%s%s\n",
-        static_cast<double>(calibration.slope), static_cast<double>(calibration.intercept), calibration.images,
-        100.0 * static_cast<double>(calibration.bcc_share), calibration.note[0] == '\0' ? "" : "; ",
-        PrintableLine(calibration.note).c_str());
+    std::printf("  ");
+    PrintCalibration(*recipe.calibration);
   }
   if (recipe.limits) PrintLimits(*recipe.limits);
   if (recipe.operating_points.empty()) std::printf("  no operating point: the model gives probabilities, no verdict\n");
-  for (size_t i = 0; i < recipe.operating_points.size(); ++i) {
-    const OperatingPoint& point = recipe.operating_points[i];
-    std::printf("  operating point \"%s\"%s: bcc when p >= %g", PrintableLine(point.name).c_str(),
-                static_cast<int32_t>(i) == recipe.default_operating_point ? " (default)" : "",
-                static_cast<double>(point.threshold));
-    if (point.refer_low < point.refer_high) {
-      std::printf(", refer when %g <= p < %g", static_cast<double>(point.refer_low), static_cast<double>(point.refer_high));
-    }
-    std::printf(", %s%s%s%s\n", point.calibrated ? "calibrated" : "uncalibrated", EvidenceText(point).c_str(),
-                point.note[0] == '\0' ? "" : "; ", PrintableLine(point.note).c_str());
-  }
+  PrintPoints(recipe.operating_points, recipe.default_operating_point, "  ");
+  if (recipe.views) PrintViews(*recipe.views, recipe.default_operating_point);
   if (!recipe.output_hash.empty())
     std::printf("  fitted with the network of output hash %s, which is this one's\n", Hex(recipe.output_hash).c_str());
 }

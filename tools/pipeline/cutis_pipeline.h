@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "cutis.h"
+#include "cutis_data_cache.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,11 +35,15 @@ typedef struct cutis_pipeline_options {
   size_t struct_size;
   int32_t workers;             /* threads, the calling one included; 1 .. 256; with 1 none is created */
   int32_t session_threads;     /* of the session of each worker, the worker included (cutis_session_options); 0: 1 */
-  int32_t batch;               /* the most images of one run, 1 .. 1024 */
+  int32_t batch;               /* the most images of one run, 1 .. 1024; 0: the best is measured when the pipeline is created */
   const char* operating_point; /* NULL: the model's default; copied */
+  int32_t views;               /* 1; or CUTIS_VIEWS: the mean of as many of the views as are needed (cutis.h) */
+  int without_limits;          /* not 0: images are judged, whatever the model's limits say */
+  cutis_data_cache* cache;     /* what is known of images; kept until the pipeline is destroyed; NULL: none */
+  int profile;                 /* not 0: keep the time of every node (cutis_pipeline_get_profile) */
 } cutis_pipeline_options;
 #define CUTIS_PIPELINE_OPTIONS_INIT \
-  { sizeof(cutis_pipeline_options), 1, 1, 1, NULL }
+  { sizeof(cutis_pipeline_options), 1, 1, 1, NULL, 1, 0, NULL, 0 }
 
 /* An image: the file at `path` (UTF-8 on Windows), or `size` bytes of a JPEG or PNG file at `bytes` if that is not NULL, which
  * stay until its result has been handed out. */
@@ -55,8 +60,11 @@ typedef struct cutis_pipeline_outcome {
   const char* path;    /* as it was given; NULL without one */
   cutis_status status; /* of this image; what follows is there for CUTIS_OK alone */
   const char* error;   /* for people; NULL for CUTIS_OK */
-  cutis_result result; /* with all probabilities; inference_ms is its share of the batch's run */
+  cutis_result result; /* with all probabilities; inference_ms is its share of the runs of its batch */
   uint64_t encoded_bytes;
+  double read_ms; /* of the file */
+  int32_t views;  /* whose mean was judged */
+  int cached;     /* 1: all of it came from the cache, and the times of decoding, preprocessing and inference are 0 */
 } cutis_pipeline_outcome;
 
 /* Fills in the next image and returns 1; 0: there are no more. */
@@ -78,6 +86,30 @@ CUTIS_PIPELINE_API cutis_status cutis_pipeline_run(cutis_pipeline* pipeline, cut
 
 /* How many images may be between source and sink: what a caller that keeps `bytes` must have room for. */
 CUTIS_PIPELINE_API int32_t cutis_pipeline_window(const cutis_pipeline* pipeline);
+
+/* The most images of one run: as asked for, or as measured. */
+CUTIS_PIPELINE_API int32_t cutis_pipeline_batch(const cutis_pipeline* pipeline);
+
+/* Times of images, in milliseconds; percentiles are right within 1 %. All 0 without images. */
+typedef struct cutis_latency {
+  uint64_t count;
+  double mean, least, p50, p90, p99, most;
+} cutis_latency;
+
+/* Of all runs since the pipeline was created. Images whose outcome is an error count as such alone. */
+typedef struct cutis_pipeline_metrics {
+  size_t struct_size;
+  uint64_t images, errors, cached;                   /* cached: of the images, those that came from the cache */
+  uint64_t views;                                    /* of all images together */
+  double seconds;                                    /* that cutis_pipeline_run took */
+  cutis_latency read, decode, preprocess, inference; /* of images that did not come from the cache, but for `read` */
+  cutis_latency whole; /* from being asked for to being ready, waiting for others of the batch included */
+} cutis_pipeline_metrics;
+CUTIS_PIPELINE_API cutis_status cutis_pipeline_get_metrics(const cutis_pipeline* pipeline, cutis_pipeline_metrics* metrics);
+
+/* With `profile`: milliseconds that node `index` (cutis_model_node) took in all runs of all workers; 0 for a node that does not
+ * exist. Those of a block are at its first node. */
+CUTIS_PIPELINE_API double cutis_pipeline_node_ms(const cutis_pipeline* pipeline, int32_t index);
 
 #ifdef __cplusplus
 }

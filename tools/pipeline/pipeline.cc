@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -11,38 +12,24 @@
 #include <thread>
 #include <vector>
 
+#include "tools/pipeline/c_structs.h"
 #include "tools/pipeline/cutis_pipeline.h"
-#include "tools/pipeline/read_file.h"
+#include "tools/pipeline/histogram.h"
+#include "tools/pipeline/worker.h"
 
 namespace {
 
-constexpr size_t kErrorBytes = 512;
-constexpr size_t kEncodedBytes = size_t{64} << 20;  // the most that the runtime decodes
+using cutis::pipeline::Histogram;
+using cutis::pipeline::Shared;
+using cutis::pipeline::Slot;
+using cutis::pipeline::Worker;
+
 // Windows of twice what the workers hold: whoever is done goes on while the oldest image is still on its way.
 constexpr int32_t kWindows = 2;
+constexpr int32_t kMostMeasured = 32;  // the largest batch that is tried
 
-// An image between source and sink.
-struct Slot {
-  bool ready = false;
-  bool has_path = false;
-  std::string path, error;
-  const void* bytes = nullptr;
-  size_t size = 0;
-  std::vector<float> probabilities;
-  cutis_pipeline_outcome outcome = {};
-};
-
-// What one thread works with.
-struct Worker {
-  cutis_session* session = nullptr;
-  std::vector<uint8_t> file;
-  std::vector<Slot*> batch;  // taken, in their order
-  std::vector<Slot*> run;    // those of them that the session holds
-  ~Worker() { cutis_session_destroy(session); }
-};
-
-double Milliseconds(std::chrono::steady_clock::duration time) {
-  return std::chrono::duration<double, std::milli>(time).count();
+double MillisecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
 cutis_status Report(cutis_status status, const char* text, char* error, size_t error_size) {
@@ -56,18 +43,27 @@ struct cutis_pipeline {
   cutis_status Create(const cutis_model* model, const cutis_pipeline_options& given, char* error, size_t error_size);
   cutis_status Run(cutis_pipeline_source source, cutis_pipeline_sink sink, void* context, char* error, size_t error_size);
   int32_t window() const { return static_cast<int32_t>(slots_.size()); }
+  int32_t batch() const { return shared_.options.batch; }
+  cutis_pipeline_metrics metrics() const;
+  double NodeMs(int32_t index) const;
 
  private:
+  cutis_status Read(const cutis_model* model, const cutis_pipeline_options& given, char* error, size_t error_size);
+  cutis_status MeasureBatch(char* error, size_t error_size);
   void Work(Worker& worker);
   bool Take(Worker& worker);
-  void Judge(Worker& worker);
   void GiveOut(Worker& worker);
-  bool SetImage(Worker& worker, Slot& slot);
+  void Count(const Slot& slot);
 
-  cutis_pipeline_options options_ = CUTIS_PIPELINE_OPTIONS_INIT;
+  Shared shared_;
   std::string operating_point_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Slot> slots_;  // image i has slot i % size
+
+  // Of all runs.
+  uint64_t images_ = 0, errors_ = 0, cached_ = 0, views_ = 0;
+  double seconds_ = 0;
+  Histogram read_, decode_, preprocess_, inference_, whole_;
 
   // Of the run at hand. The source is called, and the end known, under the one mutex; the sink, and all else, under the other,
   // which is taken last.
@@ -81,13 +77,21 @@ struct cutis_pipeline {
   uint64_t taken_ = 0, given_ = 0;
   bool stopped_ = false;  // the sink wants no more, or the run has failed
   bool out_of_memory_ = false;
+  std::chrono::steady_clock::time_point start_;
 };
 
-cutis_status cutis_pipeline::Create(const cutis_model* model, const cutis_pipeline_options& given, char* error,
-                                    size_t error_size) {
-  options_ = given;
-  if (options_.workers < 1 || options_.workers > 256) {
+// What the options ask for, and whether the model can give it.
+cutis_status cutis_pipeline::Read(const cutis_model* model, const cutis_pipeline_options& given, char* error,
+                                  size_t error_size) {
+  cutis_pipeline_options& options = shared_.options = given;
+  if (options.workers < 1 || options.workers > 256) {
     return Report(CUTIS_ERROR_USAGE, "workers must be 1 .. 256", error, error_size);
+  }
+  if (options.batch < 0 || options.batch > 1024) {
+    return Report(CUTIS_ERROR_USAGE, "batch must be 1 .. 1024, or 0 to measure it", error, error_size);
+  }
+  if (options.views != 1 && options.views != CUTIS_VIEWS) {
+    return Report(CUTIS_ERROR_USAGE, "views must be 1 or 8", error, error_size);
   }
   cutis_model_info info = {};
   info.struct_size = sizeof info;
@@ -97,25 +101,80 @@ cutis_status cutis_pipeline::Create(const cutis_model* model, const cutis_pipeli
   if (!info.takes_images) {
     return Report(CUTIS_ERROR_USAGE, "this model says nothing about images or verdicts: give it tensors", error, error_size);
   }
+  if (options.views > 1 && info.input_height != info.input_width) {
+    return Report(CUTIS_ERROR_UNSUPPORTED, "several views need a square input, the network's is none", error, error_size);
+  }
   if (given.operating_point != nullptr) {
     operating_point_ = given.operating_point;
-    options_.operating_point = operating_point_.c_str();
+    options.operating_point = operating_point_.c_str();
     bool known = false;
     for (int32_t i = 0; i < info.operating_point_count; ++i) {
       known = known || operating_point_ == cutis_model_operating_point(model, i);
     }
     if (!known) return Report(CUTIS_ERROR_USAGE, "the model has no operating point of that name", error, error_size);
   }
-  cutis_session_options session = CUTIS_SESSION_OPTIONS_INIT;
-  session.batch = options_.batch;
-  session.threads = options_.session_threads == 0 ? 1 : options_.session_threads;
-  for (int32_t i = 0; i < options_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>());
-    const cutis_status status = cutis_session_create(model, &session, &workers_.back()->session, error, error_size);
+  cutis_limits limits = {};
+  limits.struct_size = sizeof limits;
+  const bool has_limits = cutis_model_limits(model, &limits) == CUTIS_OK;
+  shared_.model = model;
+  std::copy(std::begin(info.content_hash), std::end(info.content_hash), shared_.model_hash);
+  shared_.side = info.input_height;
+  shared_.shape.labels = static_cast<uint32_t>(info.label_count);
+  shared_.shape.features = has_limits ? static_cast<uint32_t>(limits.features) : 0;
+  shared_.shape.pixel_bytes = static_cast<uint32_t>(info.input_height * info.input_width * info.input_channels);
+  shared_.session.threads = options.session_threads == 0 ? 1 : options.session_threads;
+  shared_.session.profile = options.profile;
+  cutis_node_info node = {};
+  node.struct_size = sizeof node;
+  while (options.profile && cutis_model_node(model, static_cast<int32_t>(shared_.nodes), &node) == CUTIS_OK) ++shared_.nodes;
+  return CUTIS_OK;
+}
+
+// The batch of 1, 2, 4, ... whose images take the least time each, of the best of three runs; a larger one has to be better by
+// a fiftieth, since it takes more memory. The input does not matter: all kernels take the same time for every value.
+cutis_status cutis_pipeline::MeasureBatch(char* error, size_t error_size) {
+  const std::vector<uint8_t> pixels(shared_.shape.pixel_bytes, 127);
+  double best = 0;
+  for (int32_t batch = 1; batch <= kMostMeasured; batch *= 2) {
+    cutis_session_options options = shared_.session;
+    options.batch = batch;
+    cutis_session* made = nullptr;
+    const cutis_status created = cutis_session_create(shared_.model, &options, &made, error, error_size);
+    if (created != CUTIS_OK) return created;
+    const std::unique_ptr<cutis_session, decltype(&cutis_session_destroy)> session(made, cutis_session_destroy);
+    double least = 0;
+    for (int round = 0; round < 4; ++round) {  // the first one warms up
+      for (int32_t i = 0; i < batch; ++i) {
+        const cutis_status set = cutis_session_set_input_u8(made, i, pixels.data(), pixels.size(), error, error_size);
+        if (set != CUTIS_OK) return set;
+      }
+      const auto start = std::chrono::steady_clock::now();
+      if (const cutis_status ran = cutis_session_run(made, batch, error, error_size); ran != CUTIS_OK) return ran;
+      const double each = MillisecondsSince(start) / batch;
+      if (round > 0) least = round == 1 ? each : std::min(least, each);
+    }
+    if (batch > 1 && least > 0.98 * best) break;
+    best = least;
+    shared_.options.batch = batch;
+  }
+  return CUTIS_OK;
+}
+
+cutis_status cutis_pipeline::Create(const cutis_model* model, const cutis_pipeline_options& given, char* error,
+                                    size_t error_size) {
+  if (const cutis_status status = Read(model, given, error, error_size); status != CUTIS_OK) return status;
+  if (shared_.options.batch == 0) {
+    if (const cutis_status status = MeasureBatch(error, error_size); status != CUTIS_OK) return status;
+  }
+  const cutis_pipeline_options& options = shared_.options;
+  shared_.session.batch = options.batch;
+  for (int32_t i = 0; i < options.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(shared_));
+    const cutis_status status = workers_.back()->Create(error, error_size);
     if (status != CUTIS_OK) return status;
   }
-  slots_.resize(static_cast<size_t>(options_.workers) * static_cast<size_t>(options_.batch) * kWindows);
-  for (Slot& slot : slots_) slot.probabilities.resize(static_cast<size_t>(info.label_count));
+  slots_.resize(static_cast<size_t>(options.workers) * static_cast<size_t>(options.batch) * kWindows);
+  for (Slot& slot : slots_) slot.probabilities.resize(shared_.shape.labels);
   return CUTIS_OK;
 }
 
@@ -124,7 +183,7 @@ cutis_status cutis_pipeline::Create(const cutis_model* model, const cutis_pipeli
 bool cutis_pipeline::Take(Worker& worker) {
   worker.batch.clear();
   const std::lock_guard asking(source_mutex_);
-  while (worker.batch.size() < static_cast<size_t>(options_.batch)) {
+  while (worker.batch.size() < static_cast<size_t>(batch())) {
     {
       std::unique_lock lock(mutex_);
       // Not while images of its own wait: they may be the oldest.
@@ -148,63 +207,40 @@ bool cutis_pipeline::Take(Worker& worker) {
     slot.outcome = {};
     slot.outcome.struct_size = sizeof slot.outcome;
     slot.outcome.index = taken_++;
+    slot.asked_ms = MillisecondsSince(start_);
     worker.batch.push_back(&slot);
   }
   return !worker.batch.empty();
 }
 
-// Reads, decodes and preprocesses into the session's next place.
-bool cutis_pipeline::SetImage(Worker& worker, Slot& slot) {
-  cutis_pipeline_outcome& outcome = slot.outcome;
-  outcome.encoded_bytes = slot.size;
-  if (slot.bytes == nullptr) {
-    outcome.status = cutis::pipeline::ReadFile(slot.path.c_str(), kEncodedBytes, &worker.file, &slot.error);
-    if (outcome.status != CUTIS_OK) return false;
-    slot.bytes = worker.file.data();
-    slot.size = outcome.encoded_bytes = worker.file.size();
+void cutis_pipeline::Count(const Slot& slot) {
+  const cutis_pipeline_outcome& outcome = slot.outcome;
+  if (outcome.status != CUTIS_OK) {
+    ++errors_;
+    return;
   }
-  char error[kErrorBytes] = "";
-  cutis_image_times times = {sizeof times, 0.0, 0.0};
-  outcome.status = cutis_session_set_image(worker.session, static_cast<int32_t>(worker.run.size()), slot.bytes, slot.size,
-                                           &times, error, sizeof error);
-  slot.error = error;
-  outcome.result = CUTIS_RESULT_INIT;
-  outcome.result.decode_ms = times.decode_ms;
-  outcome.result.preprocess_ms = times.preprocess_ms;
-  return outcome.status == CUTIS_OK;
-}
-
-void cutis_pipeline::Judge(Worker& worker) {
-  worker.run.clear();
-  for (Slot* slot : worker.batch) {
-    if (SetImage(worker, *slot)) worker.run.push_back(slot);
+  ++images_;
+  views_ += static_cast<uint64_t>(outcome.views);
+  whole_.Add(MillisecondsSince(start_) - slot.asked_ms);
+  if (slot.has_path) read_.Add(outcome.read_ms);
+  if (outcome.cached) {
+    ++cached_;
+    return;
   }
-  if (worker.run.empty()) return;
-  char error[kErrorBytes] = "";
-  const int32_t count = static_cast<int32_t>(worker.run.size());
-  const auto start = std::chrono::steady_clock::now();
-  const cutis_status status = cutis_session_run(worker.session, count, error, sizeof error);
-  const double each = Milliseconds(std::chrono::steady_clock::now() - start) / count;
-  for (int32_t i = 0; i < count; ++i) {
-    Slot& slot = *worker.run[static_cast<size_t>(i)];
-    const cutis_result times = slot.outcome.result;
-    cutis_result& result = slot.outcome.result;
-    result.probabilities = slot.probabilities.data();
-    result.probability_count = slot.probabilities.size();
-    slot.outcome.status = status != CUTIS_OK
-                              ? status
-                              : cutis_session_judge(worker.session, i, options_.operating_point, &result, error, sizeof error);
-    slot.error = slot.outcome.status == CUTIS_OK ? "" : error;
-    result.decode_ms = times.decode_ms;
-    result.preprocess_ms = times.preprocess_ms;
-    result.inference_ms = each;
+  if (outcome.result.decode_ms > 0) {  // not where the cache had the pixels
+    decode_.Add(outcome.result.decode_ms);
+    preprocess_.Add(outcome.result.preprocess_ms);
   }
+  inference_.Add(outcome.result.inference_ms);
 }
 
 // The worker's images are ready; hands out all that are, in their order.
 void cutis_pipeline::GiveOut(Worker& worker) {
   const std::lock_guard lock(mutex_);
-  for (Slot* slot : worker.batch) slot->ready = true;
+  for (Slot* slot : worker.batch) {
+    slot->ready = true;
+    Count(*slot);
+  }
   while (!stopped_ && given_ < taken_ && slots_[given_ % slots_.size()].ready) {
     Slot& slot = slots_[given_ % slots_.size()];
     slot.outcome.path = slot.has_path ? slot.path.c_str() : nullptr;
@@ -217,7 +253,7 @@ void cutis_pipeline::GiveOut(Worker& worker) {
 
 void cutis_pipeline::Work(Worker& worker) try {
   while (Take(worker)) {
-    Judge(worker);
+    worker.Judge();
     GiveOut(worker);
   }
 } catch (const std::bad_alloc&) {
@@ -233,6 +269,7 @@ cutis_status cutis_pipeline::Run(cutis_pipeline_source source, cutis_pipeline_si
   context_ = context;
   taken_ = given_ = 0;
   ended_ = stopped_ = out_of_memory_ = false;
+  start_ = std::chrono::steady_clock::now();
   std::vector<std::thread> threads;
   cutis_status status = CUTIS_OK;
   try {
@@ -248,7 +285,32 @@ cutis_status cutis_pipeline::Run(cutis_pipeline_source source, cutis_pipeline_si
   }
   if (status == CUTIS_OK) Work(*workers_[0]);
   for (std::thread& thread : threads) thread.join();
+  seconds_ += 1e-3 * MillisecondsSince(start_);
   return out_of_memory_ ? Report(CUTIS_ERROR_NO_MEMORY, "out of memory", error, error_size) : status;
+}
+
+cutis_pipeline_metrics cutis_pipeline::metrics() const {
+  cutis_pipeline_metrics made = {};
+  made.images = images_;
+  made.errors = errors_;
+  made.cached = cached_;
+  made.views = views_;
+  made.seconds = seconds_;
+  made.read = read_.Summary();
+  made.decode = decode_.Summary();
+  made.preprocess = preprocess_.Summary();
+  made.inference = inference_.Summary();
+  made.whole = whole_.Summary();
+  return made;
+}
+
+double cutis_pipeline::NodeMs(int32_t index) const {
+  double ms = 0;
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    const std::vector<double>& nodes = worker->node_ms();
+    if (index >= 0 && static_cast<size_t>(index) < nodes.size()) ms += nodes[static_cast<size_t>(index)];
+  }
+  return ms;
 }
 
 cutis_status cutis_pipeline_create(const cutis_model* model, const cutis_pipeline_options* options, cutis_pipeline** pipeline,
@@ -282,3 +344,15 @@ cutis_status cutis_pipeline_run(cutis_pipeline* pipeline, cutis_pipeline_source 
 }
 
 int32_t cutis_pipeline_window(const cutis_pipeline* pipeline) { return pipeline == nullptr ? 0 : pipeline->window(); }
+
+int32_t cutis_pipeline_batch(const cutis_pipeline* pipeline) { return pipeline == nullptr ? 0 : pipeline->batch(); }
+
+cutis_status cutis_pipeline_get_metrics(const cutis_pipeline* pipeline, cutis_pipeline_metrics* metrics) {
+  if (pipeline == nullptr || metrics == nullptr || metrics->struct_size < sizeof(size_t)) return CUTIS_ERROR_USAGE;
+  cutis::pipeline::GiveStruct(pipeline->metrics(), metrics);
+  return CUTIS_OK;
+}
+
+double cutis_pipeline_node_ms(const cutis_pipeline* pipeline, int32_t index) {
+  return pipeline == nullptr ? 0 : pipeline->NodeMs(index);
+}

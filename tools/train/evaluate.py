@@ -21,6 +21,7 @@ import numpy as np
 import lesions
 import metrics
 import runtime
+import views
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREVALENCES = (0.01, 0.05, 0.20)
@@ -195,6 +196,8 @@ def report(name, evaluated):
                   *(", ".join(number(float(v)) for v in point["predictive"][f"{share:g}"]) for share in PREVALENCES)]
                  for point in evaluated["points"]]
         text += ["", "Dermoscopic images, thresholds as in the file, without refer:", "", markdown(head, lines)]
+    if "views" in evaluated:
+        text += ["", describe_views(evaluated["views"], evaluated["views"]["one"])]
     keys = ("images", "bcc", "auc", "sensitivity", "specificity", "found")
     text += ["", markdown(["", "", *keys], [[line["attribute"], line["value"], *(number(line.get(key)) for key in keys)]
                                             for line in evaluated["subgroups"]])]
@@ -243,6 +246,49 @@ def refusals(options, path, rows):
     return markdown(["kind", "", "refused"], lines)
 
 
+def without_limits(scores, point):
+    """The summary of one view, with what the limits refuse judged by its probability."""
+    refer = (scores.p >= point["refer_low"]) & (scores.p < point["refer_high"])
+    found = summary(scores)
+    found["refer"] = int(refer.sum())
+    found["missed_outside_refer"] = int((scores.positive & ~refer & (scores.p < point["threshold"])).sum())
+    return found
+
+
+def several_views(options, path, scores, points, rounds=2000):
+    """One view, as many of the eight as the file's limits ask for, and all of them, on the same images, through the C++ runtime."""
+    outputs = over_rows(options.library, path, scores.rows, options.threads, runtime.Model.view_outputs)
+    model = runtime.Model(options.library, path)
+    default = next(point for point in points if point.get("default"))
+    found = {}
+    try:
+        stopped, complete = ([model.judge_views(image, all_views) for image in outputs] for all_views in (False, True))
+        for name, judged in (("as many as needed", stopped), ("all", complete)):
+            p = np.array([result[1] for result in judged], np.float64)
+            interval = metrics.bootstrap(lambda i, p=p: metrics.auc(p[i], scores.positive[i]), len(scores), rounds, groups=scores.groups)
+            verdicts = np.array([result[0] for result in judged])
+            found[name] = {"auc": [metrics.auc(p, scores.positive), *interval], "mean_views": float(np.mean([result[2] for result in judged])),
+                           "ece": metrics.expected_calibration_error(p, scores.positive),
+                           "refer": int((verdicts == "refer").sum()),
+                           "missed_outside_refer": int((scores.positive & (verdicts == "not_bcc")).sum())}
+    finally:
+        model.close()
+    differ = sum(a[0] != b[0] for a, b in zip(stopped, complete))
+    return {"operating_point": default["name"], "sets": found, "images": len(scores),
+            "differ": [differ, *views.share_interval(differ, len(scores))]}
+
+
+def describe_views(evaluated, one):
+    """Markdown of several_views; `one` is the summary of the same images by one view, limits of images left out."""
+    keys = ("auc", "ece", "refer", "missed_outside_refer", "mean_views")
+    columns = {"one": {**one, "mean_views": 1.0}, **evaluated["sets"]}
+    lines = [[key.replace("_", " "), *(number(part.get(key)) for part in columns.values())] for key in keys]
+    count, low, high = evaluated["differ"]
+    return (f"Several views of each dermoscopic image (`cutis classify --tta 8`), at {evaluated['operating_point']}, limits of usable images "
+            f"left out; {count} of {evaluated['images']} decisions differ from that of all views (95 % interval of the share {100 * low:.2f} "
+            f"to {100 * high:.2f} %):\n\n" + markdown(["", *columns], lines))
+
+
 def write_scores(path, scores):
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -266,6 +312,9 @@ def evaluate(options, path, rows):
     found = {"file": os.path.basename(path), "bytes": os.path.getsize(path), "fold": options.fold, "limits": verdict.get("limits"),
              "sets": {name: summary(part) for name, part in sets.items()},
              "points": at_points(dermoscopic, points), "subgroups": subgroups(dermoscopic, default)}
+    if verdict.get("views") and default:
+        found["views"] = several_views(options, path, dermoscopic, points)
+        found["views"]["one"] = without_limits(dermoscopic, default)
     return scores, dermoscopic, found
 
 

@@ -5,8 +5,8 @@
 
 The folder is converted as it stands; the numbers are fitted to what that file computes and bear its output hash, without which
 cutis-convert leaves them out. Fitted are: slope and intercept of the BCC probability (Platt), thresholds for 90 % and 95 % sensitivity
-with bootstrap intervals over lesions, the refer band around each, and, for a network with the output "embedding", limits of usable
-images. Fold 9 is never looked at.
+with bootstrap intervals over lesions, the refer band around each, the same for the mean of several views with the limits that say
+when fewer are enough, and, for a network with the output "embedding", limits of usable images. Fold 9 is never looked at.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import metrics
 import quantise
 import runtime
 import usable
+import views
 
 POINTS = (("sensitivity_95", 0.95), ("sensitivity_90", 0.90))
 REFER_BELOW, REFER_ABOVE = 0.05, 0.03  # shares of the fitting set that the band takes on either side of the threshold
@@ -79,6 +80,13 @@ def fit(scores):
             "operating_points": points, "default_operating_point": POINTS[0][0]}
 
 
+def fit_views(options, file, rows):
+    """The same for the mean of several views, and when fewer than all of them are enough."""
+    outputs = np.stack(evaluate.over_rows(options.library, file, rows, options.threads, runtime.Model.view_outputs))
+    results = [{"p_bcc": np.nan, "logits": mean, "verdict": "none"} for mean in views.means(outputs)[:, -1]]
+    return views.fit_views(outputs, fit(evaluate.Scores(rows, results)), lesions.POSITIVE, POINTS[0][0])
+
+
 def features_of(options, file, rows):
     return np.stack(evaluate.over_rows(options.library, file, rows, options.threads, runtime.Model.features)).astype(np.float64)
 
@@ -126,6 +134,7 @@ def main():
         graph = json.loads((options.model / "graph.json").read_text(encoding="utf-8")) if (options.model / "graph.json").exists() else {}
         if "embedding" in graph.get("outputs", []):
             recipe["limits"] = fit_limits(options, file, everything, folder)
+        recipe["views"] = fit_views(options, file, rows)
         recipe["output_hash"] = output_hash(options, file)
     partial = path.with_suffix(".part")
     partial.write_text(quantise.json_text(recipe), encoding="utf-8")

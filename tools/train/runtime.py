@@ -5,6 +5,8 @@ import pathlib
 
 import numpy as np
 
+import views
+
 VERDICTS = ["none", "bcc", "not_bcc", "refer", "unusable"]
 
 
@@ -29,6 +31,16 @@ class _Result(ctypes.Structure):
                 ("probability_count", ctypes.c_size_t), ("verdict", ctypes.c_int), ("p_bcc", ctypes.c_float),
                 ("operating_point", ctypes.c_char_p), ("reasons", ctypes.c_uint32), ("decode_ms", ctypes.c_double),
                 ("preprocess_ms", ctypes.c_double), ("inference_ms", ctypes.c_double)]
+
+
+class _Findings(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("outputs", ctypes.c_void_p), ("output_count", ctypes.c_size_t),
+                ("views", ctypes.c_int32), ("features", ctypes.c_void_p), ("feature_count", ctypes.c_size_t)]
+
+
+class _JudgeOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("operating_point", ctypes.c_char_p), ("of_views", ctypes.c_int),
+                ("without_limits", ctypes.c_int)]
 
 
 class Model:
@@ -90,6 +102,41 @@ class Model:
         self._check(self.lib.cutis_session_get_pixel_features(self.session, 0, values.ctypes.data_as(ctypes.c_void_p),
                                                               ctypes.c_size_t(values.size), self.error, 1000))
         return np.concatenate([values, *(self.real_output(index) for index in range(1, len(self.outputs)))])
+
+    def view_outputs(self, path):
+        """The network's first output for each of the eight views of an image file, [views, labels] float32."""
+        data = pathlib.Path(path).read_bytes()
+        info = _TensorInfo(ctypes.sizeof(_TensorInfo))
+        self._check(self.lib.cutis_model_input(self.model, ctypes.byref(info)))
+        pixels, view = (np.empty((info.height, info.width, 3), np.uint8) for _ in range(2))
+        place = [array.ctypes.data_as(ctypes.c_void_p) for array in (pixels, view)]
+        bytes_of = ctypes.c_size_t(pixels.nbytes)
+        self._check(self.lib.cutis_session_set_image(self.session, 0, data, ctypes.c_size_t(len(data)), None, self.error, 1000))
+        self._check(self.lib.cutis_session_get_input_u8(self.session, 0, place[0], bytes_of, self.error, 1000))
+        outputs = []
+        for index in range(views.VIEWS):
+            self._check(self.lib.cutis_make_view(place[0], info.height, index, place[1], self.error, 1000))
+            self._check(self.lib.cutis_session_set_input_u8(self.session, 0, place[1], bytes_of, self.error, 1000))
+            self._check(self.lib.cutis_session_run(self.session, 1, self.error, 1000))
+            outputs.append(self.real_output())
+        return np.stack(outputs)
+
+    def judge_views(self, outputs, all_views=False, operating_point=None):
+        """The verdict on the mean of as many of the views' outputs as are needed, or of all: (verdict, p_bcc, views), without limits."""
+        outputs = np.ascontiguousarray(outputs, np.float32)
+        point = None if operating_point is None else operating_point.encode()
+        options = _JudgeOptions(ctypes.sizeof(_JudgeOptions), point, 1, 1)
+        for count in range(len(outputs) if all_views else 1, len(outputs) + 1):
+            findings = _Findings(ctypes.sizeof(_Findings), outputs.ctypes.data, count * outputs.shape[1], count, None, 0)
+            suffice = ctypes.c_int(0)
+            self._check(self.lib.cutis_model_views_suffice(self.model, ctypes.byref(findings), ctypes.byref(options),
+                                                           ctypes.byref(suffice), self.error, 1000))
+            if suffice.value:
+                break
+        result = _Result(ctypes.sizeof(_Result), None, 0)
+        self._check(self.lib.cutis_model_judge(self.model, ctypes.byref(findings), ctypes.byref(options), ctypes.byref(result), self.error,
+                                               1000))
+        return VERDICTS[result.verdict], result.p_bcc, count
 
     def classify(self, path, operating_point=None):
         """The verdict on an image file, as a dictionary; "logits" are the network's outputs before any calibration."""
