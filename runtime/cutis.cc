@@ -190,6 +190,9 @@ cutis_status cutis_model_describe(const cutis_model* handle, cutis_model_info* i
   }
   full.takes_images = model.preprocess() != nullptr && verdict != nullptr ? 1 : 0;
   full.file_bytes = model.file_bytes();
+  full.file_volume = model.file_identity().volume;
+  full.file_number = model.file_identity().number;
+  full.file_changed = model.file_identity().changed;
   full.weight_bytes = model.weight_bytes();
   full.memory_bytes = model.memory_bytes();
   return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;

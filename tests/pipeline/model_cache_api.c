@@ -92,6 +92,10 @@ static void TestHits(void) {
   cutis_model_cache* cache = Create(1 << 30, 8);
   const cutis_model* first = Get(cache, model_path);
   const cutis_model_info info = InfoOf(first);
+  struct stat file;
+  EXPECT(stat(model_path, &file) == 0 && info.file_volume == (uint64_t)file.st_dev &&
+         info.file_number == (uint64_t)file.st_ino);
+  EXPECT(info.file_changed == (uint64_t)file.st_mtim.tv_sec * 1000000000u + (uint64_t)file.st_mtim.tv_nsec);
   cutis_model_cache_statistics now = Describe(cache);
   EXPECT(now.hits == 0 && now.misses == 1 && now.open_models == 1 && now.used_models == 1);
   EXPECT(now.mapped_bytes == info.file_bytes && now.heap_bytes == info.memory_bytes);
