@@ -115,8 +115,8 @@ typedef struct cutis_model_info {
   uint8_t output_hash[32]; /* of the network that calibration and operating points were fitted with, and this one's: cutis bench
                               measures it again */
   int32_t has_limits;      /* 1: images outside the model's limits are CUTIS_VERDICT_UNUSABLE, see cutis_model_limits */
-  /* Which file was opened, as the system knows it: device, inode, nanoseconds when it was last written to; on Windows serial number
-   * of the volume, index, and units of 100 ns. Zeros for a model in memory. */
+  /* Which file was opened, as the system knows it: device, inode, and when it was last written to in nanoseconds; on Windows
+   * serial number of the volume, index, and units of 100 ns. Zeros for a model in memory. */
   uint64_t file_volume, file_number, file_changed;
 } cutis_model_info;
 
