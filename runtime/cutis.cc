@@ -191,6 +191,9 @@ cutis_status cutis_model_describe(const cutis_model* handle, cutis_model_info* i
   }
   full.takes_images = model.preprocess() != nullptr && verdict != nullptr ? 1 : 0;
   full.file_bytes = model.file_bytes();
+  full.file_volume = model.file_identity().volume;
+  full.file_number = model.file_identity().number;
+  full.file_changed = model.file_identity().changed;
   full.weight_bytes = model.weight_bytes();
   full.memory_bytes = model.memory_bytes();
   return WriteStruct(full, info) ? CUTIS_OK : CUTIS_ERROR_USAGE;
@@ -377,6 +380,12 @@ cutis_status cutis_session_set_image(cutis_session* session, int32_t image, cons
     return Report(Status::Error(Code::kUsage, "struct_size of the times is not set"), error, error_size);
   }
   return CUTIS_OK;
+}
+
+cutis_status cutis_session_set_pixels(cutis_session* session, int32_t image, const uint8_t* pixels, size_t bytes, char* error,
+                                      size_t error_size) {
+  if (session == nullptr) return Report(NullArgument("session"), error, error_size);
+  return Report(ToSession(session)->SetInputPixels(image, pixels, bytes), error, error_size);
 }
 
 cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point, cutis_result* result,

@@ -115,6 +115,9 @@ typedef struct cutis_model_info {
   uint8_t output_hash[32]; /* of the network that calibration and operating points were fitted with, and this one's: cutis bench
                               measures it again */
   int32_t has_limits;      /* 1: images outside the model's limits are CUTIS_VERDICT_UNUSABLE, see cutis_model_limits */
+  /* Which file was opened, as the system knows it: device, inode, and when it was last written to in nanoseconds; on Windows
+   * serial number of the volume, index, and units of 100 ns. Zeros for a model in memory. */
+  uint64_t file_volume, file_number, file_changed;
 } cutis_model_info;
 
 CUTIS_API cutis_status cutis_model_describe(const cutis_model* model, cutis_model_info* info);
@@ -242,9 +245,9 @@ CUTIS_API const void* cutis_session_output(const cutis_session* session, int32_t
 CUTIS_API cutis_status cutis_session_get_node_times(const cutis_session* session, uint64_t* nanoseconds, size_t count,
                                                     char* error, size_t error_size);
 
-/* Features of the pixels that the network has been given for an image (all inputs but cutis_session_set_input_f32): sharpness,
- * contrasts, exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES. CUTIS_ERROR_USAGE where none were made: for
- * a model without limits, unless the session's options ask for them. */
+/* Features of the pixels that the network has been given for an image by cutis_session_classify, cutis_session_set_image or
+ * cutis_session_set_pixels: sharpness, contrasts, exposure, colours. `count` must be their number, CUTIS_PIXEL_FEATURES.
+ * CUTIS_ERROR_USAGE where none were made: for a model without limits, unless the session's options ask for them. */
 #define CUTIS_PIXEL_FEATURES 12
 CUTIS_API cutis_status cutis_session_get_pixel_features(const cutis_session* session, int32_t image, float* values,
                                                         size_t count, char* error, size_t error_size);
@@ -292,8 +295,12 @@ typedef struct cutis_image_times {
  * refused leaves its place without an input that was set: run only as many as are there. */
 CUTIS_API cutis_status cutis_session_set_image(cutis_session* session, int32_t image, const void* encoded, size_t size,
                                                cutis_image_times* times, char* error, size_t error_size);
+/* The same for an image that the caller has decoded and preprocessed as the model's recipe says: as cutis_session_set_input_u8,
+ * but the pixels count as those of an image, so that the model's limits can look at them. */
+CUTIS_API cutis_status cutis_session_set_pixels(cutis_session* session, int32_t image, const uint8_t* pixels, size_t bytes,
+                                                char* error, size_t error_size);
 /* After a run and before the next input is set. The times in `result` are 0. CUTIS_ERROR_USAGE for a model with limits where
- * the input was given as real values, of which nobody knows the pixels. */
+ * the input was given by cutis_session_set_input_u8 or _f32. */
 CUTIS_API cutis_status cutis_session_judge(const cutis_session* session, int32_t image, const char* operating_point,
                                            cutis_result* result, char* error, size_t error_size);
 

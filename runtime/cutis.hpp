@@ -177,6 +177,11 @@ class Session {
     return Error::Of(
         [&](char* text, size_t size) { return cutis_session_set_image(handle_, image, encoded, bytes, times, text, size); });
   }
+  // Instead of SetImage: pixels that were preprocessed already.
+  Error SetPixels(int32_t image, const uint8_t* pixels, size_t bytes) {
+    return Error::Of(
+        [&](char* text, size_t size) { return cutis_session_set_pixels(handle_, image, pixels, bytes, text, size); });
+  }
   Error Judge(int32_t image, cutis_result* result, const char* operating_point = nullptr) const {
     return Error::Of(
         [&](char* text, size_t size) { return cutis_session_judge(handle_, image, operating_point, result, text, size); });

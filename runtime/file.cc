@@ -3,14 +3,12 @@
 #include <cstring>
 
 #include "runtime/content_hash.h"
-#include "runtime/system_file.h"
 
 namespace cutis {
 
 std::unique_ptr<uint8_t[], AlignedDeleter> AllocateAligned(size_t bytes) {
   if (bytes == 0 || bytes > SIZE_MAX / 2) return nullptr;
-  return std::unique_ptr<uint8_t[], AlignedDeleter>(
-      static_cast<uint8_t*>(TakeAligned(kAlignment, RoundUp(bytes, kAlignment))));
+  return std::unique_ptr<uint8_t[], AlignedDeleter>(static_cast<uint8_t*>(TakeAligned(kAlignment, RoundUp(bytes, kAlignment))));
 }
 
 FileBytes::~FileBytes() {
@@ -20,6 +18,7 @@ FileBytes::~FileBytes() {
 Status FileBytes::Open(const char* path, bool copy) {
   SystemFile file;
   CUTIS_TRY(file.Open(path));
+  identity_ = file.identity();
   CUTIS_TRY(CheckFileSize(file.size()));
   const size_t size = static_cast<size_t>(file.size());
   if (copy) {

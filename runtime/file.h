@@ -11,6 +11,7 @@
 #include "ops/status.h"
 #include "runtime/header.h"
 #include "runtime/memory.h"
+#include "runtime/system_file.h"
 
 namespace cutis {
 
@@ -32,6 +33,8 @@ class FileBytes {
 
   const FileHeader& header() const { return header_; }
   size_t size() const { return size_; }
+  // Of the file that was opened; zeros for bytes in memory.
+  const FileIdentity& identity() const { return identity_; }
   // The FlatBuffer, in memory that nobody else can write: what was hashed is what is parsed.
   std::span<const uint8_t> graph() const { return {graph_, static_cast<size_t>(header_.graph_bytes)}; }
   std::span<const uint8_t> segment() const;
@@ -43,6 +46,7 @@ class FileBytes {
  private:
   const uint8_t* bytes_ = nullptr;
   size_t size_ = 0;
+  FileIdentity identity_;
   const void* mapping_ = nullptr;
   std::unique_ptr<uint8_t[], AlignedDeleter> copy_;
   std::unique_ptr<uint8_t[], AlignedDeleter> graph_copy_;

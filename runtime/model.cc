@@ -88,6 +88,7 @@ const DeviceLimits* Model::device() const { return impl_->data.has_device ? &imp
 const SelfTestHashes* Model::self_test() const { return impl_->data.has_self_test ? &impl_->data.self_test : nullptr; }
 std::span<const uint8_t, 32> Model::sha256() const { return std::span<const uint8_t, 32>(impl_->file.header().sha256, 32); }
 uint32_t Model::format_version() const { return impl_->file.header().version; }
+const FileIdentity& Model::file_identity() const { return impl_->file.identity(); }
 uint64_t Model::file_bytes() const { return impl_->file.size(); }
 uint64_t Model::weight_bytes() const { return impl_->file.header().segment_bytes; }
 uint64_t Model::memory_bytes() const {

@@ -59,6 +59,7 @@ struct ModelExplanation {
   uint64_t activation_bytes = 0;
 };
 
+struct FileIdentity;    // runtime/system_file.h
 struct SelfTestHashes;  // runtime/self_test.h
 
 // Immutable; any number of threads may use one at a time. Everything that steers control or addresses lies in memory of its
@@ -97,8 +98,9 @@ class Model : public FromMalloc {
   std::span<const uint8_t, 32> sha256() const;  // the one in the header
   uint32_t format_version() const;
   uint64_t file_bytes() const;
-  uint64_t weight_bytes() const;  // the segment
-  uint64_t memory_bytes() const;  // heap taken by this object, copy included
+  const FileIdentity& file_identity() const;  // zeros for bytes in memory
+  uint64_t weight_bytes() const;              // the segment
+  uint64_t memory_bytes() const;              // heap taken by this object, copy included
   CpuFeatures cpu() const;
 
  private:

@@ -351,7 +351,7 @@ Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
                          info.shape.width, info.shape.channels);
   }
   const size_t count = Pixels(info.shape) * static_cast<size_t>(info.images);
-  impl_->LookAt(image, pixels, 3);
+  impl_->ForgetFeatures(image);
   const FloatEnvironment environment;
   const size_t channels = static_cast<size_t>(info.shape.channels);
   std::byte* data = impl_->Data(impl_->model->input(), image);
@@ -368,6 +368,12 @@ Status Session::SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes) {
                                     : info.scale * (byte - static_cast<float>(info.zero_point));
     }
   }
+  return {};
+}
+
+Status Session::SetInputPixels(int32_t image, const uint8_t* pixels, size_t bytes) {
+  CUTIS_TRY(SetInputU8(image, pixels, bytes));
+  impl_->LookAt(image, pixels, 3);
   return {};
 }
 
@@ -411,7 +417,7 @@ Status Session::SetInputImage(int32_t image, const Image& picture) {
   const std::unique_ptr<uint8_t[], AlignedDeleter> pixels = AllocateAligned(bytes);
   if (pixels == nullptr) return Status::Error(Code::kNoMemory, "out of memory: no %zu bytes for the preprocessed image", bytes);
   CUTIS_TRY(PreprocessImage(*recipe, picture, model.cpu(), shape.width, shape.height, 3, pixels.get()));
-  return SetInputU8(image, pixels.get(), bytes);
+  return SetInputPixels(image, pixels.get(), bytes);
 }
 
 Status Session::SetInputF32(int32_t index, int32_t image, const float* values, size_t count) {
@@ -477,7 +483,7 @@ Status Session::GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures>
   if (impl_->features.empty() || !impl_->features[static_cast<size_t>(image)].known) {
     return Status::Error(Code::kUsage, "no features of the pixels of image %d: %s", image,
                          impl_->features.empty() ? "the session was not created to make them, and the model has no limits"
-                                                 : "its input was not set from pixels");
+                                                 : "its input was not set from an image");
   }
   const ImageFeatures& found = impl_->features[static_cast<size_t>(image)];
   std::memcpy(features.data(), found.values, sizeof found.values);

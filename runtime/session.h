@@ -52,6 +52,8 @@ class Session : public FromMalloc {
 
   // Tight NHWC pixels (3 bytes a pixel for RGB) into image i. For a float32 network (byte - mean) / std is taken by the recipe.
   Status SetInputU8(int32_t image, const uint8_t* pixels, size_t bytes);
+  // The same for pixels that the recipe's steps have made of an image: with the features of them, where the session makes any.
+  Status SetInputPixels(int32_t image, const uint8_t* pixels, size_t bytes);
   // What the recipe's steps make of a decoded image, into image i: straight into the place of a uint8 network's input, by way
   // of tight pixels for a float32 network. kUsage without a recipe.
   Status SetInputImage(int32_t image, const Image& picture);
@@ -72,8 +74,8 @@ class Session : public FromMalloc {
   // The same as real values, tight; `count` must be the number of elements.
   Status GetOutputF32(int32_t index, int32_t image, float* values, size_t count) const;
 
-  // The features of the pixels (runtime/pixel_features.h) that SetInputImage or SetInputU8 made for image i; a model without
-  // limits has none unless the session was created to. kUsage where there are none, or an input of real values was set since.
+  // The features of the pixels (runtime/pixel_features.h) that SetInputImage or SetInputPixels made for image i; a model
+  // without limits has none unless the session was created to. kUsage where there are none, or another input was set since.
   Status GetPixelFeatures(int32_t image, std::span<float, kPixelFeatures> features) const;
 
   // After Run: what each cell of the last feature map adds to a label of image i (runtime/explain.h), row by row; label -1 is

@@ -10,6 +10,12 @@
 
 namespace cutis {
 
+// Which file it is, and as of when: what a path leads to may change under one who looks twice.
+struct FileIdentity {
+  uint64_t volume = 0, number = 0;  // device and inode; on Windows serial number of the volume and index
+  uint64_t changed = 0;             // when it was last written to: nanoseconds; on Windows units of 100
+};
+
 // A regular file that is read. Paths are UTF-8 on Windows; elsewhere they are the bytes that the system knows.
 class SystemFile {
  public:
@@ -22,6 +28,7 @@ class SystemFile {
   Status Open(const char* path);
   // When it was opened.
   uint64_t size() const { return size_; }
+  const FileIdentity& identity() const { return identity_; }
   // The first `size` bytes, copied.
   Status ReadAll(uint8_t* bytes, size_t size);
   // The first `size` bytes in memory that cannot be written through; outlives this object until Unmap.
@@ -31,6 +38,7 @@ class SystemFile {
  private:
   intptr_t handle_ = -1;  // a descriptor, or a HANDLE of Windows, whose INVALID_HANDLE_VALUE is -1 too
   uint64_t size_ = 0;
+  FileIdentity identity_;
 };
 
 // A stream that reads the bytes of a file as they are; null, and errno, where it cannot be opened. No child process gets it.

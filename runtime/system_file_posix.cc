@@ -25,6 +25,9 @@ Status SystemFile::Open(const char* path) {
   if (::fstat(file, &info) != 0) return Status::Error(Code::kIo, "cannot be examined: %s", std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return Status::Error(Code::kBadInput, "not a regular file");
   size_ = static_cast<uint64_t>(info.st_size);
+  identity_.volume = static_cast<uint64_t>(info.st_dev);
+  identity_.number = static_cast<uint64_t>(info.st_ino);
+  identity_.changed = static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(info.st_mtim.tv_nsec);
   return {};
 }
 

@@ -40,6 +40,8 @@ class LastError {
   char text_[4 * 128];  // a character of 16 bits takes up to three bytes
 };
 
+uint64_t Join(DWORD high, DWORD low) { return (static_cast<uint64_t>(high) << 32) | low; }
+
 HANDLE HandleOf(intptr_t handle) { return reinterpret_cast<HANDLE>(handle); }
 
 }  // namespace
@@ -65,7 +67,10 @@ Status SystemFile::Open(const char* path) {
   BY_HANDLE_FILE_INFORMATION info;
   if (!GetFileInformationByHandle(file, &info)) return Status::Error(Code::kIo, "cannot be examined: %s", LastError().text());
   if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return Status::Error(Code::kBadInput, "not a regular file");
-  size_ = (static_cast<uint64_t>(info.nFileSizeHigh) << 32) | info.nFileSizeLow;
+  size_ = Join(info.nFileSizeHigh, info.nFileSizeLow);
+  identity_.volume = info.dwVolumeSerialNumber;
+  identity_.number = Join(info.nFileIndexHigh, info.nFileIndexLow);
+  identity_.changed = Join(info.ftLastWriteTime.dwHighDateTime, info.ftLastWriteTime.dwLowDateTime);
   return {};
 }
 

@@ -1,5 +1,6 @@
 // The C++ interface of pipeline and model cache, by a program that knows nothing else. Usage: pipeline_cpp_api small_u8.cutis
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <stdexcept>
@@ -86,6 +87,36 @@ static void TestRuns(const cutis_api::ModelView& model) {
   EXPECT(seen == std::vector<std::string>(paths.begin(), paths.begin() + 2));
 }
 
+// The second time all comes from the cache, and the metrics say so.
+static void TestDataCache(const cutis_api::ModelView& model) {
+  char folder[] = "/tmp/cutis_pipeline_cpp_XXXXXX";
+  EXPECT(mkdtemp(folder) != nullptr);
+  cutis_api::DataCache cache;
+  EXPECT(!cache && cache.Describe().stored == 0);
+  EXPECT(cache.Open("/nonexistent/above", 1 << 20) && !cache);
+  EXPECT(!cache.Open(folder, 1 << 20) && cache);
+  {
+    cutis_pipeline_options options = CUTIS_PIPELINE_OPTIONS_INIT;
+    options.cache = cache.get();
+    Pipeline pipeline;
+    EXPECT(pipeline.Metrics().images == 0 && pipeline.batch() == 0);
+    EXPECT(!pipeline.Create(model, &options) && pipeline.batch() == 1 && pipeline.NodeMs(0) == 0);
+    const std::span<const uint8_t> files[] = {std::span<const uint8_t>(kPng)};
+    int cached = 0;
+    for (int i = 0; i < 2; ++i) {
+      EXPECT(!pipeline.Run(std::span<const std::span<const uint8_t>>(files), [&cached](const Outcome& outcome) {
+        EXPECT(outcome.ok() && outcome.views() == 1);
+        cached += outcome.cached() ? 1 : 0;
+        return true;
+      }));
+    }
+    EXPECT(cached == 1 && pipeline.Metrics().images == 2 && pipeline.Metrics().cached == 1);
+    EXPECT(cache.Describe().stored == 1 && cache.Describe().hits == 1);
+  }
+  cache = cutis_api::DataCache();
+  EXPECT(std::system((std::string("rm -rf ") + folder).c_str()) == 0);
+}
+
 // What source or sink throw comes out of the run, once every thread of it has come to rest.
 static void TestThrown(const cutis_api::ModelView& model) {
   cutis_pipeline_options options = CUTIS_PIPELINE_OPTIONS_INIT;
@@ -121,6 +152,7 @@ int main(int argc, char** argv) {
   if (Error error = model.Open(argv[1])) return std::fprintf(stderr, "%s\n", error.text()), 2;
   TestCache(argv[1]);
   TestRuns(model);
+  TestDataCache(model);
   TestThrown(model);
   if (failures != 0) std::fprintf(stderr, "%d failed\n", failures);
   return failures != 0;

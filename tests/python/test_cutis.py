@@ -260,6 +260,26 @@ def test_a_model_is_opened_once_and_anew_when_it_was_replaced(tmp_path):
     assert cutis.get_model_cache_statistics()["open_models"] == 0
 
 
+def test_a_model_depends_on_its_tuning(tmp_path):
+    path, tuning = SMALL / "small_u8.cutis", tmp_path / "tuning"
+    subprocess.run([os.environ["CUTIS"], "bench", path, "--runs", "1", "--threads", "1", "--autotune", "--tune-file", tuning],
+                   stdout=subprocess.DEVNULL, check=True)
+    tuned = cutis.load_model(path, tune_file=tuning)
+    before = cutis.get_model_cache_statistics()
+    models = [cutis.load_model(path, tune_file=os.fsencode(tuning)), cutis.load_model(path)]
+    now = cutis.get_model_cache_statistics()
+    assert (now["hits"] - before["hits"], now["misses"] - before["misses"], now["used_models"]) == (1, 1, 2)
+    shutil.copy(tuning, tmp_path / "new")
+    os.replace(tmp_path / "new", tuning)
+    models.append(cutis.load_model(path, tune_file=tuning))
+    assert cutis.get_model_cache_statistics()["used_models"] == 3
+    images = drawn(3, *tuned.input_shape)
+    assert all(np.array_equal(model.run(images), tuned.run(images)) for model in models)
+    tuning.write_text("no tuning")
+    with pytest.raises((cutis.Error, ValueError), match="tuning"):
+        cutis.load_model(path, tune_file=tuning)
+
+
 def test_what_is_said_of_a_model():
     inspected = inspect(MODEL)
     model = cutis.load_model(MODEL)

@@ -224,6 +224,15 @@ static void TestUnusable(const cutis_model* model, int limited) {
   EXPECT(cutis_session_get_pixel_features(NULL, 0, features, CUTIS_PIXEL_FEATURES, error, sizeof error) == CUTIS_ERROR_USAGE);
   const cutis_status status = cutis_session_get_pixel_features(session, 0, features, CUTIS_PIXEL_FEATURES, error, sizeof error);
   EXPECT(status == (limited ? CUTIS_OK : CUTIS_ERROR_USAGE));
+  uint8_t pixels[12 * 12 * 3];
+  memset(pixels, limited ? 9 : 120, sizeof pixels); /* too dark, where somebody looks */
+  EXPECT(cutis_session_set_pixels(session, 0, pixels, sizeof pixels - 1, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_set_pixels(NULL, 0, pixels, sizeof pixels, error, sizeof error) == CUTIS_ERROR_USAGE);
+  EXPECT(cutis_session_set_pixels(session, 0, pixels, sizeof pixels, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_session_run(session, 1, error, sizeof error) == CUTIS_OK);
+  cutis_result dark = CUTIS_RESULT_INIT;
+  EXPECT(cutis_session_judge(session, 0, NULL, &dark, error, sizeof error) == CUTIS_OK);
+  EXPECT((dark.verdict == CUTIS_VERDICT_UNUSABLE) == limited);
   if (limited) {
     const int outside = features[4] < 30 || features[4] > 220; /* luminance */
     EXPECT((result.verdict == CUTIS_VERDICT_UNUSABLE) == outside);

@@ -195,7 +195,8 @@ TEST_CASE("pixels that are given as they are have the same features, and the sam
       Judgement judgements[2];
       REQUIRE(PreprocessImage(*o.model->preprocess(), picture, o.model->cpu(), width, height, 3, pixels.data()).ok());
       for (const bool whole : {true, false}) {
-        REQUIRE((whole ? o.session->SetInputImage(0, picture) : o.session->SetInputU8(0, pixels.data(), pixels.size())).ok());
+        REQUIRE(
+            (whole ? o.session->SetInputImage(0, picture) : o.session->SetInputPixels(0, pixels.data(), pixels.size())).ok());
         REQUIRE(o.session->GetPixelFeatures(0, features[whole]).ok());
         REQUIRE(o.session->Run(1).ok());
         const Result<Judgement> judged = JudgeImage(*o.session, 0, nullptr, probabilities);
@@ -207,14 +208,16 @@ TEST_CASE("pixels that are given as they are have the same features, and the sam
       CHECK(judgements[0].reasons == judgements[1].reasons);
       CHECK(judgements[0].p_bcc == judgements[1].p_bcc);
     }
-    const std::vector<float> values(pixels.size());
-    REQUIRE(o.session->SetInputF32(0, values.data(), values.size()).ok());
+    // What is no image has none of them.
+    REQUIRE(o.session->SetInputU8(0, pixels.data(), pixels.size()).ok());
     REQUIRE(o.session->Run(1).ok());
     CHECK(JudgeImage(*o.session, 0, nullptr, probabilities).status().code() == Code::kUsage);
+    CHECK(o.session->SetInputPixels(0, pixels.data(), pixels.size() - 1).code() == Code::kUsage);
+    CHECK(o.session->SetInputPixels(1, pixels.data(), pixels.size()).code() == Code::kUsage);
   }
 }
 
-TEST_CASE("features are there only for pixels, and where somebody looks at them") {
+TEST_CASE("features are there only for images, and where somebody looks at them") {
   float features[kPixelFeatures];
   const Image picture = Picture(20);
   const Opened plain = Open(test::SmallU8Model());
@@ -229,6 +232,11 @@ TEST_CASE("features are there only for pixels, and where somebody looks at them"
   CHECK(asked.session->GetPixelFeatures(1, features).code() == Code::kUsage);
   REQUIRE(asked.session->Run(1).ok());
   CHECK(asked.session->GetPixelFeatures(0, features).ok());  // the pixels are used up, what they said is not
+  const std::vector<uint8_t> pixels(12 * 12 * 3);
+  REQUIRE(asked.session->SetInputU8(0, pixels.data(), pixels.size()).ok());
+  CHECK(asked.session->GetPixelFeatures(0, features).code() == Code::kUsage);
+  REQUIRE(asked.session->SetInputPixels(0, pixels.data(), pixels.size()).ok());
+  CHECK(asked.session->GetPixelFeatures(0, features).ok());
   const std::vector<float> values(12 * 12 * 3);
   REQUIRE(asked.session->SetInputF32(0, values.data(), values.size()).ok());
   CHECK(asked.session->GetPixelFeatures(0, features).code() == Code::kUsage);

@@ -1,5 +1,5 @@
-// The pipeline and the model cache for C++20 and later: handles that free themselves over cutis_pipeline.h and
-// cutis_model_cache.h, with those of cutis.hpp. Header-only.
+// The pipeline and its caches for C++20 and later: handles that free themselves over cutis_pipeline.h, cutis_model_cache.h and
+// cutis_data_cache.h, with those of cutis.hpp. Header-only.
 //
 //   cutis_api::ModelCache cache;
 //   cutis_api::CachedModel model;
@@ -25,6 +25,7 @@
 #include <utility>
 
 #include "cutis.hpp"
+#include "cutis_data_cache.h"
 #include "cutis_model_cache.h"
 #include "cutis_pipeline.h"
 
@@ -90,6 +91,38 @@ class ModelCache {
   cutis_model_cache* handle_ = nullptr;
 };
 
+// A movable owner of a cutis_data_cache, for cutis_pipeline_options.cache; all pipelines that use it are gone before it.
+class DataCache {
+ public:
+  DataCache() = default;
+  ~DataCache() { cutis_data_cache_close(handle_); }
+  DataCache(DataCache&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  DataCache& operator=(DataCache&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+
+  // Replaces what was open before.
+  Error Open(const char* path, uint64_t bytes) {
+    cutis_data_cache* handle = nullptr;
+    Error error = Error::Of([&](char* text, size_t size) { return cutis_data_cache_open(path, bytes, &handle, text, size); });
+    if (!error) cutis_data_cache_close(std::exchange(handle_, handle));
+    return error;
+  }
+  explicit operator bool() const { return handle_ != nullptr; }
+  cutis_data_cache* get() { return handle_; }
+  // All of it is zero while nothing is open.
+  cutis_data_cache_statistics Describe() const {
+    cutis_data_cache_statistics statistics = {};
+    statistics.struct_size = sizeof statistics;
+    (void)cutis_data_cache_get_statistics(handle_, &statistics);
+    return statistics;
+  }
+
+ private:
+  cutis_data_cache* handle_ = nullptr;
+};
+
 // What became of an image, for the time of the call that it is given to.
 class Outcome {
  public:
@@ -104,6 +137,8 @@ class Outcome {
   std::string_view error() const { return outcome_.error != nullptr ? outcome_.error : std::string_view(); }
   // These are there for CUTIS_OK alone.
   const cutis_result& result() const { return outcome_.result; }
+  int32_t views() const { return outcome_.views; }
+  bool cached() const { return outcome_.cached != 0; }
   std::span<const float> probabilities() const { return {outcome_.result.probabilities, outcome_.result.probability_count}; }
 
   const cutis_pipeline_outcome& get() const { return outcome_; }
@@ -133,6 +168,15 @@ class Pipeline {
   }
   explicit operator bool() const { return handle_ != nullptr; }
   int32_t window() const { return cutis_pipeline_window(handle_); }
+  int32_t batch() const { return cutis_pipeline_batch(handle_); }
+  // All of it is zero before Create.
+  cutis_pipeline_metrics Metrics() const {
+    cutis_pipeline_metrics metrics = {};
+    metrics.struct_size = sizeof metrics;
+    (void)cutis_pipeline_get_metrics(handle_, &metrics);
+    return metrics;
+  }
+  double NodeMs(int32_t index) const { return cutis_pipeline_node_ms(handle_, index); }
 
   // `source(image)` sets the next image, a cutis_pipeline_image, and returns true; false: there are no more. `sink(outcome)`
   // takes an Outcome, in the order of the images; false stops the run. They are called as in cutis_pipeline_run. What one of

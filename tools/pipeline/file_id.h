@@ -1,5 +1,5 @@
-// Which file a path leads to, and whether it is still as it was. One implementation a system: file_id_posix.cc,
-// file_id_windows.cc.
+// Which file a path leads to, in the words of cutis_model_info, and whether it is still as it was. One implementation a system:
+// file_id_posix.cc, file_id_windows.cc.
 #ifndef CUTIS_TOOLS_PIPELINE_FILE_ID_H_
 #define CUTIS_TOOLS_PIPELINE_FILE_ID_H_
 
@@ -10,7 +10,7 @@ namespace cutis::pipeline {
 struct FileId {
   uint64_t volume = 0, number = 0;
   uint64_t size = 0;
-  uint64_t changed = 0;  // when it was last written to, in the system's finest unit
+  uint64_t changed = 0;  // when it was last written to
   bool operator==(const FileId&) const = default;
 };
 

@@ -9,6 +9,7 @@
 #include <new>
 #include <string>
 
+#include "tools/pipeline/c_structs.h"
 #include "tools/pipeline/cutis_model_cache.h"
 #include "tools/pipeline/file_id.h"
 
@@ -144,9 +145,11 @@ void cutis_model_cache::Open(const std::shared_ptr<Entry>& entry, const char* pa
   info.struct_size = sizeof info;
   if (made.status == CUTIS_OK) made.status = cutis_model_describe(made.model, &info);
   Entry::State state = made.status == CUTIS_OK ? Entry::State::kOpen : Entry::State::kFailed;
-  // The path is looked up twice: what was opened is the file that was examined only if it leads there still.
-  Files after;
-  if (!Identify(path, options, &after) || after != made.files) state = Entry::State::kReplaced;
+  // The path is looked up twice, and may have led to another file each time.
+  Files found = made.files;
+  if (made.model != nullptr) found.model = {info.file_volume, info.file_number, info.file_bytes, info.file_changed};
+  if (made.manner.tuned) (void)IdentifyFile(options.tune_file, &found.tuning);
+  if (found != made.files) state = Entry::State::kReplaced;
 
   Entries closed;
   const std::lock_guard lock(mutex_);
@@ -317,11 +320,6 @@ void cutis_model_cache_clear(cutis_model_cache* cache) {
 
 cutis_status cutis_model_cache_describe(cutis_model_cache* cache, cutis_model_cache_statistics* statistics) {
   if (cache == nullptr || statistics == nullptr || statistics->struct_size < sizeof(size_t)) return CUTIS_ERROR_USAGE;
-  const cutis_model_cache_statistics full = cache->Describe();
-  // A caller that is older gets what it knows, one that is newer zeros for the rest.
-  const size_t size = statistics->struct_size, known = std::min(size, sizeof full);
-  std::memcpy(reinterpret_cast<char*>(statistics) + sizeof(size_t), reinterpret_cast<const char*>(&full) + sizeof(size_t),
-              known - sizeof(size_t));
-  std::memset(reinterpret_cast<char*>(statistics) + known, 0, size - known);
+  cutis::pipeline::GiveStruct(cache->Describe(), statistics);
   return CUTIS_OK;
 }

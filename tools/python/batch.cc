@@ -168,6 +168,10 @@ class Images {
   Error Set(Session& session, int32_t place, size_t image) const {
     return session.SetInput(place, values_ + image * each_, each_);
   }
+  // The same as the pixels of an image, which limits look at.
+  Error SetPixels(Session& session, int32_t place, size_t image) const {
+    return session.SetPixels(place, values_ + image * each_, each_);
+  }
 
  private:
   py::array_t<T, py::array::c_style> array_;
@@ -237,7 +241,7 @@ py::list JudgePixels(const Model& model, const py::array& images, const char* op
   if (!model.info().takes_images) throw py::value_error("this model says nothing about images or verdicts: use run()");
   const Images<uint8_t> pixels(model, images);
   std::vector<Judged> judged(pixels.count());
-  const auto set = [&](Session& session, int32_t place, size_t image) { return pixels.Set(session, place, image); };
+  const auto set = [&](Session& session, int32_t place, size_t image) { return pixels.SetPixels(session, place, image); };
   const auto take = [&](Session& session, int32_t place, size_t image, double ms) {
     Judged& now = judged[image];
     now.probabilities.resize(static_cast<size_t>(model.info().label_count));
