@@ -105,7 +105,7 @@ Result<Baseline> ReadBaseline(const std::string& path) {
   if (const cutis_status status = pipeline::ReadFile(path.c_str(), kMostBytes, &bytes, &error); status != CUTIS_OK) {
     return Status::Error(static_cast<Code>(status), "--baseline %s: %s", path.c_str(), error.c_str());
   }
-  const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  const Json json = Json::parse(std::string(bytes.begin(), bytes.end()), nullptr, false);
   const std::string schema = json.is_object() ? TextOf(json, "schema") : "";
   Baseline baseline;
   Status status =

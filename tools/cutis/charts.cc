@@ -134,7 +134,10 @@ struct LogAxis {
   std::vector<double> Ticks() const {
     std::vector<double> ticks;
     const bool many = most / least > 3000;
-    for (double decade = std::pow(10, std::floor(std::log10(least))); decade <= most; decade *= 10) {
+    double decade = 1;
+    while (decade > least) decade /= 10;
+    while (decade * 10 <= least) decade *= 10;
+    for (; decade <= most; decade *= 10) {
       for (const double digit : {1.0, 2.0, 5.0}) {
         if ((digit == 1 || !many) && decade * digit >= least && decade * digit <= most) ticks.push_back(decade * digit);
       }

@@ -1,8 +1,7 @@
 #include "tools/cutis/report.h"
 
 #include <algorithm>
-#include <cmath>
-#include <ctime>
+#include <chrono>
 
 #include "tools/cutis/charts.h"
 #include "tools/page/page.h"
@@ -88,12 +87,20 @@ std::string Tiles(const Page& page) {
   return html + "</div>\n";
 }
 
+// Not by strftime(), which brings time zones and languages into a static program.
+std::string Now() {
+  const auto now = std::chrono::floor<std::chrono::minutes>(std::chrono::system_clock::now());
+  const auto day = std::chrono::floor<std::chrono::days>(now);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(now - day);
+  return Format("%d-%02u-%02u %02d:%02d UTC", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                static_cast<int>(time.minutes().count()));
+}
+
 std::string MeasuredHtml(const Page& page) {
   const Model& model = page.model;
   const BenchOptions& options = page.options;
-  const std::time_t now = std::time(nullptr);
-  char date[64] = "";
-  if (const std::tm* utc = std::gmtime(&now)) std::strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", utc);
   const std::string cpu = CpuName(), made_by = model.provenance().converter;
   const std::string system = SystemName();
   return "<h2>What was measured</h2>\n<div class=\"scroll\"><table>\n" +
@@ -105,7 +112,7 @@ std::string MeasuredHtml(const Page& page) {
          Row("runs", Format("%d of %d image%s each, %d thread%s, generated inputs", options.runs, options.batch,
                             options.batch == 1 ? "" : "s", options.threads, options.threads == 1 ? "" : "s")) +
          Row("versions", "Cutis " CUTIS_VERSION ", model made by " + Escape(made_by.empty() ? "not stated" : made_by, 200)) +
-         Row("system", Escape(system.empty() ? "not stated" : system)) + Row("when", date) + "</table></div>\n";
+         Row("system", Escape(system.empty() ? "not stated" : system)) + Row("when", Now()) + "</table></div>\n";
 }
 
 // -- before and after -----------------------------------------------------------------------------
