@@ -120,7 +120,8 @@ class Classify(CliTest):
         self.assertEqual([line["file"] for line in lines], SAMPLES)
         header = pathlib.Path(MODEL).read_bytes()[:64]
         for line in lines:
-            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "bcc_share", "operating_point", "evidence", "reasons", "probabilities", "model_hash", "ms"])
+            self.assertEqual(list(line), ["file", "verdict", "p_bcc", "bcc_share", "operating_point", "evidence", "reasons", "probabilities", "views", "gates",
+                                      "model_hash", "ms"])
             self.assertEqual(list(line["probabilities"]), recipe["labels"])
             self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
             self.assertEqual(line["p_bcc"], line["probabilities"]["bcc"])
