@@ -109,12 +109,16 @@ def test_one_bad_image_disturbs_no_other():
 
 
 def test_operating_points():
-    model = cutis.load_model(SMALL / "small_calibrated.cutis")
+    model = cutis.load_model(SMALL / "small_limits.cutis")
     assert model.operating_points == ("uncalibrated", "screening") and model.default_operating_point == "uncalibrated"
-    files = [IMAGES[0]]
+    files, evidence = [IMAGES[0]], []
     for name in model.operating_points:
-        line = json.loads(command_line(SMALL / "small_calibrated.cutis", files, "--operating-point", name)[0])
-        assert without_times(cutis.process_batch(model, files, operating_point=name)) == without_times([line])
+        for judging, options in JUDGING:
+            line = json.loads(command_line(SMALL / "small_limits.cutis", files, "--operating-point", name, *options)[0])
+            found = cutis.process_batch(model, files, operating_point=name, **judging)
+            assert without_times(found) == without_times([line])
+            evidence.append(found[0]["evidence"])
+    assert any(one is not None for one in evidence) and any(one is None for one in evidence)
     for images in (files, drawn(1, 12, 12, 3)):
         with pytest.raises(ValueError, match="operating point"):
             cutis.process_batch(model, images, operating_point="nowhere")
