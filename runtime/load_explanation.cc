@@ -8,7 +8,7 @@ namespace cutis {
 Status LoadExplanation(std::span<const uint8_t> graph, Memory& memory, ModelData* out) {
   const format::Explanation* from = format::GetModel(graph.data())->graph()->explanation();
   if (from == nullptr) return {};
-  const flatbuffers::Vector<uint64_t>& stated = *from->offsets();
+  const flatbuffers::Vector<uint32_t>& stated = *from->offsets();
   if (stated.size() != out->tensors.size()) {
     return Status::Error(Code::kBadInput, "explanation: it states the offsets of %u tensors of %zu", stated.size(),
                          out->tensors.size());
@@ -18,7 +18,7 @@ Status LoadExplanation(std::span<const uint8_t> graph, Memory& memory, ModelData
   const Result<ExplainedLayers> found = FindExplainedLayers(out->tensors, out->nodes, out->outputs[0]);
   if (!found.ok()) return Status::Error(Code::kBadInput, "explanation: %s", found.status().text());
 
-  std::span<uint64_t> offsets;
+  std::span<uint32_t> offsets;
   std::span<StepMemory> steps;
   CUTIS_TRY(memory.Array(stated.size(), &offsets));
   CUTIS_TRY(memory.Array(out->steps.size(), &steps));

@@ -54,7 +54,7 @@ struct ModelBlock {
 struct ModelExplanation {
   int32_t map = 0;                    // the tensor
   int32_t dense = 0;                  // the node that makes logits of its mean
-  std::span<const uint64_t> offsets;  // of each tensor
+  std::span<const uint32_t> offsets;  // of each tensor
   std::span<const StepMemory> steps;
   uint64_t activation_bytes = 0;
 };

@@ -264,7 +264,9 @@ Offset<format::Graph> EncodeGraph(FlatBufferBuilder& builder, const FileModel& m
       blocks.empty() ? Offset<flatbuffers::Vector<const format::Block*>>() : builder.CreateVectorOfStructs(blocks);
   Offset<format::Explanation> explanation = 0;
   if (model.explanation) {
-    const auto offsets = builder.CreateVector(model.explanation->offsets);
+    // A plan of 2^30 bytes or more is refused when the file is opened (kMaxActivationBytes).
+    const std::vector<uint64_t>& wide = model.explanation->offsets;
+    const auto offsets = builder.CreateVector(std::vector<uint32_t>(wide.begin(), wide.end()));
     explanation = format::CreateExplanation(builder, offsets, model.explanation->activation_bytes);
   }
   return format::CreateGraph(builder, tensor_vector, node_vector, inputs, outputs, plan, block_vector, explanation);

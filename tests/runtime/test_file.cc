@@ -372,7 +372,7 @@ RawModel Explained(RawModel model) {
   }
   MakePlan(&kept);
   model.has_explanation = true;
-  for (const RawTensor& tensor : kept.tensors) model.explanation_offsets.push_back(tensor.offset);
+  for (const RawTensor& tensor : kept.tensors) model.explanation_offsets.push_back(static_cast<uint32_t>(tensor.offset));
   model.explanation_bytes = kept.activation_bytes;
   return model;
 }

@@ -106,7 +106,7 @@ struct RawModel {
   uint64_t activation_bytes = 0;
   std::vector<uint32_t> scratch_bytes;  // by node
   bool has_explanation = false;
-  std::vector<uint64_t> explanation_offsets;
+  std::vector<uint32_t> explanation_offsets;
   uint64_t explanation_bytes = 0;
 
   bool has_preprocess = true;

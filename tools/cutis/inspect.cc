@@ -147,7 +147,7 @@ Json ExplanationJson(const Model& model) {
                {"logits", explanation->dense},
                {"most_activation_bytes", explanation->activation_bytes},
                {"batch_1", Json::array()},
-               {"offsets", std::vector<uint64_t>(explanation->offsets.begin(), explanation->offsets.end())}};
+               {"offsets", std::vector<uint32_t>(explanation->offsets.begin(), explanation->offsets.end())}};
   for (int32_t threads = 1; threads <= kShownThreads; ++threads)
     json["batch_1"].push_back({{"threads", threads}, {"arena_bytes", model.ExplanationArenaBytes(1, threads)}});
   return json;

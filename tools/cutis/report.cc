@@ -56,7 +56,7 @@ Figures ThisRun(const Page& page) {
   figures.Of("inference_ms") = page.ImageMs(0.5);
   figures.Of("inference_p90_ms") = page.ImageMs(0.9);
   figures.Of("start_ms") = page.result.load_ms + page.result.first_ms;
-  figures.Of("peak_bytes") = static_cast<double>(page.result.resident().peak);
+  if (const uint64_t peak = page.result.resident().peak; peak > 0) figures.Of("peak_bytes") = static_cast<double>(peak);
   return figures;
 }
 
