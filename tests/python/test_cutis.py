@@ -61,16 +61,21 @@ def command_line(model, files, *options):
 # -- process_batch of files ------------------------------------------------------------------------------------------------------
 
 
+JUDGING = [({}, ()), ({"views": 8}, ("--tta", "8")), ({"gates": False}, ("--no-gates",)),
+           ({"views": 8, "gates": False}, ("--tta", "8", "--no-gates"))]
+
+
+@pytest.mark.parametrize("judging,options", JUDGING)
 @pytest.mark.parametrize("name", [MODEL, "small_u8.cutis", "small_f32.cutis", "small_calibrated.cutis", "small_limits.cutis"])
-def test_results_are_the_lines_of_the_command_line(tmp_path, name):
+def test_results_are_the_lines_of_the_command_line(tmp_path, name, judging, options):
     path = SMALL / name
     odd = tmp_path / "näme with \"quotes\".png"
     shutil.copy(ROOT / "tests/runtime/data/png_8_2.png", odd)
     (tmp_path / "broken.jpg").write_bytes(IMAGES[0].read_bytes()[:300])
     files = [str(file) for file in [*IMAGES, odd, tmp_path / "broken.jpg", tmp_path / "missing.png", ROOT / "README.md", tmp_path]]
-    lines = command_line(path, files[:-1])  # a folder is no image there, but all that are in it
+    lines = command_line(path, files[:-1], *options)  # a folder is no image there, but all that are in it
     assert len(lines) == len(files) - 1
-    results = cutis.process_batch(cutis.load_model(path), files)
+    results = cutis.process_batch(cutis.load_model(path), files, **judging)
     for line, result in zip(lines, results):
         expected = json.loads(line)
         assert list(result) == list(expected)
@@ -85,11 +90,13 @@ def test_results_are_the_lines_of_the_command_line(tmp_path, name):
     assert sum("error" in result for result in results) >= 4 and sum("verdict" in result for result in results) >= 20
 
 
+@pytest.mark.parametrize("views", [1, 8])
 @pytest.mark.parametrize("spread", [{"workers": 3, "batch": 4}, {"workers": 1, "batch": 7}, {"workers": 2, "threads": 2}])
-def test_results_do_not_depend_on_workers_threads_and_batch(spread):
-    model = cutis.load_model(MODEL)
+def test_results_do_not_depend_on_workers_threads_and_batch(spread, views):
+    model = cutis.load_model(SMALL / "small_limits.cutis")
     files = [*IMAGES, ROOT / "README.md"] * 2
-    assert without_times(cutis.process_batch(model, files, **spread)) == without_times(cutis.process_batch(model, files, workers=1))
+    expected = without_times(cutis.process_batch(model, files, views=views, workers=1))
+    assert without_times(cutis.process_batch(model, files, views=views, **spread)) == expected
 
 
 def test_one_bad_image_disturbs_no_other():
@@ -102,12 +109,16 @@ def test_one_bad_image_disturbs_no_other():
 
 
 def test_operating_points():
-    model = cutis.load_model(SMALL / "small_calibrated.cutis")
+    model = cutis.load_model(SMALL / "small_limits.cutis")
     assert model.operating_points == ("uncalibrated", "screening") and model.default_operating_point == "uncalibrated"
-    files = [IMAGES[0]]
+    files, evidence = [IMAGES[0]], []
     for name in model.operating_points:
-        line = json.loads(command_line(SMALL / "small_calibrated.cutis", files, "--operating-point", name)[0])
-        assert without_times(cutis.process_batch(model, files, operating_point=name)) == without_times([line])
+        for judging, options in JUDGING:
+            line = json.loads(command_line(SMALL / "small_limits.cutis", files, "--operating-point", name, *options)[0])
+            found = cutis.process_batch(model, files, operating_point=name, **judging)
+            assert without_times(found) == without_times([line])
+            evidence.append(found[0]["evidence"])
+    assert any(one is not None for one in evidence) and any(one is None for one in evidence)
     for images in (files, drawn(1, 12, 12, 3)):
         with pytest.raises(ValueError, match="operating point"):
             cutis.process_batch(model, images, operating_point="nowhere")
@@ -133,24 +144,28 @@ def files_of(folder, images, border):
 
 
 # The recipe of the small models scales to 14 x 14 and takes the middle, that of the other one scales to its own size.
+@pytest.mark.parametrize("judging,options", JUDGING)
 @pytest.mark.parametrize("name,border", [(MODEL, 0), ("small_u8.cutis", 1), ("small_f32.cutis", 1), ("small_limits.cutis", 1)])
-def test_pixels_are_judged_as_the_file_that_they_come_of(tmp_path, name, border):
+def test_pixels_are_judged_as_the_file_that_they_come_of(tmp_path, name, border, judging, options):
     model = cutis.load_model(SMALL / name)
     images = drawn(7, *model.input_shape)
     images[2] = 9  # too dark, where the model has limits
     images[3] = 255
-    expected = cutis.process_batch(model, files_of(tmp_path, images, border))
+    expected = cutis.process_batch(model, files_of(tmp_path, images, border), **judging)
     for spread in ({}, {"workers": 1}, {"workers": 3, "batch": 2}, {"batch": 1024}, {"threads": 2}):
-        results = cutis.process_batch(model, images, **spread)
+        results = cutis.process_batch(model, images, **judging, **spread)
         assert [list(result) for result in results] == [list(result) for result in expected]
         assert all(result["file"] is None for result in results)
         assert without_times([{**result, "file": ""} for result in results]) == without_times(
             [{**result, "file": ""} for result in expected])
         for result in results:
             assert result["ms"]["decode"] == 0 and result["ms"]["preprocess"] == 0 and result["ms"]["inference"] > 0
-    if model.has_limits:
-        assert [result["verdict"] for result in results[2:4]] == ["unusable", "unusable"]
-        assert results[2]["reasons"] == ["uncalibrated", "over_exposed"] and "unusable" not in results[0]["verdict"]
+    verdicts = [result["verdict"] for result in results]
+    if name == "small_limits.cutis":
+        assert ("over_exposed" in results[2]["reasons"]) == judging.get("gates", True) and verdicts[0] != "unusable"
+        assert verdicts[2:4] == ["unusable"] * 2 if judging.get("gates", True) else "unusable" not in verdicts
+    counts = {result["views"] for result in results}
+    assert counts == {1} if "views" not in judging else (counts == {8} or name == "small_limits.cutis")
 
 
 def test_arrays_that_are_not_in_one_piece():
@@ -330,7 +345,8 @@ def test_wrong_calls(tmp_path):
     with pytest.raises(TypeError):
         cutis.process_batch(model, [3])
     for images in ([IMAGES[0]], drawn(1, 12, 12, 3)):
-        for wrong in ({"workers": -1}, {"workers": 257}, {"threads": 0}, {"threads": 257}, {"batch": 0}, {"batch": 1025}):
+        for wrong in ({"views": 0}, {"views": 3}, {"views": 9}, {"workers": -1}, {"workers": 257}, {"threads": 0}, {"threads": 257},
+                      {"batch": 0}, {"batch": 1025}):
             with pytest.raises(ValueError, match=next(iter(wrong))):
                 cutis.process_batch(model, images, **wrong)
     for wrong in ({"runs": 0}, {"batch": 0}, {"batch": 1025}, {"threads": 0}):

@@ -62,13 +62,13 @@ int32_t WorkersFor(size_t images, const Spread& spread) {
   return static_cast<int32_t>(std::min(runs, static_cast<size_t>(most)));
 }
 
-// Images 0 .. count-1 in runs of a batch, each by whichever worker is free. `set(session, place, image)` sets an input,
-// `take(session, place, image, ms)` takes what came of it; both return an Error, and are called by several threads at once.
-template <class Set, class Take>
+// Images 0 .. count-1 by a batch, each batch by whichever worker is free. `compute(session, first, images)` makes of images
+// first .. first+images-1 what is wanted; it returns an Error, and is called by several threads at once.
+template <class Compute>
 class ArrayRun {
  public:
-  ArrayRun(const Model& model, size_t count, const Spread& spread, Set set, Take take)
-      : model_(model), count_(count), spread_(spread), workers_(WorkersFor(count, spread)), set_(set), take_(take) {}
+  ArrayRun(const Model& model, size_t count, const Spread& spread, Compute compute)
+      : model_(model), count_(count), spread_(spread), workers_(WorkersFor(count, spread)), compute_(compute) {}
 
   void Run() {
     {
@@ -106,15 +106,7 @@ class ArrayRun {
       const size_t first = next_.fetch_add(static_cast<size_t>(spread_.batch));
       if (first >= count_) return {};
       const int32_t images = static_cast<int32_t>(std::min(count_ - first, static_cast<size_t>(spread_.batch)));
-      for (int32_t i = 0; i < images; ++i) {
-        if (Error error = set_(session, i, first + static_cast<size_t>(i))) return error;
-      }
-      const Clock::time_point start = Clock::now();
-      if (Error error = session.Run(images)) return error;
-      const double ms = MillisecondsSince(start) / images;
-      for (int32_t i = 0; i < images; ++i) {
-        if (Error error = take_(session, i, first + static_cast<size_t>(i), ms)) return error;
-      }
+      if (Error error = compute_(session, first, images)) return error;
     }
     stopped_ = true;
     return {};
@@ -132,8 +124,7 @@ class ArrayRun {
   const size_t count_;
   const Spread spread_;
   const int32_t workers_;
-  Set set_;
-  Take take_;
+  Compute compute_;
   Interruption interruption_;
   std::atomic<size_t> next_ = 0;
   std::atomic<bool> stopped_ = false;
@@ -165,32 +156,15 @@ class Images {
     each_ = static_cast<size_t>(wanted[0]) * static_cast<size_t>(wanted[1]) * static_cast<size_t>(wanted[2]);
   }
   size_t count() const { return count_; }
-  Error Set(Session& session, int32_t place, size_t image) const {
-    return session.SetInput(place, values_ + image * each_, each_);
-  }
-  // The same as the pixels of an image, which limits look at.
-  Error SetPixels(Session& session, int32_t place, size_t image) const {
-    return session.SetPixels(place, values_ + image * each_, each_);
-  }
+  Error Set(Session& session, int32_t place, size_t image) const { return session.SetInput(place, At(image), each_); }
+  const T* At(size_t image) const { return values_ + image * each_; }
+  size_t each() const { return each_; }
 
  private:
   py::array_t<T, py::array::c_style> array_;
   const T* values_ = nullptr;
   size_t count_ = 0, each_ = 0;
 };
-
-// What became of an image, until it is told to Python.
-struct Judged {
-  std::string error;  // empty: there is a result
-  cutis_result result = CUTIS_RESULT_INIT;
-  std::vector<float> probabilities;
-};
-
-py::dict DictOf(const Model& model, py::object file, Judged& judged) {
-  if (!judged.error.empty()) return FailureOf(std::move(file), judged.error);
-  judged.result.probabilities = judged.probabilities.data();
-  return ResultOf(model, std::move(file), judged.result);
-}
 
 py::object FileName(const std::string& path) {
   PyObject* const name = PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
@@ -200,13 +174,14 @@ py::object FileName(const std::string& path) {
 
 }  // namespace
 
-py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, const char* operating_point,
-                    const Spread& spread) {
+py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, const Judging& judging, const Spread& spread) {
   cutis_pipeline_options options = CUTIS_PIPELINE_OPTIONS_INIT;
   options.workers = WorkersFor(paths.size(), spread);
   options.session_threads = spread.threads;
   options.batch = spread.batch;
-  options.operating_point = operating_point;
+  options.operating_point = judging.operating_point;
+  options.views = judging.views;
+  options.without_limits = judging.gates ? 0 : 1;
   std::vector<Judged> judged(paths.size());
   Interruption interruption;
   Error error;
@@ -225,6 +200,7 @@ py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, c
       now.error = outcome.error();
       if (!outcome.ok()) return true;
       now.result = outcome.result();
+      now.views = outcome.views();
       now.probabilities.assign(outcome.probabilities().begin(), outcome.probabilities().end());
       return true;
     };
@@ -233,27 +209,145 @@ py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, c
   interruption.Rethrow();
   Check(error);
   py::list made;
-  for (size_t i = 0; i < paths.size(); ++i) made.append(DictOf(model, FileName(paths[i]), judged[i]));
+  for (size_t i = 0; i < paths.size(); ++i) made.append(DictOf(model, judging, FileName(paths[i]), judged[i]));
   return made;
 }
 
-py::list JudgePixels(const Model& model, const py::array& images, const char* operating_point, const Spread& spread) {
+namespace {
+
+// The pixels of a few images through a session: one view of each in a run, as long as an image needs more.
+class PixelJudge {
+ public:
+  PixelJudge(const Model& model, const Images<uint8_t>& pixels, const Judging& judging, std::vector<Judged>* judged)
+      : model_(model),
+        pixels_(pixels),
+        judged_(*judged),
+        labels_(static_cast<size_t>(model.info().label_count)),
+        views_(judging.views) {
+    options_.operating_point = judging.operating_point;
+    options_.of_views = views_ > 1 ? 1 : 0;
+    options_.without_limits = judging.gates ? 0 : 1;
+    cutis_limits limits = {};
+    limits.struct_size = sizeof limits;
+    if (cutis_model_limits(model.view().get(), &limits) == CUTIS_OK) features_ = static_cast<size_t>(limits.features);
+  }
+
+  Error operator()(Session& session, size_t first, int32_t images) const {
+    std::vector<Item> items(static_cast<size_t>(images));
+    std::vector<Item*> pending;
+    for (Item& item : items) {
+      item.image = first + static_cast<size_t>(&item - items.data());
+      pending.push_back(&item);
+    }
+    for (int32_t view = 0; !pending.empty(); ++view) {
+      if (Error error = RunView(session, pending, view)) return error;
+      std::vector<Item*> more;
+      for (Item* item : pending) {
+        int enough = 1;
+        if (Error error = Suffices(*item, view + 1, &enough)) return error;
+        if (!enough) more.push_back(item);
+      }
+      pending.swap(more);
+    }
+    for (const Item& item : items) {
+      if (Error error = Judge(item)) return error;
+    }
+    return {};
+  }
+
+ private:
+  struct Item {
+    size_t image = 0;
+    std::vector<float> outputs, features;  // of all its views; of the first one
+    double ms = 0;
+  };
+
+  Error RunView(Session& session, const std::vector<Item*>& pending, int32_t view) const {
+    std::vector<uint8_t> turned(view > 0 ? pixels_.each() : 0);
+    const int32_t count = static_cast<int32_t>(pending.size());
+    for (int32_t place = 0; place < count; ++place) {
+      const size_t image = pending[static_cast<size_t>(place)]->image;
+      if (view == 0) {
+        if (Error error = session.SetPixels(place, pixels_.At(image), pixels_.each())) return error;
+        continue;
+      }
+      if (Error error = Error::Of([&](char* text, size_t size) {
+            return cutis_make_view(pixels_.At(image), model_.info().input_height, view, turned.data(), text, size);
+          })) {
+        return error;
+      }
+      if (Error error = session.SetInput(place, turned.data(), turned.size())) return error;
+    }
+    const Clock::time_point start = Clock::now();
+    if (Error error = session.Run(count)) return error;
+    const double each = MillisecondsSince(start) / count;
+    for (int32_t place = 0; place < count; ++place) {
+      Item& item = *pending[static_cast<size_t>(place)];
+      item.ms += each;
+      item.outputs.resize(item.outputs.size() + labels_);
+      if (Error error = session.GetOutput(0, place, item.outputs.data() + item.outputs.size() - labels_, labels_)) return error;
+      if (view > 0 || features_ == 0) continue;
+      item.features.resize(features_);
+      if (Error error = Error::Of([&](char* text, size_t size) {
+            return cutis_session_get_features(session.get(), place, item.features.data(), features_, text, size);
+          })) {
+        return error;
+      }
+    }
+    return {};
+  }
+
+  cutis_findings FindingsOf(const Item& item) const {
+    cutis_findings findings = CUTIS_FINDINGS_INIT;
+    findings.outputs = item.outputs.data();
+    findings.output_count = item.outputs.size();
+    findings.views = static_cast<int32_t>(item.outputs.size() / labels_);
+    findings.features = features_ == 0 ? nullptr : item.features.data();
+    findings.feature_count = features_;
+    return findings;
+  }
+
+  Error Suffices(const Item& item, int32_t views, int* enough) const {
+    if (views == views_) return {};
+    const cutis_findings findings = FindingsOf(item);
+    return Error::Of([&](char* text, size_t size) {
+      return cutis_model_views_suffice(model_.view().get(), &findings, &options_, enough, text, size);
+    });
+  }
+
+  Error Judge(const Item& item) const {
+    Judged& judged = judged_[item.image];
+    const cutis_findings findings = FindingsOf(item);
+    judged.views = findings.views;
+    judged.probabilities.resize(labels_);
+    judged.result.probabilities = judged.probabilities.data();
+    judged.result.probability_count = labels_;
+    const Error error = Error::Of([&](char* text, size_t size) {
+      return cutis_model_judge(model_.view().get(), &findings, &options_, &judged.result, text, size);
+    });
+    judged.result.inference_ms = item.ms;
+    return error;
+  }
+
+  const Model& model_;
+  const Images<uint8_t>& pixels_;
+  std::vector<Judged>& judged_;  // of all images; each call writes its own
+  const size_t labels_;
+  const int32_t views_;
+  cutis_judge_options options_ = CUTIS_JUDGE_OPTIONS_INIT;
+  size_t features_ = 0;
+};
+
+}  // namespace
+
+py::list JudgePixels(const Model& model, const py::array& images, const Judging& judging, const Spread& spread) {
   if (!model.info().takes_images) throw py::value_error("this model says nothing about images or verdicts: use run()");
+  if (judging.views != 1 && judging.views != CUTIS_VIEWS) throw py::value_error("views must be 1 or 8");
   const Images<uint8_t> pixels(model, images);
   std::vector<Judged> judged(pixels.count());
-  const auto set = [&](Session& session, int32_t place, size_t image) { return pixels.SetPixels(session, place, image); };
-  const auto take = [&](Session& session, int32_t place, size_t image, double ms) {
-    Judged& now = judged[image];
-    now.probabilities.resize(static_cast<size_t>(model.info().label_count));
-    now.result.probabilities = now.probabilities.data();
-    now.result.probability_count = now.probabilities.size();
-    Error error = session.Judge(place, &now.result, operating_point);
-    now.result.inference_ms = ms;
-    return error;
-  };
-  ArrayRun(model, pixels.count(), spread, set, take).Run();
+  ArrayRun(model, pixels.count(), spread, PixelJudge(model, pixels, judging, &judged)).Run();
   py::list made;
-  for (Judged& one : judged) made.append(DictOf(model, py::none(), one));
+  for (const Judged& one : judged) made.append(DictOf(model, judging, py::none(), one));
   return made;
 }
 
@@ -272,11 +366,17 @@ py::array_t<float> RunImages(const Model& model, const py::array& images, int32_
   if (info.height == 1 && info.width == 1) shape.erase(shape.begin() + 1, shape.begin() + 3);
   py::array_t<float> made(shape);
   float* const values = made.mutable_data();
-  const auto set = [&](Session& session, int32_t place, size_t image) { return inputs.Set(session, place, image); };
-  const auto take = [&](Session& session, int32_t place, size_t image, double) {
-    return session.GetOutput(output, place, values + image * each, each);
+  const auto compute = [&](Session& session, size_t first, int32_t count) -> Error {
+    for (int32_t i = 0; i < count; ++i) {
+      if (Error error = inputs.Set(session, i, first + static_cast<size_t>(i))) return error;
+    }
+    if (Error error = session.Run(count)) return error;
+    for (int32_t i = 0; i < count; ++i) {
+      if (Error error = session.GetOutput(output, i, values + (first + static_cast<size_t>(i)) * each, each)) return error;
+    }
+    return {};
   };
-  ArrayRun(model, inputs.count(), spread, set, take).Run();
+  ArrayRun(model, inputs.count(), spread, compute).Run();
   return made;
 }
 

@@ -20,13 +20,12 @@ struct Spread {
   int32_t batch = 1;    // images of one run
 };
 
-// A list of dicts (ResultOf, FailureOf), in the order of the paths. `operating_point`: null for the model's default.
-pybind11::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, const char* operating_point,
+// A list of dicts (DictOf), in the order of the paths.
+pybind11::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, const Judging& judging,
                           const Spread& spread);
 
 // The same for uint8 images of the network's own size, (n, height, width, 3).
-pybind11::list JudgePixels(const Model& model, const pybind11::array& images, const char* operating_point,
-                           const Spread& spread);
+pybind11::list JudgePixels(const Model& model, const pybind11::array& images, const Judging& judging, const Spread& spread);
 
 // Real values of an output, (n, channels), or (n, height, width, channels) where that is more than one pixel, for images of
 // uint8, or of float32 (the network's own normalised input).

@@ -2,7 +2,10 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <optional>
+#include <span>
 
+#include "runtime/model.h"
 #include "tools/python/errors.h"
 
 namespace py = pybind11;
@@ -16,24 +19,29 @@ double Real(double value) {
   return std::strtod(text, nullptr);
 }
 
-py::object EstimateOf(bool known, const cutis_estimate& estimate) {
-  if (!known) return py::none();
+py::object EstimateOf(const std::optional<Estimate>& estimate) {
+  if (!estimate) return py::none();
   py::dict made;
-  made["value"] = Real(static_cast<double>(estimate.value));
-  made["low"] = Real(static_cast<double>(estimate.low));
-  made["high"] = Real(static_cast<double>(estimate.high));
+  made["value"] = Real(static_cast<double>(estimate->value));
+  made["low"] = Real(static_cast<double>(estimate->low));
+  made["high"] = Real(static_cast<double>(estimate->high));
   return made;
 }
 
-// What was measured at the operating point of that name.
-py::object EvidenceOf(const Model& model, std::string_view name) {
-  for (int32_t i = 0; i < model.info().operating_point_count; ++i) {
-    const cutis_operating_point_info point = model.view().OperatingPoint(i);
-    if (name != point.name || (!point.has_sensitivity && !point.has_specificity)) continue;
-    py::dict made;
-    made["sensitivity"] = EstimateOf(point.has_sensitivity != 0, point.sensitivity);
-    made["specificity"] = EstimateOf(point.has_specificity != 0, point.specificity);
-    return made;
+// What was measured at the operating point that a result was judged at: `name` is its very text, in the model, which several
+// views have points of their own in.
+py::object EvidenceOf(const Model& model, const char* name) {
+  const VerdictRecipe& recipe = *reinterpret_cast<const cutis::Model*>(model.view().get())->verdict();  // runtime/c_abi.h
+  std::span<const OperatingPoint> of_views;
+  if (recipe.views) of_views = recipe.views->operating_points;
+  for (const std::span<const OperatingPoint> points : {std::span<const OperatingPoint>(recipe.operating_points), of_views}) {
+    for (const OperatingPoint& point : points) {
+      if (name != point.name || (!point.sensitivity && !point.specificity)) continue;
+      py::dict made;
+      made["sensitivity"] = EstimateOf(point.sensitivity);
+      made["specificity"] = EstimateOf(point.specificity);
+      return made;
+    }
   }
   return py::none();
 }
@@ -63,14 +71,19 @@ std::vector<const char*> Model::OperatingPoints() const {
   return names;
 }
 
-py::dict ResultOf(const Model& model, py::object file, const cutis_result& result) {
+py::dict DictOf(const Model& model, const Judging& judging, py::object file, const Judged& judged) {
   py::dict made;
   made["file"] = std::move(file);
+  if (!judged.error.empty()) {
+    made["error"] = Text(judged.error);
+    return made;
+  }
+  const cutis_result& result = judged.result;
   made["verdict"] = TextOrNone(cutis_verdict_name(result.verdict));
   made["p_bcc"] = Real(static_cast<double>(result.p_bcc));
-  made["bcc_share"] = result.bcc_share == 0 ? py::object(py::none()) : py::float_(Real(static_cast<double>(result.bcc_share)));
+  made["bcc_share"] = result.bcc_share > 0 ? py::object(py::float_(Real(static_cast<double>(result.bcc_share)))) : py::none();
   made["operating_point"] = TextOrNone(result.operating_point);
-  made["evidence"] = result.operating_point == nullptr ? py::none() : EvidenceOf(model, result.operating_point);
+  made["evidence"] = EvidenceOf(model, result.operating_point);
   py::list reasons;
   for (int bit = 0; bit < 32; ++bit) {
     if ((result.reasons >> bit & 1u) != 0) reasons.append(TextOrNone(cutis_reason_name(1u << bit)));
@@ -78,22 +91,17 @@ py::dict ResultOf(const Model& model, py::object file, const cutis_result& resul
   made["reasons"] = std::move(reasons);
   py::dict probabilities;
   for (int32_t i = 0; i < model.info().label_count; ++i) {
-    probabilities[Text(model.view().Label(i))] = Real(static_cast<double>(result.probabilities[i]));
+    probabilities[Text(model.view().Label(i))] = Real(static_cast<double>(judged.probabilities[static_cast<size_t>(i)]));
   }
   made["probabilities"] = std::move(probabilities);
+  made["views"] = judged.views;
+  made["gates"] = judging.gates && model.info().has_limits != 0;
   made["model_hash"] = model.Hash();
   py::dict ms;
   ms["decode"] = Real(result.decode_ms);
   ms["preprocess"] = Real(result.preprocess_ms);
   ms["inference"] = Real(result.inference_ms);
   made["ms"] = std::move(ms);
-  return made;
-}
-
-py::dict FailureOf(py::object file, std::string_view error) {
-  py::dict made;
-  made["file"] = std::move(file);
-  made["error"] = Text(error);
   return made;
 }
 

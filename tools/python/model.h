@@ -27,10 +27,24 @@ class Model {
   cutis_model_info info_;
 };
 
+// How images are judged; as in cutis_pipeline_options.
+struct Judging {
+  const char* operating_point = nullptr;  // null: the model's default
+  int32_t views = 1;
+  bool gates = true;
+};
+
+// What became of an image, until it is told to Python.
+struct Judged {
+  std::string error;  // empty: there is a result
+  cutis_result result = CUTIS_RESULT_INIT;
+  std::vector<float> probabilities;
+  int32_t views = 0;  // whose mean was judged
+};
+
 // What `cutis classify --json` says of an image that was judged, or could not be: a dict with the same keys in the same order.
 // A real is the shortest decimal that reads back as the runtime's float32, which is what is printed there.
-pybind11::dict ResultOf(const Model& model, pybind11::object file, const cutis_result& result);
-pybind11::dict FailureOf(pybind11::object file, std::string_view error);
+pybind11::dict DictOf(const Model& model, const Judging& judging, pybind11::object file, const Judged& judged);
 
 }  // namespace cutis::python
 

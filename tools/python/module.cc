@@ -160,20 +160,21 @@ void AddFunctions(py::module_& module) {
              py::arg("threads"));
   module.def(
       "judge_files",
-      [](const Model& model, const std::vector<std::string>& paths, const std::optional<std::string>& operating_point,
-         int32_t workers, int32_t threads, int32_t batch) {
+      [](const Model& model, const std::vector<std::string>& paths, const std::optional<std::string>& point, int32_t views,
+         bool gates, int32_t workers, int32_t threads, int32_t batch) {
         for (const std::string& path : paths) Path(path);
-        return JudgeFiles(model, paths, operating_point ? operating_point->c_str() : nullptr, {workers, threads, batch});
+        return JudgeFiles(model, paths, {point ? point->c_str() : nullptr, views, gates}, {workers, threads, batch});
       },
-      py::arg("model"), py::arg("paths"), py::arg("operating_point"), py::arg("workers"), py::arg("threads"), py::arg("batch"));
+      py::arg("model"), py::arg("paths"), py::arg("operating_point"), py::arg("views"), py::arg("gates"), py::arg("workers"),
+      py::arg("threads"), py::arg("batch"));
   module.def(
       "judge_pixels",
-      [](const Model& model, const py::array& images, const std::optional<std::string>& operating_point, int32_t workers,
-         int32_t threads, int32_t batch) {
-        return JudgePixels(model, images, operating_point ? operating_point->c_str() : nullptr, {workers, threads, batch});
+      [](const Model& model, const py::array& images, const std::optional<std::string>& point, int32_t views, bool gates,
+         int32_t workers, int32_t threads, int32_t batch) {
+        return JudgePixels(model, images, {point ? point->c_str() : nullptr, views, gates}, {workers, threads, batch});
       },
-      py::arg("model"), py::arg("images"), py::arg("operating_point"), py::arg("workers"), py::arg("threads"),
-      py::arg("batch"));
+      py::arg("model"), py::arg("images"), py::arg("operating_point"), py::arg("views"), py::arg("gates"), py::arg("workers"),
+      py::arg("threads"), py::arg("batch"));
   module.def("measure_runs", &MeasureRuns, py::arg("model"), py::arg("images"), py::arg("runs"), py::arg("threads"));
   module.def("memory_usage", &MemoryUsage);
   module.def("cache_statistics", &CacheStatistics);

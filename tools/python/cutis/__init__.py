@@ -46,7 +46,7 @@ class Evidence(TypedDict):
 
 
 class Milliseconds(TypedDict):
-    """Where the time of an image went; inference is its share of the run of a batch."""
+    """Where the time of an image went; inference is its share of the runs of its batches."""
 
     decode: float
     preprocess: float
@@ -65,6 +65,8 @@ class Result(TypedDict):
     evidence: Evidence | None
     reasons: list[str]  # "uncalibrated", "refer_band", "blurred", ...
     probabilities: dict[str, float]  # one a label, 0 .. 1
+    views: int  # whose mean was judged
+    gates: bool  # whether the model's limits of usable images were looked at; not where it has none
     model_hash: str
     ms: Milliseconds
 
@@ -95,13 +97,15 @@ def load_model(path: Path, *, isa: str | None = None, tune_file: Path | None = N
 
 
 def process_batch(model: Model, images: Iterable[Path] | npt.NDArray[np.uint8], *, operating_point: str | None = None,
-                  workers: int = 0, threads: int = 1, batch: int = 1) -> list[Result | Failure]:
+                  views: int = 1, gates: bool = True, workers: int = 0, threads: int = 1, batch: int = 1) -> list[Result | Failure]:
     """Judges images; one dict an image, in their order, with the fields of `cutis classify --json`.
 
     images: paths of JPEG or PNG files; or an array, uint8, (n, height, width, 3), of pixels that are of the network's own size
         (model.input_shape), RGB, cropped and scaled as the model was trained. Nothing but its bytes is used: they go into the
         network as they are, and the model's limits of usable images look at them as they do at a file's.
     operating_point: the threshold to judge at; None: the model's default.
+    views: 1, or 8: the mean of as many flips and quarter turns of the image as are needed, as `cutis classify --tta 8`.
+    gates: False: every image is judged, whatever the model's limits of usable images say.
     workers: images that are judged side by side; 0: as many as the process has CPUs for.
     threads: of the run of each worker. batch: the most images of one run. None of the three changes a result.
 
@@ -110,10 +114,11 @@ def process_batch(model: Model, images: Iterable[Path] | npt.NDArray[np.uint8], 
     read back as the same float32.
     """
     if isinstance(images, np.ndarray):
-        return _cutis.judge_pixels(model, images, operating_point, workers, threads, batch)
+        return _cutis.judge_pixels(model, images, operating_point, views, gates, workers, threads, batch)
     if isinstance(images, (str, bytes, os.PathLike)):
         raise TypeError("a list of paths is wanted, not one path")
-    return _cutis.judge_files(model, [os.fsencode(path) for path in images], operating_point, workers, threads, batch)
+    paths = [os.fsencode(path) for path in images]
+    return _cutis.judge_files(model, paths, operating_point, views, gates, workers, threads, batch)
 
 
 def measure_inference_time(model: Model, runs: int = 50, *, batch: int = 1, threads: int = 1) -> dict[str, float]:
