@@ -83,6 +83,63 @@ static void TestRuns(const cutis_model* model, float p_bcc) {
   }
 }
 
+/* Pixels as the network takes them: three images, of which the second has not enough of them. */
+typedef struct Pixels {
+  unsigned char bytes[3][12 * 12 * 3];
+  uint64_t asked, given;
+  float p_bcc[3];
+  cutis_status status[3];
+} Pixels;
+
+static int NextPixels(void* context, cutis_pipeline_image* image) {
+  Pixels* pixels = context;
+  if (pixels->asked == 3) return 0;
+  image->bytes = pixels->bytes[pixels->asked];
+  image->size = sizeof pixels->bytes[0] - (pixels->asked == 1);
+  image->is_pixels = 1;
+  ++pixels->asked;
+  return 1;
+}
+
+static int TakePixels(void* context, const cutis_pipeline_outcome* outcome) {
+  Pixels* pixels = context;
+  EXPECT(outcome->index == pixels->given && outcome->path == NULL && outcome->read_ms == 0 && outcome->result.decode_ms == 0);
+  pixels->p_bcc[pixels->given] = outcome->result.p_bcc;
+  pixels->status[pixels->given++] = outcome->status;
+  return 0;
+}
+
+static void TestPixels(const cutis_model* model) {
+  static Pixels pixels;
+  char error[256] = "";
+  cutis_session* session = NULL;
+  cutis_pipeline* pipeline = NULL;
+  cutis_pipeline_options options = CUTIS_PIPELINE_OPTIONS_INIT;
+  options.batch = 2;
+  for (size_t i = 0; i < sizeof pixels.bytes; ++i) ((unsigned char*)pixels.bytes)[i] = (unsigned char)(i * 37 >> 3);
+  EXPECT(cutis_pipeline_create(model, &options, &pipeline, error, sizeof error) == CUTIS_OK);
+  EXPECT(cutis_pipeline_run(pipeline, NextPixels, TakePixels, &pixels, error, sizeof error) == CUTIS_OK);
+  EXPECT(pixels.given == 3 && pixels.status[0] == CUTIS_OK && pixels.status[1] == CUTIS_ERROR_USAGE &&
+         pixels.status[2] == CUTIS_OK);
+  cutis_pipeline_metrics metrics = {0};
+  metrics.struct_size = sizeof metrics;
+  EXPECT(cutis_pipeline_get_metrics(pipeline, &metrics) == CUTIS_OK);
+  EXPECT(metrics.images == 2 && metrics.errors == 1 && metrics.views == 2 && metrics.cached == 0);
+  EXPECT(metrics.read.count == 0 && metrics.decode.count == 0 && metrics.inference.count == 2 && metrics.whole.count == 2);
+  EXPECT(cutis_pipeline_node_ms(pipeline, 0) == 0); /* no profile was asked for */
+  cutis_pipeline_destroy(pipeline);
+  EXPECT(cutis_session_create(model, NULL, &session, error, sizeof error) == CUTIS_OK);
+  for (int i = 0; i < 3; i += 2) {
+    cutis_result result = CUTIS_RESULT_INIT;
+    EXPECT(cutis_session_set_pixels(session, 0, pixels.bytes[i], sizeof pixels.bytes[i], error, sizeof error) == CUTIS_OK);
+    EXPECT(cutis_session_run(session, 1, error, sizeof error) == CUTIS_OK);
+    EXPECT(cutis_session_judge(session, 0, NULL, &result, error, sizeof error) == CUTIS_OK);
+    EXPECT(result.p_bcc == pixels.p_bcc[i]);
+  }
+  EXPECT(pixels.p_bcc[0] != pixels.p_bcc[2]);
+  cutis_session_destroy(session);
+}
+
 static void TestErrors(const cutis_model* model) {
   char error[256] = "";
   cutis_pipeline* pipeline = NULL;
@@ -129,6 +186,7 @@ int main(int argc, char** argv) {
   EXPECT(cutis_session_classify(session, kPng, sizeof kPng, NULL, &result, error, sizeof error) == CUTIS_OK);
   cutis_session_destroy(session);
   TestRuns(model, result.p_bcc);
+  TestPixels(model);
   TestErrors(model);
   cutis_model_close(model);
   if (failures != 0) fprintf(stderr, "%d failed\n", failures);

@@ -1,11 +1,21 @@
-// Structs of callers that may be older or newer than the library; see cutis.h.
+// What the C interfaces of this folder share: errors, and structs of callers that may be older or newer than the library (see
+// cutis.h).
 #ifndef CUTIS_TOOLS_PIPELINE_C_STRUCTS_H_
 #define CUTIS_TOOLS_PIPELINE_C_STRUCTS_H_
 
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 
+#include "cutis.h"
+
 namespace cutis::pipeline {
+
+// Writes the text, where there is room for one, and gives the status.
+inline cutis_status Report(cutis_status status, const char* text, char* error, size_t error_size) {
+  if (error != nullptr && error_size > 0) std::snprintf(error, error_size, "%s", text);
+  return status;
+}
 
 // Writes what the caller knows, and zeros for what he knows beside it. His struct_size, which is set, stays.
 template <class T>

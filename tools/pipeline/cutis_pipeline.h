@@ -45,13 +45,15 @@ typedef struct cutis_pipeline_options {
 #define CUTIS_PIPELINE_OPTIONS_INIT \
   { sizeof(cutis_pipeline_options), 1, 1, 1, NULL, 1, 0, NULL, 0 }
 
-/* An image: the file at `path` (UTF-8 on Windows), or `size` bytes of a JPEG or PNG file at `bytes` if that is not NULL, which
- * stay until its result has been handed out. */
+/* An image: the file at `path` (UTF-8 on Windows), or `size` bytes of a JPEG or PNG file at `bytes` if that is not NULL, or,
+ * with `is_pixels`, the bytes that the network is given (cutis_session_set_pixels). Bytes stay until the result has been handed
+ * out. */
 typedef struct cutis_pipeline_image {
   size_t struct_size;
   const char* path; /* copied; may be NULL where bytes are given */
   const void* bytes;
   size_t size;
+  int is_pixels; /* not 0: height*width*channels bytes of the network's input, NHWC without gaps; nothing is decoded */
 } cutis_pipeline_image;
 
 typedef struct cutis_pipeline_outcome {

@@ -63,7 +63,7 @@ uint32_t ViewsOf(const uint8_t* head, const CacheKey& key, const EntryShape& sha
 
 }  // namespace
 
-CacheKey KeyOf(const uint8_t model_hash[32], const void* image, size_t size) {
+CacheKey KeyOf(const uint8_t model_hash[32], const void* image, size_t size, bool is_pixels) {
   std::vector<uint8_t> text;
   uint8_t image_hash[32];
   cutis_sha256(image, size, image_hash);
@@ -71,6 +71,7 @@ CacheKey KeyOf(const uint8_t model_hash[32], const void* image, size_t size) {
   Append(model_hash, 32, &text);
   Append(image_hash, sizeof image_hash, &text);
   Append(cutis_version(), std::strlen(cutis_version()), &text);
+  if (is_pixels) Append(" pixels", 7, &text);
   CacheKey key;
   cutis_sha256(text.data(), text.size(), key.data());
   return key;
@@ -241,11 +242,9 @@ cutis_status cutis_data_cache_open(const char* path, uint64_t bytes, cutis_data_
     status = made->Open(path, bytes, &text);
     if (status == CUTIS_OK) *cache = made.release();
   }
-  if (status != CUTIS_OK && error != nullptr && error_size > 0) std::snprintf(error, error_size, "%s", text.c_str());
-  return status;
+  return status == CUTIS_OK ? status : cutis::pipeline::Report(status, text.c_str(), error, error_size);
 } catch (const std::bad_alloc&) {
-  if (error != nullptr && error_size > 0) std::snprintf(error, error_size, "out of memory");
-  return CUTIS_ERROR_NO_MEMORY;
+  return cutis::pipeline::Report(CUTIS_ERROR_NO_MEMORY, "out of memory", error, error_size);
 }
 
 void cutis_data_cache_close(cutis_data_cache* cache) { delete cache; }

@@ -15,9 +15,9 @@
 
 namespace cutis::pipeline {
 
-// Of the bytes of an image, a model's content hash, and the version of the library.
+// Of the bytes of an image file, or of an image's pixels, a model's content hash, and the version of the library.
 using CacheKey = std::array<uint8_t, 32>;
-CacheKey KeyOf(const uint8_t model_hash[32], const void* image, size_t size);
+CacheKey KeyOf(const uint8_t model_hash[32], const void* image, size_t size, bool is_pixels = false);
 
 // How large an entry's parts are for a model.
 struct EntryShape {

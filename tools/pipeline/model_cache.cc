@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <condition_variable>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <list>
@@ -17,15 +16,11 @@ namespace {
 
 using cutis::pipeline::FileId;
 using cutis::pipeline::IdentifyFile;
+using cutis::pipeline::Report;
 
 constexpr size_t kErrorBytes = 512;
 // A file that is replaced now and then is not replaced so often in a row, each time while it is being opened.
 constexpr int kAttempts = 16;
-
-cutis_status Report(cutis_status status, const char* text, char* error, size_t error_size) {
-  if (error != nullptr && error_size > 0) std::snprintf(error, error_size, "%s", text);
-  return status;
-}
 
 // The files that a model is made of.
 struct Files {

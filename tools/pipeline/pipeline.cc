@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -20,6 +19,7 @@
 namespace {
 
 using cutis::pipeline::Histogram;
+using cutis::pipeline::Report;
 using cutis::pipeline::Shared;
 using cutis::pipeline::Slot;
 using cutis::pipeline::Worker;
@@ -30,11 +30,6 @@ constexpr int32_t kMostMeasured = 32;  // the largest batch that is tried
 
 double MillisecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
-
-cutis_status Report(cutis_status status, const char* text, char* error, size_t error_size) {
-  if (error != nullptr && error_size > 0) std::snprintf(error, error_size, "%s", text);
-  return status;
 }
 
 }  // namespace
@@ -191,7 +186,7 @@ bool cutis_pipeline::Take(Worker& worker) {
       if (worker.batch.empty()) room_.wait(lock, may_ask);
       if (stopped_ || ended_ || !may_ask()) break;
     }
-    cutis_pipeline_image image = {sizeof image, nullptr, nullptr, 0};
+    cutis_pipeline_image image = {sizeof image, nullptr, nullptr, 0, 0};
     if (source_(context_, &image) == 0) {
       ended_ = true;
       break;
@@ -203,6 +198,7 @@ bool cutis_pipeline::Take(Worker& worker) {
     slot.path = slot.has_path ? image.path : "";
     slot.error.clear();
     slot.bytes = image.bytes;
+    slot.is_pixels = image.bytes != nullptr && image.is_pixels != 0;
     slot.size = image.size;
     slot.outcome = {};
     slot.outcome.struct_size = sizeof slot.outcome;
@@ -222,12 +218,12 @@ void cutis_pipeline::Count(const Slot& slot) {
   ++images_;
   views_ += static_cast<uint64_t>(outcome.views);
   whole_.Add(MillisecondsSince(start_) - slot.asked_ms);
-  if (slot.has_path) read_.Add(outcome.read_ms);
+  if (outcome.read_ms > 0) read_.Add(outcome.read_ms);
   if (outcome.cached) {
     ++cached_;
     return;
   }
-  if (outcome.result.decode_ms > 0) {  // not where the cache had the pixels
+  if (outcome.result.decode_ms > 0) {  // not of pixels, nor where the cache had them
     decode_.Add(outcome.result.decode_ms);
     preprocess_.Add(outcome.result.preprocess_ms);
   }

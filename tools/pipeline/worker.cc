@@ -66,7 +66,7 @@ bool Worker::Prepare(Item& item) {
     slot.bytes = file_.data();
     slot.size = slot.outcome.encoded_bytes = file_.size();
   }
-  if (shared_.options.cache != nullptr) item.key = KeyOf(shared_.model_hash, slot.bytes, slot.size);
+  if (shared_.options.cache != nullptr) item.key = KeyOf(shared_.model_hash, slot.bytes, slot.size, slot.is_pixels);
   return true;
 }
 
@@ -116,18 +116,21 @@ bool Worker::Settle(Item& item) {
   return false;
 }
 
-// Decodes and preprocesses into the session's place.
+// Into the session's place: pixels as they are, else decoded and preprocessed.
 bool Worker::SetImage(Item& item, int32_t place) {
   Slot& slot = *item.slot;
   cutis_image_times times = {sizeof times, 0.0, 0.0};
-  const cutis_status status = cutis_session_set_image(session_, place, slot.bytes, slot.size, &times, error_, sizeof error_);
+  const cutis_status status =
+      slot.is_pixels
+          ? cutis_session_set_pixels(session_, place, static_cast<const uint8_t*>(slot.bytes), slot.size, error_, sizeof error_)
+          : cutis_session_set_image(session_, place, slot.bytes, slot.size, &times, error_, sizeof error_);
   if (status != CUTIS_OK) return Fail(item, status);
   slot.outcome.result.decode_ms = times.decode_ms;
   slot.outcome.result.preprocess_ms = times.preprocess_ms;
   if (!keeps_pixels()) return true;
-  item.findings.pixels.resize(shared_.shape.pixel_bytes);
-  const cutis_status kept = cutis_session_get_input_u8(session_, place, item.findings.pixels.data(),
-                                                       item.findings.pixels.size(), error_, sizeof error_);
+  std::vector<uint8_t>& pixels = item.findings.pixels;
+  pixels.resize(shared_.shape.pixel_bytes);
+  const cutis_status kept = cutis_session_get_input_u8(session_, place, pixels.data(), pixels.size(), error_, sizeof error_);
   return kept == CUTIS_OK || Fail(item, kept);
 }
 

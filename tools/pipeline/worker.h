@@ -30,6 +30,7 @@ struct Slot {
   std::string path, error;
   const void* bytes = nullptr;
   size_t size = 0;
+  bool is_pixels = false;
   std::vector<float> probabilities;
   cutis_pipeline_outcome outcome = {};
   double asked_ms = 0;  // when, since the run began

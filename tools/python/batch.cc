@@ -174,15 +174,19 @@ py::object FileName(const std::string& path) {
 
 }  // namespace
 
-py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, const Judging& judging, const Spread& spread) {
+namespace {
+
+// What became of images 0 .. count-1, which `fill(index, image)` states.
+template <class Fill>
+std::vector<Judged> JudgeAll(const Model& model, size_t count, const Judging& judging, const Spread& spread, Fill fill) {
   cutis_pipeline_options options = CUTIS_PIPELINE_OPTIONS_INIT;
-  options.workers = WorkersFor(paths.size(), spread);
+  options.workers = WorkersFor(count, spread);
   options.session_threads = spread.threads;
   options.batch = spread.batch;
   options.operating_point = judging.operating_point;
   options.views = judging.views;
   options.without_limits = judging.gates ? 0 : 1;
-  std::vector<Judged> judged(paths.size());
+  std::vector<Judged> judged(count);
   Interruption interruption;
   Error error;
   {
@@ -191,8 +195,8 @@ py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, c
     error = pipeline.Create(model.view(), &options);
     size_t next = 0;
     const auto source = [&](cutis_pipeline_image& image) {
-      if (next == paths.size() || interruption.Pending()) return false;
-      image.path = paths[next++].c_str();
+      if (next == count || interruption.Pending()) return false;
+      fill(next++, image);
       return true;
     };
     const auto sink = [&](const Outcome& outcome) {
@@ -208,146 +212,31 @@ py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, c
   }
   interruption.Rethrow();
   Check(error);
+  return judged;
+}
+
+}  // namespace
+
+py::list JudgeFiles(const Model& model, const std::vector<std::string>& paths, const Judging& judging, const Spread& spread) {
+  const auto fill = [&paths](size_t index, cutis_pipeline_image& image) { image.path = paths[index].c_str(); };
+  const std::vector<Judged> judged = JudgeAll(model, paths.size(), judging, spread, fill);
   py::list made;
   for (size_t i = 0; i < paths.size(); ++i) made.append(DictOf(model, judging, FileName(paths[i]), judged[i]));
   return made;
 }
 
-namespace {
-
-// The pixels of a few images through a session: one view of each in a run, as long as an image needs more.
-class PixelJudge {
- public:
-  PixelJudge(const Model& model, const Images<uint8_t>& pixels, const Judging& judging, std::vector<Judged>* judged)
-      : model_(model),
-        pixels_(pixels),
-        judged_(*judged),
-        labels_(static_cast<size_t>(model.info().label_count)),
-        views_(judging.views) {
-    options_.operating_point = judging.operating_point;
-    options_.of_views = views_ > 1 ? 1 : 0;
-    options_.without_limits = judging.gates ? 0 : 1;
-    cutis_limits limits = {};
-    limits.struct_size = sizeof limits;
-    if (cutis_model_limits(model.view().get(), &limits) == CUTIS_OK) features_ = static_cast<size_t>(limits.features);
-  }
-
-  Error operator()(Session& session, size_t first, int32_t images) const {
-    std::vector<Item> items(static_cast<size_t>(images));
-    std::vector<Item*> pending;
-    for (Item& item : items) {
-      item.image = first + static_cast<size_t>(&item - items.data());
-      pending.push_back(&item);
-    }
-    for (int32_t view = 0; !pending.empty(); ++view) {
-      if (Error error = RunView(session, pending, view)) return error;
-      std::vector<Item*> more;
-      for (Item* item : pending) {
-        int enough = 1;
-        if (Error error = Suffices(*item, view + 1, &enough)) return error;
-        if (!enough) more.push_back(item);
-      }
-      pending.swap(more);
-    }
-    for (const Item& item : items) {
-      if (Error error = Judge(item)) return error;
-    }
-    return {};
-  }
-
- private:
-  struct Item {
-    size_t image = 0;
-    std::vector<float> outputs, features;  // of all its views; of the first one
-    double ms = 0;
-  };
-
-  Error RunView(Session& session, const std::vector<Item*>& pending, int32_t view) const {
-    std::vector<uint8_t> turned(view > 0 ? pixels_.each() : 0);
-    const int32_t count = static_cast<int32_t>(pending.size());
-    for (int32_t place = 0; place < count; ++place) {
-      const size_t image = pending[static_cast<size_t>(place)]->image;
-      if (view == 0) {
-        if (Error error = session.SetPixels(place, pixels_.At(image), pixels_.each())) return error;
-        continue;
-      }
-      if (Error error = Error::Of([&](char* text, size_t size) {
-            return cutis_make_view(pixels_.At(image), model_.info().input_height, view, turned.data(), text, size);
-          })) {
-        return error;
-      }
-      if (Error error = session.SetInput(place, turned.data(), turned.size())) return error;
-    }
-    const Clock::time_point start = Clock::now();
-    if (Error error = session.Run(count)) return error;
-    const double each = MillisecondsSince(start) / count;
-    for (int32_t place = 0; place < count; ++place) {
-      Item& item = *pending[static_cast<size_t>(place)];
-      item.ms += each;
-      item.outputs.resize(item.outputs.size() + labels_);
-      if (Error error = session.GetOutput(0, place, item.outputs.data() + item.outputs.size() - labels_, labels_)) return error;
-      if (view > 0 || features_ == 0) continue;
-      item.features.resize(features_);
-      if (Error error = Error::Of([&](char* text, size_t size) {
-            return cutis_session_get_features(session.get(), place, item.features.data(), features_, text, size);
-          })) {
-        return error;
-      }
-    }
-    return {};
-  }
-
-  cutis_findings FindingsOf(const Item& item) const {
-    cutis_findings findings = CUTIS_FINDINGS_INIT;
-    findings.outputs = item.outputs.data();
-    findings.output_count = item.outputs.size();
-    findings.views = static_cast<int32_t>(item.outputs.size() / labels_);
-    findings.features = features_ == 0 ? nullptr : item.features.data();
-    findings.feature_count = features_;
-    return findings;
-  }
-
-  Error Suffices(const Item& item, int32_t views, int* enough) const {
-    if (views == views_) return {};
-    const cutis_findings findings = FindingsOf(item);
-    return Error::Of([&](char* text, size_t size) {
-      return cutis_model_views_suffice(model_.view().get(), &findings, &options_, enough, text, size);
-    });
-  }
-
-  Error Judge(const Item& item) const {
-    Judged& judged = judged_[item.image];
-    const cutis_findings findings = FindingsOf(item);
-    judged.views = findings.views;
-    judged.probabilities.resize(labels_);
-    judged.result.probabilities = judged.probabilities.data();
-    judged.result.probability_count = labels_;
-    const Error error = Error::Of([&](char* text, size_t size) {
-      return cutis_model_judge(model_.view().get(), &findings, &options_, &judged.result, text, size);
-    });
-    judged.result.inference_ms = item.ms;
-    return error;
-  }
-
-  const Model& model_;
-  const Images<uint8_t>& pixels_;
-  std::vector<Judged>& judged_;  // of all images; each call writes its own
-  const size_t labels_;
-  const int32_t views_;
-  cutis_judge_options options_ = CUTIS_JUDGE_OPTIONS_INIT;
-  size_t features_ = 0;
-};
-
-}  // namespace
-
 py::list JudgePixels(const Model& model, const py::array& images, const Judging& judging, const Spread& spread) {
   if (!model.info().takes_images) throw py::value_error("this model says nothing about images or verdicts: use run()");
-  if (judging.views != 1 && judging.views != CUTIS_VIEWS) throw py::value_error("views must be 1 or 8");
   const Images<uint8_t> pixels(model, images);
-  std::vector<Judged> judged(pixels.count());
-  ArrayRun(model, pixels.count(), spread, PixelJudge(model, pixels, judging, &judged)).Run();
+  const auto fill = [&pixels](size_t index, cutis_pipeline_image& image) {
+    image.bytes = pixels.At(index);
+    image.size = pixels.each();
+    image.is_pixels = 1;
+  };
   py::list made;
-  for (const Judged& one : judged) made.append(DictOf(model, judging, py::none(), one));
+  for (const Judged& one : JudgeAll(model, pixels.count(), judging, spread, fill)) {
+    made.append(DictOf(model, judging, py::none(), one));
+  }
   return made;
 }
 
