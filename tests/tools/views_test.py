@@ -9,7 +9,7 @@ import re
 import threading
 import unittest
 
-from cli_case import CUTIS, MODEL, SAMPLES, SLOW, SMALL, CliTest, png, run
+from cli_case import CONVERT, CUTIS, MODEL, SAMPLES, SLOW, SMALL, SOURCE, CliTest, png, run
 
 LIMITED = SMALL / "small_limits.cutis"
 
@@ -233,6 +233,15 @@ class Metrics(Results):
         metrics = self.folder / "m.json"
         self.good(CUTIS, "classify", MODEL, *SAMPLES, "--json", "--metrics", metrics, "--batch", "auto")
         self.assertIn(json.loads(metrics.read_text())["batch"], (1, 2, 4, 8, 16, 32))
+
+    def test_of_a_device_nothing_is_measured(self):
+        """A file that was made for a device: one image after the other, in the memory that was reckoned for it."""
+        profile = {"name": "a test", "text": "made by a test", "isa": "dotprod", "cores": 4, "ram": 1 << 26, "storage": 1 << 24}
+        model, metrics = self.folder / "device.cutis", self.folder / "m.json"
+        self.good(CONVERT, SOURCE, "-o", model, "--target", self.path("device.json", json.dumps(profile).encode()))
+        self.good(CUTIS, "classify", model, *SAMPLES, "--json", "--metrics", metrics, "--batch", "auto")
+        found = json.loads(metrics.read_text())
+        self.assertEqual((found["batch"], found["workers"], found["images"]), (1, 1, len(SAMPLES)))
 
     def test_written_whole_or_not_at_all(self):
         result = run(CUTIS, "classify", MODEL, SAMPLES[0], "--json", "--metrics", self.folder / "no" / "m.json")

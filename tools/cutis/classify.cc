@@ -237,7 +237,7 @@ int RunClassify(ClassifyOptions options) {
   const int32_t threads = SessionThreads(model, options.threads, options.model.threads);
   cutis_pipeline_options with = CUTIS_PIPELINE_OPTIONS_INIT;
   (inputs.total() == 1 || model.device() != nullptr ? with.session_threads : with.workers) = threads;
-  with.batch = batch.value();
+  with.batch = batch.value() == 0 && model.device() != nullptr ? 1 : batch.value();
   with.views = judging.views;
   with.without_limits = options.no_gates;
   with.cache = cache.value().get();
