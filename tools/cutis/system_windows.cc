@@ -1,6 +1,7 @@
+#include <windows.h>
+// After it.
 #include <io.h>
 #include <psapi.h>
-#include <windows.h>
 
 #include <cstdlib>
 #include <filesystem>
