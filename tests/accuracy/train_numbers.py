@@ -19,6 +19,7 @@ try:
     import network as networks
     import prune
     import usable
+    import views
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
@@ -123,11 +124,36 @@ def pruning(random):
     check("every panel and group lives", [min(int(mask.any(0).all()), int(mask.any(1).all())) for mask in masks.values()], 1, 0)
 
 
+def several_views(random):
+    """Stops: image by image and view by view, no decision at any point differs from that of all views; and no smaller margin would do."""
+    outputs = random.normal(0, 1, (400, views.VIEWS, 3)) + random.normal(0, 2, (400, 1, 3))
+    after = views.log_odds_after(outputs, 0)
+    mean = outputs.astype(np.float32)[:, :3].astype(np.float64).mean(1)
+    check("log-odds after three views", after[:, 2], mean[:, 0] - np.log(np.exp(mean[:, 1:]).sum(1)), 1e-5)
+    points = [{"name": "band", "refer_low": 0.2, "refer_high": 0.6, "threshold": 0.4}, {"name": "line", "refer_low": 0, "refer_high": 0, "threshold": 0.1}]
+    check("bounds", views.bounds(points[0]) + views.bounds(points[1]), [np.log(0.2 / 0.8), np.log(0.6 / 0.4), np.log(0.1 / 0.9)], 1e-12)
+    stops = views.fit_stops(after, points, margin=1)
+    for margin, wanted in ((1, 0), (0.7, 1)):
+        differ = 0
+        for point in points:
+            for image in after:
+                used = next((k for k, stop in enumerate(stops) if all(
+                    (bound - image[k] > margin * stop["rise"]) if image[k] < bound else (image[k] - bound > margin * stop["fall"])
+                    for bound in views.bounds(point))), views.VIEWS - 1)
+                differ += sum(image[used] >= bound for bound in views.bounds(point)) != sum(image[-1] >= bound for bound in views.bounds(point))
+                if margin == 1:
+                    check("views taken", int(views.views_taken(image[None], point, stops)[0]), used + 1, 0)
+        check(f"decisions that differ, {margin} of the margin", min(differ, 1), wanted, 0)
+    # Of 10: Brown, Cai, DasGupta, Stat. Sci. 16, 101 (2001), eq. 4, z = 1.96.
+    check("interval of a share", views.share_interval(0, 10), [0, 1.96**2 / (10 + 1.96**2)], 1e-4)
+
+
 def main():
     random = np.random.default_rng(1)
     verdict_numbers(random)
     limits(random)
     pruning(random)
+    several_views(random)
     return 1 if failures else 0
 
 

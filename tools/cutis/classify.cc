@@ -17,6 +17,7 @@
 #include "tools/cutis/metrics.h"
 #include "tools/cutis/progress.h"
 #include "tools/cutis/result_file.h"
+#include "tools/cutis/system.h"
 #include "tools/cutis/verdict_text.h"
 #include "tools/exit_code.h"
 
@@ -31,8 +32,8 @@ struct ClassifyOptions {
   std::string batch = "1";
   std::string views = "1";
   bool no_gates = false;
-  std::string cache, cache_size = "1G";
-  std::string metrics;  // empty: none
+  std::string cache, cache_size;  // empty: none; 1G
+  std::string metrics;            // empty: none
   bool json = false;
   std::string out;  // empty: the standard output
   bool resume = false;
@@ -91,8 +92,10 @@ Result<uint64_t> ReadSize(const std::string& text) {
 
 Result<std::unique_ptr<cutis_data_cache, CloseCache>> OpenCache(const ClassifyOptions& options) {
   std::unique_ptr<cutis_data_cache, CloseCache> cache;
+  if (options.cache.empty() && !options.cache_size.empty())
+    return Status::Error(Code::kUsage, "--cache-size is the size of the folder of --cache");
   if (options.cache.empty()) return cache;
-  CUTIS_ASSIGN(const uint64_t bytes, ReadSize(options.cache_size));
+  CUTIS_ASSIGN(const uint64_t bytes, ReadSize(options.cache_size.empty() ? "1G" : options.cache_size));
   cutis_data_cache* opened = nullptr;
   char error[512] = "";
   const cutis_status status = cutis_data_cache_open(options.cache.c_str(), bytes, &opened, error, sizeof error);
@@ -256,12 +259,15 @@ int RunClassify(ClassifyOptions options) {
   }
 
   Run run(judging, options.json, inputs, file.get(), with.cache);
+  const CpuSeconds before = CpuUse();
   status = cutis_pipeline_run(pipeline.get(), Run::Next, Run::Take, &run, error, sizeof error);
+  const CpuSeconds after = CpuUse(), used = {after.user - before.user, after.system - before.system};
   const int code = run.Finish();
   if (status != CUTIS_OK) return Fail(Status::Error(static_cast<Code>(status), "%s", error));
   if (!options.metrics.empty()) {
     const cutis_data_cache_statistics known = StatisticsOf(with.cache);
-    const Status written = WriteMetrics(options.metrics, judging, with, *pipeline, with.cache != nullptr ? &known : nullptr);
+    const Status written =
+        WriteMetrics(options.metrics, judging, with, *pipeline, used, with.cache != nullptr ? &known : nullptr);
     if (!written.ok()) return Fail(written);
   }
   if (!options.explain.empty() && code == kExitOk) {
@@ -303,7 +309,8 @@ Command MakeClassify() {
   command.AddText(
       "cache", "DIR", options->cache,
       "Keep what is known of images in this folder, made for the user alone (no verdicts, no names), and use it again");
-  command.AddText("cache-size", "SIZE", options->cache_size, "The most that --cache takes, in bytes or as 512M, 1G");
+  command.AddText("cache-size", "SIZE", options->cache_size,
+                  "The most that --cache takes, in bytes or as 512M, 2G; default: 1G");
   command.AddText("metrics", "FILE", options->metrics,
                   "Write times by stage and by step, rates, memory and CPU use into FILE: *.json, or *.prom for Prometheus");
   command.AddFlag("json", options->json, "One line of JSON an image");

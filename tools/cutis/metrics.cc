@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "tools/cutis/system.h"
-
 namespace cutis::cli {
 namespace {
 
@@ -36,12 +34,13 @@ struct Figures {
   }
 };
 
-Figures FiguresOf(const Judging& judging, const cutis_pipeline_options& options, const cutis_pipeline& pipeline) {
+Figures FiguresOf(const Judging& judging, const cutis_pipeline_options& options, const cutis_pipeline& pipeline,
+                  const CpuSeconds& cpu) {
   Figures made;
   made.run.struct_size = sizeof made.run;
   (void)cutis_pipeline_get_metrics(&pipeline, &made.run);
   made.memory = Resident();
-  made.cpu = CpuUse();
+  made.cpu = cpu;
   const int32_t session_threads = std::max(options.session_threads, 1);
   made.threads = static_cast<double>(options.workers) * session_threads;
   made.arena_bytes =
@@ -186,7 +185,7 @@ std::string MetricsText(const Judging& judging, const Figures& figures, const cu
   to.One("resident_peak_bytes", "gauge", "The most physical memory that the process has held.",
          static_cast<double>(figures.memory.peak));
   to.One("arena_bytes", "gauge", "Arenas of all sessions.", static_cast<double>(figures.arena_bytes));
-  to.Family("cpu_seconds_total", "counter", "What CPUs have worked for the process.");
+  to.Family("cpu_seconds_total", "counter", "What CPUs have worked for the run.");
   to.Sample("cpu_seconds_total", PrometheusText::Label("mode", "user"), figures.cpu.user);
   to.Sample("cpu_seconds_total", PrometheusText::Label("mode", "system"), figures.cpu.system);
   to.One("cpu_utilisation", "gauge", "CPU time over the time of the run and its threads.", figures.utilisation());
@@ -212,8 +211,8 @@ Status CheckMetricsName(const std::string& path) {
 }
 
 Status WriteMetrics(const std::string& path, const Judging& judging, const cutis_pipeline_options& options,
-                    const cutis_pipeline& pipeline, const cutis_data_cache_statistics* cache) {
-  const Figures figures = FiguresOf(judging, options, pipeline);
+                    const cutis_pipeline& pipeline, const CpuSeconds& cpu, const cutis_data_cache_statistics* cache) {
+  const Figures figures = FiguresOf(judging, options, pipeline, cpu);
   if (EndsWith(path, ".prom")) return WriteWhole(path, MetricsText(judging, figures, cache));
   const Json json = MetricsJson(judging, figures, options, cutis_pipeline_batch(&pipeline), cache);
   return WriteWhole(path, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
